@@ -1,0 +1,93 @@
+"""The only place that knows the folders of a project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with content/, and where everything else of it stands."""
+
+    root: Path
+
+    @property
+    def content(self) -> Path:
+        return self.root / "content"
+
+    @property
+    def runs(self) -> Path:
+        return self.content / "runs"
+
+    @property
+    def site(self) -> Path:
+        return self.root / "site"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / ".cache"
+
+    @property
+    def fetched(self) -> Path:
+        """Downloaded originals, named by their sha256."""
+        return self.cache / "media"
+
+    @property
+    def derived(self) -> Path:
+        """Everything computed from media, keyed by content."""
+        return self.cache / "derived"
+
+    @property
+    def templates(self) -> tuple[Path, ...]:
+        """Where templates are looked for: the project's own folder first, then ours."""
+        return _own_then_default(self.root / "templates", "templates")
+
+    @property
+    def static(self) -> tuple[Path, ...]:
+        """Static files: ours first, so that a project's own files are laid over them."""
+        return tuple(reversed(_own_then_default(self.root / "static", "static")))
+
+    def relative(self, path: Path) -> str:
+        """`path` as people name it in messages."""
+        try:
+            return path.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            return str(path)
+
+
+def _own_then_default(own: Path, name: str) -> tuple[Path, ...]:
+    default = defaults() / name
+    if not own.is_dir() or own.resolve() == default.resolve():
+        return (default,)
+    return (own, default)
+
+
+def defaults() -> Path:
+    """The folder that holds the stock templates/ and static/: beside the package in a checkout,
+    inside it when installed as a wheel."""
+    package = Path(__file__).resolve().parent
+    shipped = package / "defaults"
+    return shipped if shipped.is_dir() else package.parent
+
+
+def find_project(root: Path | None, start: Path | None = None) -> Project:
+    """The project at `root`, else the nearest folder at or above `start` that holds
+    content/site.toml."""
+    if root is not None:
+        if not (root / "content").is_dir():
+            raise UsageError(
+                f"{root}: no content/ folder there; start a project with "
+                f"`python -m generator new {root}`"
+            )
+        return Project(root=root.resolve())
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "content" / "site.toml").is_file():
+            return Project(root=folder)
+    raise UsageError(
+        f"{here}: no content/site.toml here or above; name a project with --root, "
+        "or start one with `python -m generator new DIR`"
+    )

@@ -1,0 +1,362 @@
+"""The nouns: what we compare and what we know of it.
+
+A record is complete when it exists; a later stage makes another record instead of filling one.
+Content becomes `Catalogue`; the files behind it become `Facts`; both together `Evidence`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+
+class Label(StrEnum):
+    """Where a number comes from. Labels never mix in one series."""
+
+    PUBLISHED_ELSEWHERE = "published-elsewhere"
+    MEASURED_HERE = "measured-here"
+    PROJECTED = "projected"
+    DECLARED = "declared"  # test cards: a rate that was ordered, not achieved by any model
+
+
+class Outcome(StrEnum):
+    """What became of a claim when it was held against a file."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    CANNOT_CHECK = "cannot be checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A titled address."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the whole site says about itself. `base_url` ends with a slash."""
+
+    title: str
+    tagline: str
+    description: str
+    base_url: str
+    language: str
+    hero: tuple[str, ...]
+    links: tuple[Link, ...]
+    compare_presets: tuple[tuple[str, str], ...]
+    """Pairs of clip ids for the home page, best first; the first pair with media is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A text that pipelines were asked to depict, word for word."""
+
+    id: str
+    title: str
+    text: str
+    html: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """Something that makes clips. `renderer` is "" (clips come from elsewhere), "test-card"
+    (rendered by every build) or "lab" (rendered by `build --generate`)."""
+
+    id: str
+    title: str
+    summary: str
+    html: str
+    order: int
+    content_rate_hz: Fraction | None
+    parameters: str
+    licence: str
+    renderer: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Hardware that numbers were measured on, with the source of its figures."""
+
+    id: str
+    title: str
+    memory_gb: float | None
+    bandwidth_tb_s: float | None
+    bf16_tflops: float | None
+    fp8_tflops: float | None
+    fp4_tflops: float | None
+    source: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of prose. `kind` is "page" or "plan"; a plan is work not done yet."""
+
+    id: str
+    title: str
+    summary: str
+    html: str
+    order: int
+    kind: str
+    group: str
+    """The page it is listed on: "enhancements", "plans", "method", ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A statement of a run about its clips, and how to hold it against a file.
+
+    `kind`: "duration" (file lasts `seconds` ± `tolerance_s`), "fps-from-frames"
+    (stated FPS = frames / `seconds`, `rounding` "cut" or "nearest" to `decimals`),
+    "statement" (nothing in the file can confirm or refute it; `reason` says why).
+    """
+
+    id: str
+    kind: str
+    says: str
+    series: tuple[str, ...]
+    seconds: Fraction | None
+    tolerance_s: Fraction
+    decimals: int
+    rounding: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Numbers of one run that may stand in one line of a chart."""
+
+    id: str
+    title: str
+    label: Label
+    fps_means: str
+    """What the stated FPS is, in words; "" when the series states none."""
+    spread_over_s: Fraction | None
+    """Spread the frames evenly over this time in the display copy; None keeps the file's."""
+    interpolation: str
+    chart: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One unit of evidence: who measured what, where, how, and what they claim."""
+
+    id: str
+    title: str
+    summary: str
+    html: str
+    measured_by: str
+    published: str
+    """ISO date."""
+    source: Link | None
+    machine: str
+    machine_stated: str
+    """The machine in the words of whoever measured."""
+    software: tuple[tuple[str, str], ...]
+    """(name, version or "not stated")."""
+    weights: str
+    protocol: tuple[str, ...]
+    rights: str
+    publish_media: bool
+    publish_stills: bool
+    series: tuple[Series, ...]
+    claims: tuple[Claim, ...]
+    folder: Path
+
+    def series_by_id(self, series_id: str) -> Series:
+        return next(series for series in self.series if series.id == series_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One cell of the matrix: a line of a run's clips.csv. It may have no file."""
+
+    id: str
+    """Unique in the whole archive and in addresses: run id and row id joined by "--"."""
+    row_id: str
+    run: str
+    series: str
+    pipeline: str
+    prompt: str
+    """"" where the cell has no prompt (test cards)."""
+    width: int
+    height: int
+    steps: tuple[int, ...]
+    """Denoising steps; one number per stage for staged samplers; () where there are none."""
+    fps: Fraction | None
+    """As stated by the run; None is "not stated", and stays so."""
+    stated_frames: int | None
+    stated_seconds: Fraction | None
+    seed: int | None
+    sha256: str | None
+    url: str | None
+    file: str | None
+    """Name inside the run's media/ folder."""
+    no_clip: str
+    """Why there is no file, in the run's words; "" otherwise."""
+    line: int
+    """Line in clips.csv, for complaints."""
+    extra: tuple[tuple[str, str], ...] = ()
+    """Further numeric columns of the table, as written."""
+
+    @property
+    def steps_total(self) -> int:
+        return sum(self.steps)
+
+    @property
+    def steps_label(self) -> str:
+        """`8`, `[2,2,2]` or an em dash."""
+        if not self.steps:
+            return "—"
+        if len(self.steps) == 1:
+            return str(self.steps[0])
+        return "[" + ",".join(map(str, self.steps)) + "]"
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """Something about a file that a player or reader will feel. `id` is stable, `text` plain."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What one media file really holds, from its packets. Times are exact fractions of seconds.
+
+    `timestamps_s` are presentation times, one per packet of the first video stream, in
+    presentation order; duplicates stay. `packet_bytes` runs in the same order.
+    """
+
+    sha256: str
+    bytes: int
+    container: str
+    codec: str
+    profile: str
+    pixel_format: str
+    width: int
+    height: int
+    frame_count: int
+    timestamps_s: tuple[Fraction, ...]
+    packet_bytes: tuple[int, ...]
+    keyframes: tuple[int, ...]
+    """Indices (presentation order) of keyframes."""
+    duration_s: Fraction
+    """As the container states it; else end of the last frame."""
+    stated_rate_hz: Fraction | None
+    index_first: bool
+    """The container's index (moov, Cues) stands before the media data."""
+    flags: tuple[Flag, ...]
+
+    @property
+    def distinct_timestamps(self) -> int:
+        return len(set(self.timestamps_s))
+
+    @property
+    def mean_rate_hz(self) -> Fraction:
+        return Fraction(self.frame_count) / self.duration_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A claim held against one clip."""
+
+    claim: str
+    """Claim id."""
+    says: str
+    outcome: Outcome
+    stated: str
+    found: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """A picture derived from a clip."""
+
+    path: Path
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storyboard:
+    """A sprite of evenly spaced frames: tile i shows the middle of its i-th part of the clip."""
+
+    path: Path
+    width: int
+    height: int
+    columns: int
+    rows: int
+    tiles: int
+    tile_width: int
+    tile_height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """The copy that players show. `kind`: "original", "remuxed" (index to the front),
+    "retimed" (same packets, new timestamps) or "re-encoded" (an H.264 display copy)."""
+
+    path: Path
+    kind: str
+    mime: str
+    facts: Facts
+    recipe: dict[str, object] = field(hash=False)
+    """What was done, with the ffmpeg version; goes into the manifest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """Everything derived from one clip's file."""
+
+    source: Path
+    facts: Facts
+    display: Display
+    poster: Still
+    storyboard: Storyboard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A clip with what was found out about it.
+
+    `media` is None when no file is at hand. `publish_media`/`publish_stills` say whether its
+    bytes may enter the site; where they may not, players stream from `clip.url`.
+    """
+
+    clip: Clip
+    run: Run
+    series: Series
+    media: Media | None
+    missing: str
+    """Why there is no media, in one sentence; "" when there is."""
+    verdicts: tuple[Verdict, ...]
+    publish_media: bool
+    publish_stills: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All of content/, valid and resolved: every id that is referred to exists."""
+
+    site: Site
+    prompts: tuple[Prompt, ...]
+    pipelines: tuple[Pipeline, ...]
+    machines: tuple[Machine, ...]
+    pages: tuple[Page, ...]
+    runs: tuple[Run, ...]
+    clips: tuple[Clip, ...]
+    """In the order of runs and of their lines."""
