@@ -1,0 +1,389 @@
+"""content/ to records: walk, decode, resolve, and collect every complaint on the way.
+
+Knows what people may write. Does not know clips' files, pages or the network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+from generator.catalogue import forms
+from generator.catalogue.decode import (
+    Complaints,
+    did_you_mean,
+    read_clips,
+    read_markdown,
+    read_toml,
+)
+from generator.catalogue.text import to_html
+from generator.errors import ContentError
+from generator.project import Project
+from generator.records import (
+    Catalogue,
+    Claim,
+    Clip,
+    Label,
+    Link,
+    Machine,
+    Page,
+    Pipeline,
+    Prompt,
+    Run,
+    Series,
+    Site,
+)
+
+__all__ = ["load"]
+
+NounT = TypeVar("NounT", Prompt, Pipeline)
+
+
+def load(project: Project, *, base_url: str | None = None) -> Catalogue:
+    """Read all of content/.
+
+    Raises:
+        ContentError: with every mistake of every file.
+    """
+    complaints = Complaints(project)
+    content = project.content
+    site = _site(content / "site.toml", base_url, complaints)
+    prompts = _prompts(content / "prompts", complaints)
+    pipelines = _pipelines(content / "pipelines", complaints)
+    machines = _machines(content / "machines", complaints)
+    pages = _pages(content / "pages", complaints)
+    runs: list[Run] = []
+    clips: list[Clip] = []
+    for folder in sorted(path for path in _entries(content / "runs") if path.is_dir()):
+        run = _run(folder, machines, complaints)
+        if run is not None:
+            runs.append(run)
+            clips.extend(_clips(run, prompts, pipelines, complaints))
+    if site is not None:
+        _check_presets(content / "site.toml", site, clips, complaints)
+    if complaints.found or site is None:
+        raise ContentError(complaints.found)
+    return Catalogue(
+        site=site,
+        prompts=_ordered(prompts),
+        pipelines=_ordered(pipelines),
+        machines=tuple(machines.values()),
+        pages=tuple(sorted(pages, key=lambda page: (page.group, page.order, page.id))),
+        runs=tuple(runs),
+        clips=tuple(clips),
+    )
+
+
+def _ordered(by_id: Mapping[str, NounT]) -> tuple[NounT, ...]:
+    return tuple(sorted(by_id.values(), key=lambda noun: (noun.order, noun.id)))
+
+
+def _entries(folder: Path) -> Iterable[Path]:
+    """Visible entries of a folder that may be absent, in name order."""
+    if not folder.is_dir():
+        return ()
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _files(folder: Path, suffix: str, complaints: Complaints) -> Iterable[tuple[str, Path]]:
+    """(id, path) of a folder's files; complains of names that are no ids."""
+    for path in _entries(folder):
+        if path.suffix != suffix:
+            complaints.add(
+                path, "", f"only {suffix} files are read here", "rename it or move it elsewhere"
+            )
+        elif not _is_id(path.stem):
+            complaints.add(path, "", f'"{path.stem}" is no id', _ID_REMEDY)
+        else:
+            yield path.stem, path
+
+
+_ID_REMEDY = "rename it with small letters, digits and single hyphens or dots"
+
+
+def _is_id(text: str) -> bool:
+    return re.match(forms.ID_PATTERN, text) is not None
+
+
+def _links(links: Iterable[forms.LinkForm]) -> tuple[Link, ...]:
+    return tuple(Link(title=link.title, url=link.url) for link in links)
+
+
+def _site(path: Path, base_url: str | None, complaints: Complaints) -> Site | None:
+    form = read_toml(path, forms.SiteForm, complaints)
+    if form is None:
+        return None
+    return Site(
+        title=form.title,
+        tagline=form.tagline,
+        description=form.description,
+        base_url=base_url or form.base_url,
+        language=form.language,
+        hero=form.hero or (form.title,),
+        links=_links(form.links),
+        compare_presets=tuple((preset.a, preset.b) for preset in form.compare),
+    )
+
+
+def _prompts(folder: Path, complaints: Complaints) -> dict[str, Prompt]:
+    prompts = {}
+    for name, path in _files(folder, ".md", complaints):
+        read = read_markdown(path, forms.PromptForm, complaints)
+        if read is not None:
+            form, body = read
+            prompts[name] = Prompt(
+                id=name, title=form.title, text=form.text, html=to_html(body), order=form.order
+            )
+    return prompts
+
+
+def _pipelines(folder: Path, complaints: Complaints) -> dict[str, Pipeline]:
+    pipelines = {}
+    for name, path in _files(folder, ".toml", complaints):
+        form = read_toml(path, forms.PipelineForm, complaints)
+        if form is not None:
+            pipelines[name] = Pipeline(
+                id=name,
+                title=form.title,
+                summary=form.summary,
+                html=to_html(form.notes),
+                order=form.order,
+                content_rate_hz=form.content_rate_hz,
+                parameters=form.parameters,
+                licence=form.licence,
+                renderer=form.renderer,
+                links=_links(form.links),
+            )
+    return pipelines
+
+
+def _machines(folder: Path, complaints: Complaints) -> dict[str, Machine]:
+    machines = {}
+    for name, path in _files(folder, ".toml", complaints):
+        form = read_toml(path, forms.MachineForm, complaints)
+        if form is not None:
+            machines[name] = Machine(id=name, **dict(form))
+    return machines
+
+
+def _pages(folder: Path, complaints: Complaints) -> list[Page]:
+    pages = []
+    for name, path in _files(folder, ".md", complaints):
+        read = read_markdown(path, forms.PageForm, complaints)
+        if read is not None:
+            form, body = read
+            pages.append(Page(id=name, html=to_html(body), **dict(form)))
+    return pages
+
+
+def _run(folder: Path, machines: Mapping[str, Machine], complaints: Complaints) -> Run | None:
+    path = folder / "run.toml"
+    if not _is_id(folder.name):
+        complaints.add(folder, "", f'"{folder.name}" is no run id', _ID_REMEDY)
+        return None
+    form = read_toml(path, forms.RunForm, complaints)
+    if form is None:
+        return None
+    before = len(complaints.found)
+    if form.machine not in machines:
+        complaints.add(path, "$.machine", *_unknown("machine", form.machine, machines))
+    series_ids = [series.id for series in form.series]
+    for i, series in enumerate(form.series):
+        if series.id in series_ids[:i]:
+            complaints.add(
+                path, f"$.series[{i}].id", f'"{series.id}" stands twice', "name it otherwise"
+            )
+        if series.label is Label.MEASURED_HERE and not form.software:
+            complaints.add(
+                path,
+                "$.software",
+                f'series "{series.id}" is measured here, but no software is stated',
+                "list the software and versions under [software]",
+            )
+    claim_ids = [claim.id for claim in form.claims]
+    for i, claim in enumerate(form.claims):
+        if claim.id in claim_ids[:i]:
+            complaints.add(
+                path, f"$.claims[{i}].id", f'"{claim.id}" stands twice', "name it otherwise"
+            )
+        for name in claim.series:
+            if name not in series_ids:
+                complaints.add(path, f"$.claims[{i}].series", *_unknown("series", name, series_ids))
+    if len(complaints.found) > before:
+        return None
+    return Run(
+        id=folder.name,
+        title=form.title,
+        summary=form.summary,
+        html=to_html(form.notes),
+        measured_by=form.measured_by,
+        published=form.published.isoformat(),
+        source=Link(title=form.source.title, url=form.source.url) if form.source else None,
+        machine=form.machine,
+        machine_stated=form.machine_stated or machines[form.machine].title,
+        software=tuple(form.software.items()),
+        weights=form.weights,
+        protocol=form.protocol,
+        rights=form.rights,
+        publish_media=form.publish_media,
+        publish_stills=form.publish_media if form.publish_stills is None else form.publish_stills,
+        series=tuple(Series(**dict(series)) for series in form.series),
+        claims=tuple(_claim(claim) for claim in form.claims),
+        folder=folder,
+    )
+
+
+def _claim(form: forms.DurationClaimForm | forms.FpsClaimForm | forms.StatementForm) -> Claim:
+    given = dict(form)
+    return Claim(
+        id=form.id,
+        kind=form.kind,
+        says=form.says,
+        series=form.series,
+        seconds=given.get("seconds"),
+        tolerance_s=given.get("tolerance_s", Fraction(0)),
+        decimals=given.get("decimals", 1),
+        rounding=given.get("rounding", "nearest"),
+        reason=given.get("reason", ""),
+    )
+
+
+def _clips(
+    run: Run,
+    prompts: Mapping[str, Prompt],
+    pipelines: Mapping[str, Pipeline],
+    complaints: Complaints,
+) -> list[Clip]:
+    path = run.folder / "clips.csv"
+    series_ids = [series.id for series in run.series]
+    clips: list[Clip] = []
+    lines_of: dict[str, list[int]] = defaultdict(list)
+    for line, form, extra in read_clips(path, complaints):
+        lines_of[form.id].append(line)
+        place = f"line {line}, "
+        pipeline = pipelines.get(form.pipeline)
+        if form.series not in series_ids:
+            complaints.add(path, place + "series", *_unknown("series", form.series, series_ids))
+        if pipeline is None:
+            complaints.add(
+                path, place + "pipeline", *_unknown("pipeline", form.pipeline, pipelines)
+            )
+        if form.prompt is not None and form.prompt not in prompts:
+            complaints.add(path, place + "prompt", *_unknown("prompt", form.prompt, prompts))
+        if pipeline is not None:
+            _check_source(path, line, form, pipeline, run, complaints)
+        width, height = map(int, form.size.split("x"))
+        clips.append(
+            Clip(
+                id=f"{run.id}--{form.id}",
+                row_id=form.id,
+                run=run.id,
+                series=form.series,
+                pipeline=form.pipeline,
+                prompt=form.prompt or "",
+                width=width,
+                height=height,
+                steps=form.steps,
+                fps=form.fps,
+                stated_frames=form.frames,
+                stated_seconds=form.seconds,
+                seed=form.seed,
+                sha256=form.sha256,
+                url=form.url,
+                file=form.file,
+                no_clip=form.no_clip,
+                line=line,
+                extra=extra,
+            )
+        )
+    for row_id, lines in lines_of.items():
+        for line in lines[1:]:
+            complaints.add(
+                path,
+                f"line {line}, id",
+                f'"{row_id}" stands in line {lines[0]} already',
+                "give each line an id of its own",
+            )
+    return clips
+
+
+def _check_source(
+    path: Path,
+    line: int,
+    form: forms.ClipForm,
+    pipeline: Pipeline,
+    run: Run,
+    complaints: Complaints,
+) -> None:
+    """A cell says where its clip comes from, or why there is none."""
+    place = f"line {line}, "
+    if pipeline.renderer == "test-card":
+        for name in ("fps", "seconds"):
+            if getattr(form, name) is None:
+                complaints.add(
+                    path,
+                    place + name,
+                    "is missing",
+                    "a test card is rendered from its fps and seconds; write both",
+                )
+        label = next((s.label for s in run.series if s.id == form.series), Label.DECLARED)
+        if label is not Label.DECLARED:
+            complaints.add(
+                path,
+                place + "series",
+                f'"{form.series}" is labelled {label}, but a test card is measured by nobody',
+                'put test cards into a series with label = "declared"',
+            )
+        if form.fps and form.seconds and (form.fps * form.seconds).denominator != 1:
+            complaints.add(
+                path,
+                place + "fps",
+                f"{float(form.fps):g} FPS over {float(form.seconds):g} s is no whole "
+                "number of frames",
+                "choose seconds so that fps x seconds is whole",
+            )
+        width, height = map(int, form.size.split("x"))
+        if width % 2 or height % 2 or width < 128 or height < 96:
+            complaints.add(
+                path,
+                place + "size",
+                f'"{form.size}" cannot hold a test card',
+                "choose even sides of at least 128 x 96",
+            )
+        return
+    if form.no_clip and form.sha256:
+        complaints.add(path, place + "no_clip", "there is a sha256 as well", "keep one of the two")
+    if not (form.sha256 or form.no_clip or form.file or pipeline.renderer):
+        complaints.add(
+            path,
+            place + "sha256",
+            "is missing",
+            "write the sha256 of the clip's file, or say in no_clip why there is none",
+        )
+    if form.sha256 is None and form.file and not (run.folder / "media" / form.file).is_file():
+        complaints.add(
+            path,
+            place + "file",
+            f'no file "{form.file}" in the run\'s media/ folder',
+            "put it there, or write its sha256 and url",
+        )
+
+
+def _check_presets(path: Path, site: Site, clips: Iterable[Clip], complaints: Complaints) -> None:
+    known = {clip.id for clip in clips}
+    for i, preset in enumerate(site.compare_presets):
+        for side, name in zip("ab", preset, strict=True):
+            if name not in known:
+                complaints.add(path, f"$.compare[{i}].{side}", *_unknown("clip", name, known))
+
+
+def _unknown(noun: str, name: str, known: Iterable[str]) -> tuple[str, str]:
+    names = sorted(known)
+    remedy = did_you_mean(name, names)
+    if not remedy:
+        remedy = f"known are {', '.join(names[:12])}" if names else f"there is no {noun} yet"
+    return f'no {noun} "{name}"', remedy

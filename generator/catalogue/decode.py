@@ -1,0 +1,269 @@
+"""Files to forms: TOML, Markdown with front matter, CSV. Collects complaints, never stops early."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import frontmatter
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from generator.catalogue import forms
+from generator.errors import Complaint
+from generator.project import Project
+
+FormT = TypeVar("FormT", bound=forms.Form)
+
+EXTRA_PREFIX = "x-"
+"""Columns of clips.csv that begin so are carried along as they are."""
+
+
+_REST = "\0rest"
+
+
+class Complaints:
+    """What is wrong, gathered over the whole of content/."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.found: list[Complaint] = []
+
+    def add(self, path: Path, place: str, problem: str, remedy: str) -> None:
+        where = self.project.relative(path) + (f" {place}" if place else "")
+        self.found.append(Complaint(where=where, problem=problem, remedy=remedy))
+
+
+def read_text(path: Path, complaints: Complaints) -> str | None:
+    """The file's text; complains of what cannot be read as UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        complaints.add(path, "", "no such file", "write it; docs/content.md shows an example")
+    except UnicodeDecodeError as error:
+        complaints.add(
+            path, f"byte {error.start}", "this is not UTF-8 text", "save the file as UTF-8"
+        )
+    except OSError as error:
+        complaints.add(path, "", f"cannot be read ({error.strerror})", "check its permissions")
+    return None
+
+
+def read_toml(path: Path, form: type[FormT], complaints: Complaints) -> FormT | None:
+    """A TOML file as a form."""
+    text = read_text(path, complaints)
+    if text is None:
+        return None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        complaints.add(path, "", f"no valid TOML: {error}", "mend the syntax there")
+        return None
+    return validate(path, "$", data, form, complaints)
+
+
+def read_markdown(
+    path: Path, form: type[FormT], complaints: Complaints
+) -> tuple[FormT, str] | None:
+    """Front matter as a form, and the Markdown below it."""
+    text = read_text(path, complaints)
+    if text is None:
+        return None
+    try:
+        data, body = frontmatter.parse(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 2}" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        complaints.add(
+            path, place, f"the front matter is no valid YAML: {problem}", "mend the syntax there"
+        )
+        return None
+    if not data:
+        complaints.add(
+            path,
+            "line 1",
+            "no front matter",
+            f"begin with --- and the fields {', '.join(_required(form))}, then ---",
+        )
+        return None
+    valid = validate(path, "$", data, form, complaints)
+    return None if valid is None else (valid, body)
+
+
+def read_clips(
+    path: Path, complaints: Complaints
+) -> list[tuple[int, forms.ClipForm, tuple[tuple[str, str], ...]]]:
+    """Lines of a clips.csv: line number, form, extra columns."""
+    text = read_text(path, complaints)
+    if text is None:
+        return []
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=_REST, strict=True)
+    known = list(forms.ClipForm.model_fields)
+    lines: list[tuple[int, forms.ClipForm, tuple[tuple[str, str], ...]]] = []
+    try:
+        header = [name.strip() for name in reader.fieldnames or ()]
+        if not _check_header(path, header, known, complaints):
+            return []
+        reader.fieldnames = header
+        for row in reader:
+            number = reader.line_num
+            if _REST in row:
+                complaints.add(
+                    path,
+                    f"line {number}",
+                    f"{len(row[_REST])} more fields than the header has",
+                    'quote fields that hold commas: "a, b"',
+                )
+                continue
+            cells = {name: (value or "").strip() for name, value in row.items()}
+            extra = tuple(
+                (name.removeprefix(EXTRA_PREFIX), value)
+                for name, value in cells.items()
+                if name.startswith(EXTRA_PREFIX) and value
+            )
+            given = {name: value for name, value in cells.items() if name in known and value}
+            form = validate(path, f"line {number}", given, forms.ClipForm, complaints)
+            if form is not None:
+                lines.append((number, form, extra))
+    except csv.Error as error:
+        complaints.add(path, f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
+    return lines
+
+
+def _check_header(
+    path: Path, header: Sequence[str], known: Sequence[str], complaints: Complaints
+) -> bool:
+    before = len(complaints.found)
+    for name in header:
+        if header.count(name) > 1:
+            complaints.add(path, "line 1", f'column "{name}" stands twice', "keep one")
+        elif name not in known and not name.startswith(EXTRA_PREFIX):
+            complaints.add(
+                path,
+                "line 1",
+                f'no column is called "{name}"',
+                did_you_mean(name, known)
+                or f'rename it "{EXTRA_PREFIX}{name}" to carry it along, or leave it out',
+            )
+    for name in _required(forms.ClipForm):
+        if name not in header:
+            complaints.add(path, "line 1", f'the column "{name}" is missing', f"add {name}")
+    return len(complaints.found) == before
+
+
+def validate(
+    path: Path, place: str, data: Mapping[str, Any], form: type[FormT], complaints: Complaints
+) -> FormT | None:
+    """`data` as a form, or one complaint for each thing wrong with it."""
+    try:
+        return TypeAdapter(form).validate_python(data)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            where = _place(place, detail["loc"])
+            problem, remedy = _explain(detail, form)
+            complaints.add(path, where, problem, remedy)
+        return None
+
+
+def _place(place: str, loc: tuple[int | str, ...]) -> str:
+    kinds = ("duration", "fps-from-frames", "statement")
+    parts = [part for part in loc if part not in kinds]
+    if place.startswith("line"):
+        return f"{place}, {'.'.join(map(str, parts))}" if parts else place
+    return place + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+
+
+def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
+    kind, value, name = detail["type"], detail["input"], str(detail["loc"][-1])
+    context = detail.get("ctx", {})
+    message = detail["msg"].removeprefix("Value error, ")
+    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    match kind:
+        case "missing":
+            return "is missing", f"add it: {_meaning(form, detail['loc'])}"
+        case "extra_forbidden":
+            siblings = _fields_at(form, detail["loc"][:-1])
+            return (
+                f'nothing is called "{name}" here',
+                did_you_mean(name, siblings) or f"known are {', '.join(siblings)}",
+            )
+        case "enum" | "literal_error":
+            expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+            return f"{shown} is not possible here", did_you_mean(
+                str(value), expected.split(", ")
+            ) or f"write one of: {expected}"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return (
+                f"{context.get('tag', 'no kind')!s} is no kind of claim",
+                "write kind = one of: duration, fps-from-frames, statement",
+            )
+        case "string_pattern_mismatch":
+            return f"{shown} does not fit", _PATTERN_REMEDIES.get(
+                str(context.get("pattern")), message
+            )
+        case "string_too_short":
+            return "is empty", f"write it: {_meaning(form, detail['loc'])}"
+        case "url_parsing" | "url_scheme":
+            return f"{shown} is no web address", "write one that begins with https://"
+        case _:
+            return f"{shown}: {message}", _meaning(form, detail["loc"])
+
+
+_PATTERN_REMEDIES = {
+    forms.ID_PATTERN: "write an id of small letters, digits and single hyphens or dots",
+    forms.SIZE_PATTERN: "write width x height in pixels, such as 848x480",
+    r"^[0-9a-f]{64}$": "write a sha256 as 64 hexadecimal digits",
+    r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$": "write a language code such as en or de",
+}
+
+
+def _form_at(form: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel] | None:
+    """The form that a location leads into."""
+    special: dict[str, type[BaseModel]] = {
+        "series": forms.SeriesForm,
+        "links": forms.LinkForm,
+        "source": forms.LinkForm,
+        "compare": forms.PresetForm,
+        "duration": forms.DurationClaimForm,
+        "fps-from-frames": forms.FpsClaimForm,
+        "statement": forms.StatementForm,
+    }
+    here: type[BaseModel] | None = form
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        here = special.get(part, here)
+    return here
+
+
+def _fields_at(form: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    here = _form_at(form, loc)
+    return list(here.model_fields) if here else []
+
+
+def _meaning(form: type[BaseModel], loc: Sequence[int | str]) -> str:
+    names = [part for part in loc if isinstance(part, str)]
+    if not names:
+        return "see docs/content.md"
+    here = _form_at(form, loc[:-1]) or form
+    field = here.model_fields.get(names[-1])
+    if field is None or not field.description:
+        return "see docs/content.md"
+    return field.description.strip()
+
+
+def _required(form: type[BaseModel]) -> list[str]:
+    return [name for name, field in form.model_fields.items() if field.is_required()]
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """`did you mean "memflow"?`, or nothing when nothing is near."""
+    near = difflib.get_close_matches(value, list(known), n=1, cutoff=0.6)
+    return f'did you mean "{near[0]}"?' if near else ""

@@ -1,0 +1,344 @@
+"""What people write: the shape of every file in content/, with the words that explain it.
+
+These types are the content reference (docs/content.md is generated from them). They check one
+file at a time; what refers to something else is resolved in `catalogue.resolve`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl
+
+from generator.records import Label
+
+ID_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
+SIZE_PATTERN = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
+STEPS_PATTERN = r"^[1-9]\d{0,3}(/[1-9]\d{0,3})*$"
+
+
+class Form(BaseModel):
+    """A file or a table in a file. Unknown keys are mistakes, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _plain_url(value: str) -> str:
+    HttpUrl(value)
+    return value
+
+
+def _directory_url(value: str) -> str:
+    _plain_url(value)
+    if not value.endswith("/"):
+        raise ValueError("an address of a folder ends with a slash")
+    return value
+
+
+def _exact(value: object) -> object:
+    """Numbers keep the decimals they were written with."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float | Decimal):
+        return Fraction(str(value))
+    if isinstance(value, str):
+        try:
+            return Fraction(value.strip())
+        except (ValueError, ZeroDivisionError):
+            raise ValueError("not a number") from None
+    return value
+
+
+def _positive(value: Fraction) -> Fraction:
+    if value <= 0:
+        raise ValueError("must be greater than 0")
+    return value
+
+
+def _not_negative(value: Fraction) -> Fraction:
+    if value < 0:
+        raise ValueError("must be 0 or greater")
+    return value
+
+
+def _inside_media(value: str) -> str:
+    parts = re.split(r"[/\\]", value)
+    if value.startswith(("/", "\\", "~")) or ".." in parts or ":" in value or "" in parts:
+        raise ValueError("must be a file name inside the run's media/ folder")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Address = Annotated[str, AfterValidator(_plain_url)]
+FolderAddress = Annotated[str, AfterValidator(_directory_url)]
+Exact = Annotated[Fraction, BeforeValidator(_exact)]
+Positive = Annotated[Exact, AfterValidator(_positive)]
+NotNegative = Annotated[Exact, AfterValidator(_not_negative)]
+
+
+class LinkForm(Form):
+    """A titled address."""
+
+    title: Text
+    """What the link is called."""
+    url: Address
+    """Where it leads: http or https."""
+
+
+class PresetForm(Form):
+    """Two clips that the home page compares."""
+
+    a: Text
+    """Clip id (`<run>--<row>`) for the left pane."""
+    b: Text
+    """Clip id for the right pane."""
+
+
+class SiteForm(Form):
+    """content/site.toml: what the whole site says about itself."""
+
+    title: Text
+    """Name of the site."""
+    tagline: Text
+    """One line under the name."""
+    description: Text
+    """One or two sentences for search engines and link previews."""
+    base_url: FolderAddress
+    """Where the site will stand, with a closing slash. `build --base-url` overrides it."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")] = "en"
+    """Language of the pages, as in HTML's lang."""
+    hero: tuple[Text, ...] = ()
+    """Lines of the large heading on the home page; the title when empty."""
+    links: tuple[LinkForm, ...] = ()
+    """Links in the footer."""
+    compare: tuple[PresetForm, ...] = ()
+    """Pairs for the home page, best first: the first whose clips both have media is shown."""
+
+
+class PromptForm(Form):
+    """Front matter of content/prompts/<id>.md; the text below it is prose about the prompt."""
+
+    title: Text
+    """Short name."""
+    text: Text
+    """The prompt, word for word as the pipelines were given it."""
+    order: int = 100
+    """Place in lists, smallest first."""
+
+
+class PipelineForm(Form):
+    """content/pipelines/<id>.toml: something that makes clips."""
+
+    title: Text
+    """Name."""
+    summary: Text
+    """One sentence."""
+    notes: str = ""
+    """Markdown about it."""
+    order: int = 100
+    """Place in lists, smallest first."""
+    content_rate_hz: Positive | None = None
+    """Frames per second that the model's content is meant to be shown at."""
+    parameters: str = "not stated"
+    """Size of the model, such as "1.3 B"."""
+    licence: str = "not stated"
+    """Licence of code and weights."""
+    renderer: Literal["", "test-card", "lab"] = ""
+    """Who makes missing clips: nobody, every build ("test-card"), or `build --generate` ("lab")."""
+    links: tuple[LinkForm, ...] = ()
+    """Paper, code, weights."""
+
+
+class MachineForm(Form):
+    """content/machines/<id>.toml: hardware, with where its figures come from."""
+
+    title: Text
+    """Name."""
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Memory, in 10^9 bytes."""
+    bandwidth_tb_s: float | None = Field(default=None, gt=0)
+    """Memory bandwidth, in 10^12 bytes per second."""
+    bf16_tflops: float | None = Field(default=None, gt=0)
+    """Dense bf16 peak, in 10^12 operations per second."""
+    fp8_tflops: float | None = Field(default=None, gt=0)
+    """Dense FP8 peak."""
+    fp4_tflops: float | None = Field(default=None, gt=0)
+    """Dense FP4 peak."""
+    source: Text
+    """Who states these figures."""
+    notes: str = ""
+    """Anything else, in one sentence."""
+
+
+class PageForm(Form):
+    """Front matter of content/pages/<id>.md; the text below it is the page."""
+
+    title: Text
+    """Heading."""
+    summary: Text
+    """One sentence for lists and previews."""
+    group: Id
+    """The listing it belongs to, such as `enhancements`, `plans` or `method`."""
+    kind: Literal["page", "plan"] = "page"
+    """A plan is work not done yet, and is marked as such."""
+    order: int = 100
+    """Place in its group, smallest first."""
+
+
+class SeriesForm(Form):
+    """[[series]] in run.toml: numbers that may stand in one line of a chart."""
+
+    id: Id
+    """Referred to by the series column of clips.csv."""
+    title: Text
+    """Name."""
+    label: Label
+    """Where the numbers come from; labels never mix in one series."""
+    fps_means: str = ""
+    """What the stated FPS is, in words; leave out when the series states none."""
+    spread_over_s: Positive | None = None
+    """Spread each clip's frames evenly over this many seconds in the copy that players show."""
+    interpolation: str = "none"
+    """Frame interpolation that the FPS includes."""
+    chart: bool = True
+    """Whether the series is drawn in charts."""
+
+
+class DurationClaimForm(Form):
+    """[[claims]] with kind = "duration": every file lasts this long."""
+
+    kind: Literal["duration"]
+    """Compares the container's duration with `seconds`."""
+    id: Id
+    """Name of the claim."""
+    says: Text
+    """The claim in the words of whoever made it."""
+    series: tuple[Id, ...] = ()
+    """Series that it is made for; all when empty."""
+    seconds: Positive
+    """Stated duration."""
+    tolerance_s: NotNegative = Fraction(1, 100)
+    """How far a file may be off and still hold."""
+
+
+class FpsClaimForm(Form):
+    """[[claims]] with kind = "fps-from-frames": stated FPS is frames divided by a time."""
+
+    kind: Literal["fps-from-frames"]
+    """Compares the stated FPS with the file's frames / `seconds`."""
+    id: Id
+    """Name of the claim."""
+    says: Text
+    """The claim in the words of whoever made it."""
+    series: tuple[Id, ...] = ()
+    """Series that it is made for; all when empty."""
+    seconds: Positive
+    """Time that the frames are said to have taken."""
+    decimals: int = Field(default=1, ge=0, le=6)
+    """Decimals that the FPS was stated with."""
+    rounding: Literal["cut", "nearest"] = "nearest"
+    """How the quotient was brought to so many decimals."""
+
+
+class StatementForm(Form):
+    """[[claims]] with kind = "statement": nothing in a file can confirm or refute it."""
+
+    kind: Literal["statement"]
+    """Listed on every clip as "cannot be checked"."""
+    id: Id
+    """Name of the claim."""
+    says: Text
+    """The claim in the words of whoever made it."""
+    series: tuple[Id, ...] = ()
+    """Series that it is made for; all when empty."""
+    reason: Text
+    """Why the file cannot tell."""
+
+
+ClaimForm = Annotated[DurationClaimForm | FpsClaimForm | StatementForm, Field(discriminator="kind")]
+
+
+class RunForm(Form):
+    """content/runs/<id>/run.toml: one unit of evidence. Its clips are lines of clips.csv."""
+
+    title: Text
+    """Name of the run."""
+    summary: Text
+    """One sentence."""
+    notes: str = ""
+    """Markdown about it."""
+    measured_by: Text
+    """Who measured."""
+    published: date
+    """Day of publication, as in 2026-03-14."""
+    source: LinkForm | None = None
+    """Where the numbers were published."""
+    machine: Id
+    """A machine of content/machines."""
+    machine_stated: str = ""
+    """The machine in the words of whoever measured."""
+    software: dict[str, str] = Field(default_factory=dict)
+    """Software and versions; "not stated" where they are unknown."""
+    weights: Text
+    """Which weights, or "not stated"."""
+    protocol: tuple[Text, ...] = ()
+    """How it was measured, as stated, a sentence each."""
+    rights: Text
+    """Whose clips these are and what may be done with them."""
+    publish_media: bool = False
+    """Whether the clips themselves may enter the site."""
+    publish_stills: bool | None = None
+    """Whether posters and storyboards may; as publish_media when left out."""
+    series: Annotated[tuple[SeriesForm, ...], Field(min_length=1)]
+    """What kinds of numbers it holds."""
+    claims: tuple[ClaimForm, ...] = ()
+    """What it says about its clips."""
+
+
+def _steps(value: object) -> object:
+    if isinstance(value, str):
+        text = value.strip().strip("[]").replace(",", "/").replace(" ", "")
+        if not text:
+            return ()
+        if not re.match(STEPS_PATTERN, text):
+            raise ValueError("is no step count; write 1 or more, or 2/2/2 for stages")
+        return tuple(int(part) for part in text.split("/"))
+    return value
+
+
+class ClipForm(Form):
+    """A line of clips.csv: one cell of the matrix. Empty fields are left out."""
+
+    id: Id
+    """Unique in the run; the clip's address is clips/<run>--<id>/."""
+    series: Id
+    """A series of run.toml."""
+    pipeline: Id
+    """A pipeline of content/pipelines."""
+    prompt: Id | None = None
+    """A prompt of content/prompts; empty for clips without one."""
+    size: Annotated[str, Field(pattern=SIZE_PATTERN)]
+    """Width x height in pixels, such as 848x480."""
+    steps: Annotated[tuple[int, ...], BeforeValidator(_steps)] = ()
+    """Denoising steps; one number a stage for staged samplers, such as 2/2/2."""
+    fps: Positive | None = None
+    """Output frames per second as stated; empty when not stated."""
+    frames: int | None = Field(default=None, ge=1)
+    """Frames as stated; held against the file."""
+    seconds: Positive | None = None
+    """Seconds as stated; held against the file. Test cards last this long."""
+    seed: int | None = None
+    """Seed of the noise, where stated."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Hash of the clip's file, by which it is found."""
+    url: Address | None = None
+    """Public address of the clip's file."""
+    file: Annotated[str, AfterValidator(_inside_media)] | None = None
+    """File name inside the run's media/ folder."""
+    no_clip: str = ""
+    """Why there is no clip, when there is none."""
