@@ -1,0 +1,395 @@
+"""The command line: parse, call one function, say what happened, exit.
+
+Exit codes: 0 done; 1 content, media, download or site is wrong (every mistake is listed);
+2 the command cannot be carried out as asked; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.errors import MatrixError, UsageError
+from generator.project import find_project
+
+if TYPE_CHECKING:
+    from generator.build import Progress
+
+EPILOG = (
+    "Exit codes: 0 done; 1 something in content, media, a download or the site is wrong; "
+    "2 the command cannot be carried out as asked; 130 interrupted."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        result = command.main(
+            args=list(arguments) if arguments is not None else None,
+            prog_name="python -m generator",
+            standalone_mode=False,
+        )
+    except MatrixError as error:
+        _say_error(str(error))
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say_error("interrupted; nothing published was changed")
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+class _Command(click.Command):
+    """A command whose help shows its examples as they are typed."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        examples = getattr(self.callback, "examples", ())
+        if examples:
+            with formatter.section("Examples"):
+                for line in examples:
+                    formatter.write(f"  {line}\n")
+        formatter.write_paragraph()
+        formatter.write_text(EPILOG)
+
+
+def _examples(*lines: str) -> Any:
+    def keep(function: Any) -> Any:
+        function.examples = lines
+        return function
+
+    return keep
+
+
+ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The project's folder; the nearest one with content/site.toml when left out.",
+)
+MIRROR = click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder in which clips are looked for by their sha256. May be given several times.",
+)
+JOBS = click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 2,
+    show_default="the number of processors",
+    help="How many clips are worked on at a time.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.version_option(package_name="matrix-archive", prog_name="Matrix Archive")
+def command() -> None:
+    """Matrix Archive: verified, synchronised comparison sites for real-time video diffusion."""
+
+
+@command.command(cls=_Command)
+@ROOT
+@MIRROR
+@JOBS
+@click.option("--base-url", help="Where the site will stand; overrides content/site.toml.")
+@click.option(
+    "--include-media",
+    multiple=True,
+    metavar="RUN",
+    help="Put this run's clips into the site although it says publish_media = false.",
+)
+@click.option("--require-media", is_flag=True, help="A clip that is not at hand is an error.")
+@click.option(
+    "--generate",
+    is_flag=True,
+    help="Also render declared cells whose pipeline runs in the lab (needs the extra `lab`).",
+)
+@_examples(
+    "python -m generator build",
+    "python -m generator build --mirror ../clips --require-media",
+    "python -m generator build --include-media 2026-03-my-run --base-url https://example.org/v/",
+)
+def build(
+    root: Path | None,
+    mirrors: tuple[Path, ...],
+    jobs: int,
+    base_url: str | None,
+    include_media: tuple[str, ...],
+    require_media: bool,
+    generate: bool,
+) -> None:
+    """Turn content/ and clips into site/.
+
+    Every claim is held against its clip's file, test cards are rendered, and the finished site
+    takes the old one's place in one step. Nothing is downloaded: see `fetch`.
+    """
+    from generator import build as building
+
+    if base_url is not None and not (
+        base_url.startswith(("https://", "http://")) and base_url.endswith("/")
+    ):
+        raise UsageError(
+            f'--base-url "{base_url}": write an address of a folder, such as https://example.org/'
+        )
+    project = find_project(root)
+    options = building.Options(
+        base_url=base_url,
+        mirrors=mirrors,
+        include_media=frozenset(include_media),
+        require_media=require_media,
+        jobs=jobs,
+        renderers=_lab_renderers() if generate else None,
+    )
+    with _progress() as progress:
+        report = building.build(project, options, progress)
+    missing = report.clips - report.with_media
+    click.echo(
+        f"{project.relative(report.site)}/: {report.pages} pages, {report.clips} cells"
+        + (f" ({missing} without a clip at hand)" if missing else "")
+        + f", {report.bytes / 1e6:.1f} MB"
+    )
+
+
+def _lab_renderers() -> dict[str, Any]:
+    """The lab's door. Its pipelines are not part of this package yet."""
+    raise UsageError(
+        "--generate: the lab's pipelines are not part of this version; "
+        "test cards are rendered by every build without it"
+    )
+
+
+@command.command(cls=_Command)
+@ROOT
+@MIRROR
+@JOBS
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 when a claim fails.")
+@click.option("--require-media", is_flag=True, help="A clip that is not at hand is an error.")
+@_examples(
+    "python -m generator check",
+    "python -m generator check --mirror ../clips --json > claims.json",
+    "python -m generator check --strict",
+)
+def check(
+    root: Path | None,
+    mirrors: tuple[Path, ...],
+    jobs: int,
+    as_json: bool,
+    strict: bool,
+    require_media: bool,
+) -> int:
+    """Check content/ and hold every claim against its clip's file; publish nothing."""
+    from generator import build as building
+    from generator.catalogue import load
+
+    project = find_project(root)
+    options = building.Options(mirrors=mirrors, jobs=jobs, require_media=require_media)
+    catalogue = load(project)
+    with _progress() as progress:
+        found = building.examine(project, catalogue, options, progress)
+    if as_json:
+        click.echo(json.dumps(_as_json(found), indent=1, ensure_ascii=False))
+    else:
+        _print_claims(found)
+    failed = sum(verdict.outcome == "fails" for _, _, verdicts in found for verdict in verdicts)
+    return 1 if strict and failed else 0
+
+
+def _as_json(found: Any) -> dict[str, Any]:
+    clips = []
+    for clip, facts, verdicts in found:
+        clips.append(
+            {
+                "id": clip.id,
+                "run": clip.run,
+                "pipeline": clip.pipeline,
+                "prompt": clip.prompt or None,
+                "size": clip.size,
+                "steps": list(clip.steps),
+                "fps_stated": float(clip.fps) if clip.fps is not None else None,
+                "file": None
+                if facts is None
+                else {
+                    "sha256": facts.sha256,
+                    "codec": facts.codec,
+                    "frames": facts.frame_count,
+                    "distinct_timestamps": facts.distinct_timestamps,
+                    "duration_s": round(float(facts.duration_s), 6),
+                    "flags": {flag.id: flag.text for flag in facts.flags},
+                },
+                "claims": [
+                    {
+                        "id": verdict.claim,
+                        "says": verdict.says,
+                        "outcome": str(verdict.outcome),
+                        "stated": verdict.stated or None,
+                        "found": verdict.found or None,
+                        "note": verdict.note,
+                    }
+                    for verdict in verdicts
+                ],
+            }
+        )
+    return {"version": 1, "clips": clips}
+
+
+def _print_claims(found: Any) -> None:
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+
+    counts: dict[tuple[str, str, str], Counter[str]] = {}
+    for clip, _, verdicts in found:
+        for verdict in verdicts:
+            key = (clip.run, verdict.claim, clip.pipeline)
+            counts.setdefault(key, Counter())[verdict.outcome] += 1
+    table = Table("run", "claim", "pipeline", "holds", "fails", "cannot be checked")
+    for key, outcomes in counts.items():
+        table.add_row(
+            *key, *(str(outcomes[name]) for name in ("holds", "fails", "cannot be checked"))
+        )
+    console = Console()
+    console.print(table)
+    absent = sum(facts is None for _, facts, _ in found)
+    if absent:
+        console.print(
+            f"{absent} of {len(found)} cells have no clip at hand: "
+            "`python -m generator fetch` downloads what can be had"
+        )
+
+
+@command.command(cls=_Command)
+@ROOT
+@click.option("--run", "runs", multiple=True, metavar="RUN", help="Only the clips of this run.")
+@click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1),
+    default=30.0,
+    show_default=True,
+    help="Seconds without an answer after which a download is tried again.",
+)
+@_examples(
+    "python -m generator fetch",
+    "python -m generator fetch --run 2026-03-story-machine-h100",
+)
+def fetch(root: Path | None, runs: tuple[str, ...], jobs: int, timeout: float) -> None:
+    """Download clips that have an address and a sha256 and are not here yet.
+
+    A file takes its final name only after its hash was found right. Run again to go on.
+    """
+    from generator.catalogue import load
+    from generator.clips.fetch import fetch as fetch_clips
+
+    project = find_project(root)
+    catalogue = load(project)
+    known = {run.id for run in catalogue.runs}
+    for run in runs:
+        if run not in known:
+            raise UsageError(f"--run {run}: no such run; known are {', '.join(sorted(known))}")
+    clips = [clip for clip in catalogue.clips if not runs or clip.run in runs]
+    with _progress() as progress:
+        report = fetch_clips(
+            clips, into=project.fetched, on_progress=progress, jobs=jobs, timeout_s=timeout
+        )
+    click.echo(str(report))
+
+
+@command.command(cls=_Command)
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--table",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV with a line per clip.",
+)
+@click.option("--run", "run_id", required=True, metavar="ID", help="Id of the new run.")
+@ROOT
+@_examples(
+    "python -m generator ingest ~/clips --table ~/clips/results.csv --run 2026-05-my-model-h100",
+)
+def ingest(folder: Path, table: Path, run_id: str, root: Path | None) -> None:
+    """Turn a folder of clips and a table of numbers into a run."""
+    from generator.clips.ingest import ingest as ingest_run
+
+    project = find_project(root)
+    report = ingest_run(folder, table=table, run_id=run_id, project=project)
+    click.echo(str(report))
+
+
+@command.command(cls=_Command)
+@click.argument("folder", type=click.Path(path_type=Path))
+@_examples("python -m generator new my-archive && cd my-archive && python -m generator build")
+def new(folder: Path) -> None:
+    """Start a project of one's own, one that builds at once."""
+    from generator.new import new_project
+
+    written = new_project(folder)
+    click.echo(f"{folder}: {len(written)} files. Now: cd {folder} && python -m generator build")
+
+
+@command.command(cls=_Command)
+@ROOT
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@_examples("python -m generator serve", "python -m generator serve --port 9000")
+def serve(root: Path | None, host: str, port: int) -> None:
+    """Serve site/ as its host will: Range answers, ETags, its own headers and 404 page."""
+    from generator.publish import serve as serving
+
+    project = find_project(root)
+    if not (project.site / "index.html").is_file():
+        raise UsageError(f"{project.site}: no site there; run `python -m generator build` first")
+    click.echo(f"http://{host}:{port}/ (Ctrl-C ends)")
+    serving.serve(project.site, host=host, port=port)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Progress bars on standard error, where a person watches; nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    tasks: dict[str, Any] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    with bars:
+        yield tell
+
+
+def _say_error(text: str) -> None:
+    for line in text.splitlines() or [""]:
+        click.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

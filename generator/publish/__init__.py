@@ -1,0 +1,1 @@
+"""Texts and files to site/: fingerprinted assets, checked links, written beside, swapped whole."""
