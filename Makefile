@@ -1,0 +1,65 @@
+# make site    set up and build site/
+# make test    set up (with a browser) and run all tests
+# make serve   look at site/ on http://127.0.0.1:8000/
+# make check   format, lint, types and tests
+# make lock    refresh the locked dependencies
+# make golden  refresh tests/golden/ after a wanted change of the pages
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+MARKS ?=
+
+.PHONY: site test serve check lint format lock docs golden browser clean
+
+site: $(VENV)/.base
+	$(BIN)/python -m generator build $(ARGS)
+
+test: $(VENV)/.dev browser
+	$(BIN)/python -m pytest -q -n 2 --ignore tests/browser tests $(MARKS)
+	$(BIN)/python -m pytest -q tests/browser $(MARKS)
+
+serve: site
+	$(BIN)/python -m generator serve
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.base
+	$(BIN)/python -m generator.catalogue.reference > docs/content.md
+
+golden: $(VENV)/.dev
+	$(BIN)/python -m pytest -q tests/test_golden.py --refresh-golden
+
+browser: $(VENV)/.dev
+	@$(BIN)/python tests/chromium.py --install
+
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml \
+	  -o requirements-dev.lock
+
+$(VENV)/.base: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than 3.11: name another with make PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base requirements-dev.lock
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf site .cache
