@@ -1,0 +1,78 @@
+"""The clips the players are tested with: real ones where they are, test cards everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footage:
+    """One clip on disk and what a page must know of it."""
+
+    name: str
+    path: Path
+    width: int
+    height: int
+    timestamps_s: tuple[float, ...]
+    """One per packet, in the order of presentation."""
+    duration_s: float
+
+    @property
+    def mean_kbit(self) -> float:
+        return self.path.stat().st_size * 8 / 1000 / self.duration_s
+
+
+def read_footage(path: Path) -> Footage:
+    """Reads size, length and every timestamp of a clip."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        base = stream.time_base or Fraction(1)
+        stamps = sorted(
+            float(packet.pts * base)
+            for packet in container.demux(stream)
+            if packet.pts is not None
+        )
+        duration_s = (container.duration or 0) / av.time_base
+        return Footage(
+            name=path.name,
+            path=path,
+            width=stream.width,
+            height=stream.height,
+            timestamps_s=tuple(stamps),
+            duration_s=duration_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reel:
+    """The clips of one kind, by the part they play in the scenarios."""
+
+    kind: str
+    clips: dict[str, Footage]
+    """Parts: default-a, default-b, small-a, small-b, large-a, large-b, other."""
+
+    def pair(self, name: str) -> tuple[Footage, Footage]:
+        return self.clips[f"{name}-a"], self.clips[f"{name}-b"]
+
+
+REAL = {
+    "default-a": "benchmark_hardware_2_2_2_A.mp4",
+    "default-b": "clip_p0_res512x288_steps8.webm",
+    "small-a": "clip_p0_res512x288_steps2.webm",
+    "small-b": "clip_p0_res512x288_steps12.webm",
+    "large-a": "clip_p0_res848x480_steps2.webm",
+    "large-b": "clip_p0_res848x480_steps12.webm",
+    "other": "clip_p0_res512x288_steps4.webm",
+}
+
+
+def real_reel(archive: Path) -> Reel:
+    """The original page's clips; the archive must hold them."""
+    return Reel(
+        kind="real clips",
+        clips={part: read_footage(archive / name) for part, name in REAL.items()},
+    )
