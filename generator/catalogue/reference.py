@@ -1,0 +1,102 @@
+"""Write docs/content.md from the types: `python -m generator.catalogue.reference`."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from enum import EnumType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from generator.catalogue import forms
+from generator.catalogue.decode import EXTRA_PREFIX
+
+FILES: tuple[tuple[str, tuple[type[forms.Form], ...]], ...] = (
+    ("content/site.toml", (forms.SiteForm, forms.LinkForm, forms.PresetForm)),
+    ("content/prompts/&lt;id&gt;.md", (forms.PromptForm,)),
+    ("content/pipelines/&lt;id&gt;.toml", (forms.PipelineForm,)),
+    ("content/machines/&lt;id&gt;.toml", (forms.MachineForm,)),
+    ("content/pages/&lt;id&gt;.md", (forms.PageForm,)),
+    (
+        "content/runs/&lt;id&gt;/run.toml",
+        (
+            forms.RunForm,
+            forms.SeriesForm,
+            forms.DurationClaimForm,
+            forms.FpsClaimForm,
+            forms.StatementForm,
+        ),
+    ),
+    ("content/runs/&lt;id&gt;/clips.csv", (forms.ClipForm,)),
+)
+
+KINDS = {
+    "Id": "id",
+    "Fraction": "number",
+    "int": "whole number",
+    "float": "number",
+    "str": "text",
+    "bool": "true or false",
+    "date": "date",
+}
+
+
+def reference() -> str:
+    """The content reference as Markdown."""
+    lines = [
+        "# Content reference",
+        "",
+        "Generated from `generator/catalogue/forms.py` by `make docs`; edit the types instead.",
+        "",
+        "An *id* consists of small letters, digits and single hyphens or dots; a file's or",
+        "folder's name is its id. Unknown keys are mistakes. All mistakes are reported in one run.",
+        f"Columns of clips.csv that begin with `{EXTRA_PREFIX}` are carried along as they are.",
+    ]
+    for title, types_here in FILES:
+        lines += ["", f"## {title}"]
+        for form in types_here:
+            lines += ["", (form.__doc__ or "").strip(), "", "| key | what | |", "|---|---|---|"]
+            lines += _rows(form)
+    return "\n".join(lines) + "\n"
+
+
+def _rows(form: type[forms.Form]) -> Iterator[str]:
+    for name, field in form.model_fields.items():
+        need = "required" if field.is_required() else _default(field)
+        what = " ".join((field.description or "").split()).replace("|", "\\|")
+        yield f"| `{name}` | {what} ({_kind(field.annotation)}) | {need} |"
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None or value in ("", (), {}):
+        return "optional"
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"default `{shown}`"
+
+
+def _kind(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    arguments = get_args(annotation)
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin is Literal:
+        return " or ".join(f'"{value}"' for value in arguments)
+    if origin in (Union, types.UnionType):
+        kinds = [_kind(part) for part in arguments if part is not type(None)]
+        return " or ".join(dict.fromkeys(kinds))
+    if origin is tuple:
+        return f"list of: {_kind(arguments[0])}"
+    if origin is dict:
+        return "table of names and texts"
+    if isinstance(annotation, EnumType):
+        return " or ".join(f'"{member.value}"' for member in annotation)  # type: ignore[var-annotated]
+    if isinstance(annotation, type) and issubclass(annotation, forms.Form):
+        return "a table, see below"
+    return KINDS.get(getattr(annotation, "__name__", ""), str(annotation))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
