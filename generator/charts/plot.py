@@ -1,0 +1,125 @@
+"""The drawing, before anybody draws it: axes, lines, points and reference lines in data units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+
+from generator.charts.look import Look
+
+LABEL_LINE_PX = 15
+"""Height of a line of a reference label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """From 0 to `end`, with a tick at every `tick`. `title` carries the unit."""
+
+    title: str
+    end: float
+    tick: float
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        return tuple(self.tick * i for i in range(int(self.end / self.tick) + 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A point and what it tells."""
+
+    x: float
+    y: float
+    href: str
+    hover: tuple[str, ...]
+    """Plain lines of text; the first names the clip."""
+    text: str
+    """Printed beside the point; "" for most."""
+    rank: int
+    """0, or how many later marks stand at the very same place: such marks become rings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stroke:
+    """One line of a chart. `through` are the corners of what is drawn between the marks."""
+
+    name: str
+    group: str
+    look: Look
+    marks: tuple[Mark, ...]
+    through: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A horizontal line at `y` to hold the marks against."""
+
+    y: float
+    label: tuple[str, ...]
+    """One or two short lines of text for the right margin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """Everything that is drawn."""
+
+    x: Axis
+    y: Axis
+    strokes: tuple[Stroke, ...]
+    references: tuple[Reference, ...]
+    height_px: int
+
+
+def axis(title: str, values: Iterable[float], *, most_ticks: int) -> Axis:
+    """An axis from 0 that holds all `values`, has round ticks and air at its end."""
+    largest = max(values)
+    end = largest * 1.07
+    tick = next(t for t in _round_numbers() if end / t <= most_ticks)
+    # A value close under the next tick would leave that tick just outside: let it in.
+    if ceil(largest / tick) * tick <= end * 1.02:
+        end = max(end, ceil(largest / tick) * tick)
+    return Axis(title=title, end=round(end, 6), tick=tick)
+
+
+def _round_numbers() -> Iterable[int]:
+    """1, 2, 5, 10, 20, 50, ..."""
+    power = 1
+    while True:
+        yield from (power, 2 * power, 5 * power)
+        power *= 10
+
+
+def spread(positions_px: Sequence[float], gaps_px: Sequence[float]) -> tuple[float, ...]:
+    """Shifts (px) that keep labels apart: `gaps_px[i]` lies between label i and i + 1.
+
+    `positions_px` ascend. Labels in each other's way share the shift, so that none strays far.
+    """
+    blocks: list[tuple[float, list[float]]] = []  # (start, offsets of its labels from the start)
+    starts = [0.0]
+    for gap in gaps_px:
+        starts.append(starts[-1] + gap)
+    for position, start in zip(positions_px, starts, strict=True):
+        wanted = [position - start]
+        while blocks and blocks[-1][0] > sum(wanted) / len(wanted):
+            wanted = blocks.pop()[1] + wanted
+        blocks.append((sum(wanted) / len(wanted), wanted))
+    settled = [at for at, wanted in blocks for _ in wanted]
+    return tuple(
+        at + start - position
+        for at, start, position in zip(settled, starts, positions_px, strict=True)
+    )
+
+
+def label_shifts_px(plot: Plot, height_px: float) -> tuple[float, ...]:
+    """How far (px, downwards) each reference label must move to keep clear of the others, when
+    the axes are `height_px` high. Labels stand centred on their lines otherwise."""
+    order = sorted(
+        range(len(plot.references)), key=lambda i: plot.references[i].y, reverse=True
+    )
+    positions = [(1 - plot.references[i].y / plot.y.end) * height_px for i in order]
+    heights = [LABEL_LINE_PX * len(plot.references[i].label) for i in order]
+    gaps = [(above + below) / 2 for above, below in pairwise(heights)]
+    shifts = dict(zip(order, spread(positions, gaps), strict=True))
+    return tuple(round(shifts[i], 2) for i in range(len(plot.references)))

@@ -1,0 +1,50 @@
+"""How charts name clips and print numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from generator.records import Clip, Label, Pipeline, Prompt
+
+_LABEL_WORDS = {
+    Label.PUBLISHED_ELSEWHERE: "published elsewhere",
+    Label.MEASURED_HERE: "measured here",
+    Label.PROJECTED: "projected",
+    Label.DECLARED: "declared",
+}
+
+
+def label_words(label: Label) -> str:
+    return _LABEL_WORDS[label]
+
+
+def decimal(value: Fraction, *, shortest: bool = False) -> str:
+    """`value` with one to three decimals (`shortest` allows none): 11.0, 49.35, 23.976."""
+    digits = f"{float(value):.3f}".rstrip("0")
+    if digits.endswith("."):
+        return digits[:-1] if shortest else digits + "0"
+    return digits
+
+
+def named_clip(pipeline: Pipeline, clip: Clip) -> str:
+    """`MemFlow, 8 steps` or `Helios, [2,2,2] steps`."""
+    if not clip.steps:
+        return pipeline.title
+    return f"{pipeline.title}, {clip.steps_label} {'step' if clip.steps == (1,) else 'steps'}"
+
+
+def named_prompt(clip: Clip, prompts: Mapping[str, Prompt]) -> str:
+    """The prompt's title; "" where the cell has no prompt."""
+    return prompts[clip.prompt].title if clip.prompt else ""
+
+
+def named_size(clip: Clip) -> str:
+    return f"{clip.width}×{clip.height}"
+
+
+def sentence_list(names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
