@@ -259,6 +259,8 @@ class Facts:
     index_first: bool
     """The container's index (moov, Cues) stands before the media data."""
     flags: tuple[Flag, ...]
+    codecs: str = ""
+    """The `codecs` parameter of its media type (`vp8`, `avc1.64001e`); "" where none is known."""
 
     @property
     def distinct_timestamps(self) -> int:
