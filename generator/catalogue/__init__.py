@@ -58,13 +58,17 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     pages = _pages(content / "pages", complaints)
     runs: list[Run] = []
     clips: list[Clip] = []
+    faulty_runs: set[str] = set()
     for folder in sorted(path for path in _entries(content / "runs") if path.is_dir()):
         run = _run(folder, machines, complaints)
-        if run is not None:
+        if run is None:
+            faulty_runs.add(folder.name)
+            read_clips(folder / "clips.csv", complaints)  # its own mistakes are reported as well
+        else:
             runs.append(run)
             clips.extend(_clips(run, prompts, pipelines, complaints))
     if site is not None:
-        _check_presets(content / "site.toml", site, clips, complaints)
+        _check_presets(content / "site.toml", site, clips, faulty_runs, complaints)
     if complaints.found or site is None:
         raise ContentError(complaints.found)
     return Catalogue(
@@ -189,7 +193,7 @@ def _run(folder: Path, machines: Mapping[str, Machine], complaints: Complaints) 
     if form is None:
         return None
     before = len(complaints.found)
-    if form.machine not in machines:
+    if form.machine not in machines and not _is_written("machines", form.machine, complaints):
         complaints.add(path, "$.machine", *_unknown("machine", form.machine, machines))
     series_ids = [series.id for series in form.series]
     for i, series in enumerate(form.series):
@@ -268,11 +272,15 @@ def _clips(
         pipeline = pipelines.get(form.pipeline)
         if form.series not in series_ids:
             complaints.add(path, place + "series", *_unknown("series", form.series, series_ids))
-        if pipeline is None:
+        if pipeline is None and not _is_written("pipelines", form.pipeline, complaints):
             complaints.add(
                 path, place + "pipeline", *_unknown("pipeline", form.pipeline, pipelines)
             )
-        if form.prompt is not None and form.prompt not in prompts:
+        if (
+            form.prompt is not None
+            and form.prompt not in prompts
+            and not _is_written("prompts", form.prompt, complaints)
+        ):
             complaints.add(path, place + "prompt", *_unknown("prompt", form.prompt, prompts))
         if pipeline is not None:
             _check_source(path, line, form, pipeline, run, complaints)
@@ -373,12 +381,24 @@ def _check_source(
         )
 
 
-def _check_presets(path: Path, site: Site, clips: Iterable[Clip], complaints: Complaints) -> None:
+def _check_presets(
+    path: Path,
+    site: Site,
+    clips: Iterable[Clip],
+    faulty_runs: set[str],
+    complaints: Complaints,
+) -> None:
     known = {clip.id for clip in clips}
     for i, preset in enumerate(site.compare_presets):
         for side, name in zip("ab", preset, strict=True):
-            if name not in known:
+            if name not in known and name.partition("--")[0] not in faulty_runs:
                 complaints.add(path, f"$.compare[{i}].{side}", *_unknown("clip", name, known))
+
+
+def _is_written(folder: str, name: str, complaints: Complaints) -> bool:
+    """Whether there is a file for `name`: a faulty one has its own complaint already."""
+    base = complaints.project.content / folder
+    return any((base / f"{name}{suffix}").is_file() for suffix in (".toml", ".md"))
 
 
 def _unknown(noun: str, name: str, known: Iterable[str]) -> tuple[str, str]:
