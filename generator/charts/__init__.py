@@ -1,8 +1,8 @@
 """Numbers -> charts: records in, a `Chart` out.
 
-`speed` says which numbers stand in which line; `plot` is what it hands to the two drawers,
-`figure` (Plotly) and `poster` (plain SVG), so that both show the same; `look` owns every colour,
-dash and mark. Knows nothing of folders, templates or how a line is fitted.
+`lines` says which numbers stand in which line, `speed` what they mean; both make a `plot`, which
+the two drawers `figure` (Plotly) and `poster` (plain SVG) draw alike; `look` owns every colour,
+dash and mark. Knows nothing of folders and templates.
 """
 
 from generator.charts.chart import Cell, Chart, LegendEntry, LegendGroup, Table

@@ -23,8 +23,8 @@ FONT = '"JetBrains Mono", "Geist Mono", ui-monospace, monospace'
 """For the figure on its own; on a page the element's own font replaces it."""
 FONT_PX = 12
 
-# Ordered so that neighbours stay apart under protanopia, deuteranopia and tritanopia.
-PALETTE = (ACCENT, "#4aa8ff", "#ff7ab8", "#f4f1e8", "#ff8a3c", "#19c39c")
+# Apart under protanopia, deuteranopia and tritanopia too (tests/charts/test_look.py).
+PALETTE = (ACCENT, "#5b8cff", "#ff6fc8", "#d0d0d0", "#ff7a1a", "#12a085")
 
 # Plotly's name; its shape as an SVG path of radius 1; how much to enlarge it to look as big.
 SHAPES = (

@@ -48,3 +48,8 @@ def sentence_list(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def signed(value: float, decimals: int) -> str:
+    """With a minus sign instead of a hyphen, and none before zero."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
