@@ -16,7 +16,7 @@ site: $(VENV)/.base
 	$(BIN)/python -m generator build $(ARGS)
 
 test: $(VENV)/.dev browser
-	$(BIN)/python -m pytest -q -n 2 --ignore tests/browser tests $(MARKS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/browser tests $(MARKS)
 	$(BIN)/python -m pytest -q tests/browser $(MARKS)
 
 serve: site
