@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from generator.catalogue import forms
 from generator.catalogue.decode import (
@@ -21,7 +23,7 @@ from generator.catalogue.decode import (
     read_toml,
 )
 from generator.catalogue.text import to_html
-from generator.errors import ContentError
+from generator.errors import ContentError, UsageError
 from generator.project import Project
 from generator.records import (
     Catalogue,
@@ -42,6 +44,11 @@ __all__ = ["load"]
 
 NounT = TypeVar("NounT", Prompt, Pipeline)
 
+CARD_MIN_SIZE = (160, 96)
+"""Pixels; a smaller picture holds no readable frame code."""
+CARD_MAX_FRAMES = 1 << 16
+"""As many as the frame code can number."""
+
 
 def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     """Read all of content/.
@@ -51,6 +58,7 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     """
     complaints = Complaints(project)
     content = project.content
+    _check_names(content, complaints)
     site = _site(content / "site.toml", base_url, complaints)
     prompts = _prompts(content / "prompts", complaints)
     pipelines = _pipelines(content / "pipelines", complaints)
@@ -59,14 +67,15 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     runs: list[Run] = []
     clips: list[Clip] = []
     faulty_runs: set[str] = set()
-    for folder in sorted(path for path in _entries(content / "runs") if path.is_dir()):
-        run = _run(folder, machines, complaints)
-        if run is None:
+    for folder in _entries(content / "runs"):
+        before = len(complaints.found)
+        form = _run_form(folder, complaints)
+        if form is not None:
+            runs += _run(folder, form, machines, complaints)
+        if folder.is_dir():
+            clips += _clips(folder, form, prompts, pipelines, complaints)
+        if len(complaints.found) > before:
             faulty_runs.add(folder.name)
-            read_clips(folder / "clips.csv", complaints)  # its own mistakes are reported as well
-        else:
-            runs.append(run)
-            clips.extend(_clips(run, prompts, pipelines, complaints))
     if site is not None:
         _check_presets(content / "site.toml", site, clips, faulty_runs, complaints)
     if complaints.found or site is None:
@@ -75,15 +84,31 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
         site=site,
         prompts=_ordered(prompts),
         pipelines=_ordered(pipelines),
-        machines=tuple(machines.values()),
+        machines=tuple(machine for machine in machines.values() if machine is not None),
         pages=tuple(sorted(pages, key=lambda page: (page.group, page.order, page.id))),
         runs=tuple(runs),
         clips=tuple(clips),
     )
 
 
-def _ordered(by_id: Mapping[str, NounT]) -> tuple[NounT, ...]:
-    return tuple(sorted(by_id.values(), key=lambda noun: (noun.order, noun.id)))
+_NAMES = ("site.toml", "prompts", "pipelines", "machines", "pages", "runs")
+
+
+def _check_names(content: Path, complaints: Complaints) -> None:
+    """A folder with a misspelt name would be passed over in silence."""
+    for path in _entries(content):
+        if path.name not in (*_NAMES, "README.md"):
+            complaints.add(
+                path,
+                "",
+                f'nothing in content/ is called "{path.name}"',
+                did_you_mean(path.name, _NAMES) or f"known are {', '.join(_NAMES)}",
+            )
+
+
+def _ordered(by_id: Mapping[str, NounT | None]) -> tuple[NounT, ...]:
+    nouns = [noun for noun in by_id.values() if noun is not None]
+    return tuple(sorted(nouns, key=lambda noun: (noun.order, noun.id)))
 
 
 def _entries(folder: Path) -> Iterable[Path]:
@@ -110,7 +135,7 @@ _ID_REMEDY = "rename it with small letters, digits and single hyphens or dots"
 
 
 def _is_id(text: str) -> bool:
-    return re.match(forms.ID_PATTERN, text) is not None
+    return re.fullmatch(forms.ID_PATTERN, text) is not None
 
 
 def _links(links: Iterable[forms.LinkForm]) -> tuple[Link, ...]:
@@ -125,7 +150,7 @@ def _site(path: Path, base_url: str | None, complaints: Complaints) -> Site | No
         title=form.title,
         tagline=form.tagline,
         description=form.description,
-        base_url=base_url or form.base_url,
+        base_url=form.base_url if base_url is None else _given_base_url(base_url),
         language=form.language,
         hero=form.hero or (form.title,),
         links=_links(form.links),
@@ -133,9 +158,25 @@ def _site(path: Path, base_url: str | None, complaints: Complaints) -> Site | No
     )
 
 
-def _prompts(folder: Path, complaints: Complaints) -> dict[str, Prompt]:
-    prompts = {}
+def _given_base_url(base_url: str) -> str:
+    """The address of --base-url, as hosts hand it over: with or without the closing slash."""
+    address = base_url if base_url.endswith("/") else f"{base_url}/"
+    try:
+        return TypeAdapter(forms.FolderAddress).validate_python(address)
+    except ValidationError:
+        raise UsageError(
+            f"--base-url {base_url}: is no web address; write one that begins with https://"
+        ) from None
+
+
+# What stands in a file with mistakes is None: its id is known, so that whoever refers to it is
+# not told that there is no such thing.
+
+
+def _prompts(folder: Path, complaints: Complaints) -> dict[str, Prompt | None]:
+    prompts: dict[str, Prompt | None] = {}
     for name, path in _files(folder, ".md", complaints):
+        prompts[name] = None
         read = read_markdown(path, forms.PromptForm, complaints)
         if read is not None:
             form, body = read
@@ -145,9 +186,10 @@ def _prompts(folder: Path, complaints: Complaints) -> dict[str, Prompt]:
     return prompts
 
 
-def _pipelines(folder: Path, complaints: Complaints) -> dict[str, Pipeline]:
-    pipelines = {}
+def _pipelines(folder: Path, complaints: Complaints) -> dict[str, Pipeline | None]:
+    pipelines: dict[str, Pipeline | None] = {}
     for name, path in _files(folder, ".toml", complaints):
+        pipelines[name] = None
         form = read_toml(path, forms.PipelineForm, complaints)
         if form is not None:
             pipelines[name] = Pipeline(
@@ -165,9 +207,10 @@ def _pipelines(folder: Path, complaints: Complaints) -> dict[str, Pipeline]:
     return pipelines
 
 
-def _machines(folder: Path, complaints: Complaints) -> dict[str, Machine]:
-    machines = {}
+def _machines(folder: Path, complaints: Complaints) -> dict[str, Machine | None]:
+    machines: dict[str, Machine | None] = {}
     for name, path in _files(folder, ".toml", complaints):
+        machines[name] = None
         form = read_toml(path, forms.MachineForm, complaints)
         if form is not None:
             machines[name] = Machine(id=name, **dict(form))
@@ -184,16 +227,25 @@ def _pages(folder: Path, complaints: Complaints) -> list[Page]:
     return pages
 
 
-def _run(folder: Path, machines: Mapping[str, Machine], complaints: Complaints) -> Run | None:
-    path = folder / "run.toml"
+def _run_form(folder: Path, complaints: Complaints) -> forms.RunForm | None:
+    if not folder.is_dir():
+        complaints.add(folder, "", "only folders stand here", "give each run a folder of its own")
+        return None
     if not _is_id(folder.name):
         complaints.add(folder, "", f'"{folder.name}" is no run id', _ID_REMEDY)
-        return None
-    form = read_toml(path, forms.RunForm, complaints)
-    if form is None:
-        return None
+    return read_toml(folder / "run.toml", forms.RunForm, complaints)
+
+
+def _run(
+    folder: Path,
+    form: forms.RunForm,
+    machines: Mapping[str, Machine | None],
+    complaints: Complaints,
+) -> list[Run]:
+    """The run, or nothing where it refers to what is not there."""
+    path = folder / "run.toml"
     before = len(complaints.found)
-    if form.machine not in machines and not _is_written("machines", form.machine, complaints):
+    if form.machine not in machines:
         complaints.add(path, "$.machine", *_unknown("machine", form.machine, machines))
     series_ids = [series.id for series in form.series]
     for i, series in enumerate(form.series):
@@ -217,9 +269,10 @@ def _run(folder: Path, machines: Mapping[str, Machine], complaints: Complaints) 
         for name in claim.series:
             if name not in series_ids:
                 complaints.add(path, f"$.claims[{i}].series", *_unknown("series", name, series_ids))
-    if len(complaints.found) > before:
-        return None
-    return Run(
+    machine = machines.get(form.machine)
+    if len(complaints.found) > before or machine is None:
+        return []
+    run = Run(
         id=folder.name,
         title=form.title,
         summary=form.summary,
@@ -228,7 +281,7 @@ def _run(folder: Path, machines: Mapping[str, Machine], complaints: Complaints) 
         published=form.published.isoformat(),
         source=Link(title=form.source.title, url=form.source.url) if form.source else None,
         machine=form.machine,
-        machine_stated=form.machine_stated or machines[form.machine].title,
+        machine_stated=form.machine_stated or machine.title,
         software=tuple(form.software.items()),
         weights=form.weights,
         protocol=form.protocol,
@@ -239,6 +292,7 @@ def _run(folder: Path, machines: Mapping[str, Machine], complaints: Complaints) 
         claims=tuple(_claim(claim) for claim in form.claims),
         folder=folder,
     )
+    return [run]
 
 
 def _claim(form: forms.DurationClaimForm | forms.FpsClaimForm | forms.StatementForm) -> Claim:
@@ -257,39 +311,38 @@ def _claim(form: forms.DurationClaimForm | forms.FpsClaimForm | forms.StatementF
 
 
 def _clips(
-    run: Run,
-    prompts: Mapping[str, Prompt],
-    pipelines: Mapping[str, Pipeline],
+    folder: Path,
+    run: forms.RunForm | None,
+    prompts: Mapping[str, Prompt | None],
+    pipelines: Mapping[str, Pipeline | None],
     complaints: Complaints,
 ) -> list[Clip]:
-    path = run.folder / "clips.csv"
-    series_ids = [series.id for series in run.series]
+    """Lines of a run's table; where the run itself has mistakes, its series are not known."""
+    path = folder / "clips.csv"
+    labels = None if run is None else {series.id: series.label for series in run.series}
     clips: list[Clip] = []
     lines_of: dict[str, list[int]] = defaultdict(list)
     for line, form, extra in read_clips(path, complaints):
         lines_of[form.id].append(line)
         place = f"line {line}, "
         pipeline = pipelines.get(form.pipeline)
-        if form.series not in series_ids:
-            complaints.add(path, place + "series", *_unknown("series", form.series, series_ids))
-        if pipeline is None and not _is_written("pipelines", form.pipeline, complaints):
+        if labels is not None and form.series not in labels:
+            complaints.add(path, place + "series", *_unknown("series", form.series, labels))
+        if form.pipeline not in pipelines:
             complaints.add(
                 path, place + "pipeline", *_unknown("pipeline", form.pipeline, pipelines)
             )
-        if (
-            form.prompt is not None
-            and form.prompt not in prompts
-            and not _is_written("prompts", form.prompt, complaints)
-        ):
+        if form.prompt is not None and form.prompt not in prompts:
             complaints.add(path, place + "prompt", *_unknown("prompt", form.prompt, prompts))
         if pipeline is not None:
-            _check_source(path, line, form, pipeline, run, complaints)
+            label = None if labels is None else labels.get(form.series)
+            _check_source(path, line, form, pipeline, label, complaints)
         width, height = map(int, form.size.split("x"))
         clips.append(
             Clip(
-                id=f"{run.id}--{form.id}",
+                id=f"{folder.name}--{form.id}",
                 row_id=form.id,
-                run=run.id,
+                run=folder.name,
                 series=form.series,
                 pipeline=form.pipeline,
                 prompt=form.prompt or "",
@@ -324,47 +377,22 @@ def _check_source(
     line: int,
     form: forms.ClipForm,
     pipeline: Pipeline,
-    run: Run,
+    label: Label | None,
     complaints: Complaints,
 ) -> None:
     """A cell says where its clip comes from, or why there is none."""
     place = f"line {line}, "
     if pipeline.renderer == "test-card":
-        for name in ("fps", "seconds"):
-            if getattr(form, name) is None:
-                complaints.add(
-                    path,
-                    place + name,
-                    "is missing",
-                    "a test card is rendered from its fps and seconds; write both",
-                )
-        label = next((s.label for s in run.series if s.id == form.series), Label.DECLARED)
-        if label is not Label.DECLARED:
-            complaints.add(
-                path,
-                place + "series",
-                f'"{form.series}" is labelled {label}, but a test card is measured by nobody',
-                'put test cards into a series with label = "declared"',
-            )
-        if form.fps and form.seconds and (form.fps * form.seconds).denominator != 1:
-            complaints.add(
-                path,
-                place + "fps",
-                f"{float(form.fps):g} FPS over {float(form.seconds):g} s is no whole "
-                "number of frames",
-                "choose seconds so that fps x seconds is whole",
-            )
-        width, height = map(int, form.size.split("x"))
-        if width % 2 or height % 2 or width < 128 or height < 96:
-            complaints.add(
-                path,
-                place + "size",
-                f'"{form.size}" cannot hold a test card',
-                "choose even sides of at least 128 x 96",
-            )
+        _check_card(path, place, form, label, complaints)
         return
-    if form.no_clip and form.sha256:
-        complaints.add(path, place + "no_clip", "there is a sha256 as well", "keep one of the two")
+    for name in ("sha256", "file"):
+        if form.no_clip and getattr(form, name):
+            complaints.add(
+                path,
+                place + "no_clip",
+                f"there is a {name} as well",
+                f"leave no_clip empty, or take the {name} out",
+            )
     if not (form.sha256 or form.no_clip or form.file or pipeline.renderer):
         complaints.add(
             path,
@@ -372,7 +400,11 @@ def _check_source(
             "is missing",
             "write the sha256 of the clip's file, or say in no_clip why there is none",
         )
-    if form.sha256 is None and form.file and not (run.folder / "media" / form.file).is_file():
+    if (
+        form.file
+        and not (form.sha256 or form.no_clip)
+        and not (path.parent / "media" / form.file).is_file()
+    ):
         complaints.add(
             path,
             place + "file",
@@ -381,24 +413,70 @@ def _check_source(
         )
 
 
+def _check_card(
+    path: Path, place: str, form: forms.ClipForm, label: Label | None, complaints: Complaints
+) -> None:
+    """A test card is rendered from its row, which therefore says all that it needs."""
+    for name in ("fps", "seconds"):
+        if getattr(form, name) is None:
+            complaints.add(
+                path,
+                place + name,
+                "is missing",
+                "a test card is rendered from its fps and seconds; write both",
+            )
+    for name in ("sha256", "url", "file", "no_clip"):
+        if getattr(form, name):
+            complaints.add(
+                path, place + name, "a test card has none: every build renders it", "leave it empty"
+            )
+    if label not in (None, Label.DECLARED):
+        complaints.add(
+            path,
+            place + "series",
+            f'"{form.series}" is labelled {label}, but a test card is measured by nobody',
+            'put test cards into a series with label = "declared"',
+        )
+    if form.fps and form.seconds:
+        frames = form.fps * form.seconds
+        if frames.denominator != 1:
+            complaints.add(
+                path,
+                place + "fps",
+                f"{float(form.fps):g} FPS over {float(form.seconds):g} s is no whole "
+                "number of frames",
+                "choose seconds so that fps x seconds is whole",
+            )
+        elif frames > CARD_MAX_FRAMES:
+            complaints.add(
+                path,
+                place + "seconds",
+                f"{frames} frames are more than a test card can number",
+                f"choose fps x seconds of at most {CARD_MAX_FRAMES}",
+            )
+    width, height = map(int, form.size.split("x"))
+    if width % 2 or height % 2 or width < CARD_MIN_SIZE[0] or height < CARD_MIN_SIZE[1]:
+        complaints.add(
+            path,
+            place + "size",
+            f'"{form.size}" cannot hold a test card',
+            f"choose even sides of at least {CARD_MIN_SIZE[0]} x {CARD_MIN_SIZE[1]}",
+        )
+
+
 def _check_presets(
     path: Path,
     site: Site,
     clips: Iterable[Clip],
-    faulty_runs: set[str],
+    faulty_runs: Container[str],
     complaints: Complaints,
 ) -> None:
+    """Presets name clips; those of a faulty run cannot be told to be missing."""
     known = {clip.id for clip in clips}
     for i, preset in enumerate(site.compare_presets):
         for side, name in zip("ab", preset, strict=True):
             if name not in known and name.partition("--")[0] not in faulty_runs:
                 complaints.add(path, f"$.compare[{i}].{side}", *_unknown("clip", name, known))
-
-
-def _is_written(folder: str, name: str, complaints: Complaints) -> bool:
-    """Whether there is a file for `name`: a faulty one has its own complaint already."""
-    base = complaints.project.content / folder
-    return any((base / f"{name}{suffix}").is_file() for suffix in (".toml", ".md"))
 
 
 def _unknown(noun: str, name: str, known: Iterable[str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import frontmatter
 import yaml
+from frontmatter.default_handlers import YAMLHandler
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -24,6 +26,10 @@ FormT = TypeVar("FormT", bound=forms.Form)
 EXTRA_PREFIX = "x-"
 """Columns of clips.csv that begin so are carried along as they are."""
 
+CLAIM_KINDS = ("duration", "fps-from-frames", "statement")
+
+NEAR = 0.65
+"""Likeness (0 to 1) from which a known name is offered for an unknown one."""
 
 _REST = "\0rest"
 
@@ -77,10 +83,10 @@ def read_markdown(
         return None
     try:
         data, body = frontmatter.parse(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 2}" if mark else ""
-        problem = getattr(error, "problem", None) or "cannot be read"
+        place = f"line {_front_matter_line(text) + mark.line}" if mark else ""
+        problem = getattr(error, "problem", None) or error
         complaints.add(
             path, place, f"the front matter is no valid YAML: {problem}", "mend the syntax there"
         )
@@ -95,6 +101,12 @@ def read_markdown(
         return None
     valid = validate(path, "$", data, form, complaints)
     return None if valid is None else (valid, body)
+
+
+def _front_matter_line(text: str) -> int:
+    """The line at which the front matter begins, as the parser counts from it."""
+    matter, _ = YAMLHandler().split(text)
+    return text[: text.index(matter)].count("\n") + 1
 
 
 def read_clips(
@@ -115,10 +127,11 @@ def read_clips(
         for row in reader:
             number = reader.line_num
             if _REST in row:
+                more = len(row[_REST])
                 complaints.add(
                     path,
                     f"line {number}",
-                    f"{len(row[_REST])} more fields than the header has",
+                    f"{more} more {'field' if more == 1 else 'fields'} than the header has",
                     'quote fields that hold commas: "a, b"',
                 )
                 continue
@@ -133,7 +146,8 @@ def read_clips(
             if form is not None:
                 lines.append((number, form, extra))
     except csv.Error as error:
-        complaints.add(path, f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
+        number = reader.reader.line_num
+        complaints.add(path, f"line {number}", f"no valid CSV: {error}", "mend the line")
     return lines
 
 
@@ -141,7 +155,7 @@ def _check_header(
     path: Path, header: Sequence[str], known: Sequence[str], complaints: Complaints
 ) -> bool:
     before = len(complaints.found)
-    for name in header:
+    for name in dict.fromkeys(header):
         if header.count(name) > 1:
             complaints.add(path, "line 1", f'column "{name}" stands twice', "keep one")
         elif name not in known and not name.startswith(EXTRA_PREFIX):
@@ -165,7 +179,11 @@ def validate(
     try:
         return TypeAdapter(form).validate_python(data)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        faulty = {detail["loc"][:-i] for detail in details for i in range(1, len(detail["loc"]))}
+        for detail in details:
+            if detail["type"] == "too_short" and detail["loc"] in faulty:
+                continue  # not empty: what stands there has complaints of its own
             where = _place(place, detail["loc"])
             problem, remedy = _explain(detail, form)
             complaints.add(path, where, problem, remedy)
@@ -173,8 +191,7 @@ def validate(
 
 
 def _place(place: str, loc: tuple[int | str, ...]) -> str:
-    kinds = ("duration", "fps-from-frames", "statement")
-    parts = [part for part in loc if part not in kinds]
+    parts = [part for i, part in enumerate(loc) if not (i == 2 and loc[0] == "claims")]
     if place.startswith("line"):
         return f"{place}, {'.'.join(map(str, parts))}" if parts else place
     return place + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
@@ -183,11 +200,10 @@ def _place(place: str, loc: tuple[int | str, ...]) -> str:
 def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
     kind, value, name = detail["type"], detail["input"], str(detail["loc"][-1])
     context = detail.get("ctx", {})
-    message = detail["msg"].removeprefix("Value error, ")
-    shown = f'"{value}"' if isinstance(value, str) else str(value)
+    shown, meaning = _shown(value), _meaning(form, detail["loc"])
     match kind:
         case "missing":
-            return "is missing", f"add it: {_meaning(form, detail['loc'])}"
+            return "is missing", f"add it: {meaning}"
         case "extra_forbidden":
             siblings = _fields_at(form, detail["loc"][:-1])
             return (
@@ -195,31 +211,62 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
                 did_you_mean(name, siblings) or f"known are {', '.join(siblings)}",
             )
         case "enum" | "literal_error":
-            expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+            expected = re.findall(r"'([^']*)'", str(context.get("expected", "")))
             return f"{shown} is not possible here", did_you_mean(
-                str(value), expected.split(", ")
-            ) or f"write one of: {expected}"
-        case "union_tag_invalid" | "union_tag_not_found":
+                str(value), expected
+            ) or "write one of: " + ", ".join(f'"{word}"' for word in expected)
+        case "union_tag_invalid":
             return (
-                f"{context.get('tag', 'no kind')!s} is no kind of claim",
-                "write kind = one of: duration, fps-from-frames, statement",
+                f"{_shown(context.get('tag'))} is no kind of claim",
+                f"write kind = one of: {', '.join(CLAIM_KINDS)}",
             )
+        case "union_tag_not_found":
+            return "kind is missing", f"write kind = one of: {', '.join(CLAIM_KINDS)}"
         case "string_pattern_mismatch":
-            return f"{shown} does not fit", _PATTERN_REMEDIES.get(
-                str(context.get("pattern")), message
-            )
-        case "string_too_short":
-            return "is empty", f"write it: {_meaning(form, detail['loc'])}"
-        case "url_parsing" | "url_scheme":
-            return f"{shown} is no web address", "write one that begins with https://"
-        case _:
-            return f"{shown}: {message}", _meaning(form, detail["loc"])
+            return f"{shown} does not fit", _PATTERN_REMEDIES[str(context["pattern"])]
+        case "string_too_short" | "too_short":
+            return "is empty", f"write it: {meaning}"
+        case "value_error":
+            problem, _, remedy = detail["msg"].removeprefix("Value error, ").partition("; ")
+            return f"{shown} {problem}", remedy or meaning
+        case "greater_than":
+            return f"{shown} is not greater than {context['gt']:g}", meaning
+        case "greater_than_equal":
+            return f"{shown} is less than {context['ge']}", f"write {context['ge']} or more"
+        case "less_than_equal":
+            return f"{shown} is more than {context['le']}", f"write {context['le']} or less"
+    for start, (problem, remedy) in _TYPE_REMEDIES.items():
+        if kind.startswith(start):
+            return f"{shown} {problem}", remedy
+    return f"{shown}: {detail['msg']}", meaning
 
+
+def _shown(value: object) -> str:
+    """A value as people wrote it: text in quotes, unless it is a number from a table."""
+    if isinstance(value, str):
+        return value if re.fullmatch(forms.NUMBER_PATTERN, value) else f'"{value}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+_TYPE_REMEDIES = {
+    "string": ("is no text", "put it in quotes"),
+    "int": ("is no whole number", "write digits only"),
+    "float": ("is no number", "write digits, such as 3.35"),
+    "finite": ("is no finite number", "write digits, such as 3.35"),
+    "bool": ("is neither true nor false", "write true or false"),
+    "date": ("is no date", "write it as 2026-03-14"),
+    "tuple": ("is no list", "write it as [a, b]"),
+    "dict": ("is no table", 'write it as { name = "value" }'),
+    "model": ("is no table", 'write it as { name = "value" }'),
+}
+"""By the beginning of the kind of mistake."""
 
 _PATTERN_REMEDIES = {
     forms.ID_PATTERN: "write an id of small letters, digits and single hyphens or dots",
     forms.SIZE_PATTERN: "write width x height in pixels, such as 848x480",
-    r"^[0-9a-f]{64}$": "write a sha256 as 64 hexadecimal digits",
+    r"^[0-9a-f]{64}$": "write the sha256 as 64 hexadecimal digits in small letters",
     r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$": "write a language code such as en or de",
 }
 
@@ -265,5 +312,5 @@ def _required(form: type[BaseModel]) -> list[str]:
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:
     """`did you mean "memflow"?`, or nothing when nothing is near."""
-    near = difflib.get_close_matches(value, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(value, list(known), n=1, cutoff=NEAR)
     return f'did you mean "{near[0]}"?' if near else ""

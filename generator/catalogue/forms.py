@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl
 
 from generator.records import Label
+
+NUMBER_PATTERN = r"[+-]?\d{1,15}(\.\d{0,15})?([eE][+-]?\d)?|[+-]?\d{1,15}/\d{1,15}"
+"""49.3, 24 or 30000/1001: bounded, so that no line of a table can ask for a billion digits."""
+_NO_NUMBER = "is no number; write digits, such as 49.3 or 30000/1001"
 
 ID_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 SIZE_PATTERN = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
@@ -24,51 +27,62 @@ STEPS_PATTERN = r"^[1-9]\d{0,3}(/[1-9]\d{0,3})*$"
 class Form(BaseModel):
     """A file or a table in a file. Unknown keys are mistakes, not ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        str_strip_whitespace=True,
+        allow_inf_nan=False,
+    )
+
+
+# Validators say "what is wrong; what mends it". `decode` puts the value before it.
 
 
 def _plain_url(value: str) -> str:
-    HttpUrl(value)
+    try:
+        HttpUrl(value)
+    except ValueError:
+        raise ValueError("is no web address; write one that begins with https://") from None
     return value
 
 
 def _directory_url(value: str) -> str:
     _plain_url(value)
     if not value.endswith("/"):
-        raise ValueError("an address of a folder ends with a slash")
+        raise ValueError(f"does not end with a slash; write {value}/")
     return value
 
 
 def _exact(value: object) -> object:
     """Numbers keep the decimals they were written with."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float | Decimal):
-        return Fraction(str(value))
-    if isinstance(value, str):
-        try:
-            return Fraction(value.strip())
-        except (ValueError, ZeroDivisionError):
-            raise ValueError("not a number") from None
-    return value
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(_NO_NUMBER)
+    text = str(value).strip()
+    if not re.fullmatch(NUMBER_PATTERN, text):
+        raise ValueError(_NO_NUMBER)
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(_NO_NUMBER) from None
 
 
 def _positive(value: Fraction) -> Fraction:
     if value <= 0:
-        raise ValueError("must be greater than 0")
+        raise ValueError("is not greater than 0; write a number above 0, or leave it out")
     return value
 
 
 def _not_negative(value: Fraction) -> Fraction:
     if value < 0:
-        raise ValueError("must be 0 or greater")
+        raise ValueError("is less than 0; write 0 or more")
     return value
 
 
 def _inside_media(value: str) -> str:
     parts = re.split(r"[/\\]", value)
-    if value.startswith(("/", "\\", "~")) or ".." in parts or ":" in value or "" in parts:
-        raise ValueError("must be a file name inside the run's media/ folder")
+    if {"", ".", ".."} & set(parts) or value.startswith("~") or ":" in value:
+        raise ValueError("leads elsewhere; write the name of a file inside the run's media/ folder")
     return value
 
 
@@ -305,7 +319,7 @@ def _steps(value: object) -> object:
         text = value.strip().strip("[]").replace(",", "/").replace(" ", "")
         if not text:
             return ()
-        if not re.match(STEPS_PATTERN, text):
+        if not re.fullmatch(STEPS_PATTERN, text):
             raise ValueError("is no step count; write 1 or more, or 2/2/2 for stages")
         return tuple(int(part) for part in text.split("/"))
     return value
