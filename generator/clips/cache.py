@@ -1,0 +1,241 @@
+"""Derived files and facts, kept by content: what they were made from and how, never when or where.
+
+An entry is a folder named by the hash of its source, its recipe and the ffmpeg that made it. It
+is made beside its place under another name, checked, flushed to disk and renamed as the last
+act, so an encode that was killed never counts as done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from generator.clips import ffmpeg
+from generator.clips.locate import sha256_of
+from generator.clips.probe import probe
+from generator.records import Facts, Flag
+
+Recipe = Mapping[str, Any]
+
+FACTS_VERSION = 1
+"""Raise it when facts are found otherwise than before, so that no file keeps old ones."""
+
+SEAL = "entry.json"
+PARTIAL = "partial-"
+
+
+def derived(
+    cache: Path, *, source_sha256: str, recipe: Recipe, make: Callable[[Path], None]
+) -> Path:
+    """The folder that `make` fills by `recipe` from the source with this hash.
+
+    `make` gets an empty folder, writes plain files into it, and raises when they are not what
+    they should be; then nothing is kept. `recipe` is JSON and names everything that decides the
+    bytes, its own version included; which ffmpeg makes them is added here.
+    """
+    terms = {"source": source_sha256, "recipe": dict(recipe), "ffmpeg": ffmpeg.version()}
+    key = hashlib.sha256(_canonical(terms)).hexdigest()
+    folder = cache / key[:2] / key
+    if _whole(folder):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.parent)
+    with _workplace(folder.parent) as workplace:
+        partial = workplace / key
+        partial.mkdir()
+        make(partial)
+        _seal(partial, terms)
+        _put(partial, folder)
+    return folder
+
+
+def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
+    """What `path` holds, probed once for every content. Raises MediaError when it is no clip.
+
+    `sha256` is the hash of the file where the caller has taken it.
+    """
+    digest = sha256 or sha256_of(path)
+    stored = cache / "facts" / f"{digest}.json"
+    known = _read_json(stored)
+    if known.get("made_by") == _prober():
+        return _facts_from(digest, known)
+    facts = probe(path, sha256=digest)
+    _write_json(stored, {"made_by": _prober(), **_facts_to(facts)})
+    return facts
+
+
+@functools.cache
+def _prober() -> str:
+    return f"{FACTS_VERSION}, av {metadata.version('av')}"
+
+
+# Entries
+
+
+def _whole(folder: Path) -> bool:
+    """The entry is there with every file it was sealed with, none of them cut."""
+    sizes = _read_json(folder / SEAL).get("files")
+    return isinstance(sizes, dict) and all(
+        _size(folder / name) == size for name, size in sizes.items()
+    )
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _seal(folder: Path, terms: Recipe) -> None:
+    """Flush everything in the folder to disk, with a list of it."""
+    files = sorted(path for path in folder.iterdir())
+    _write_json(folder / SEAL, {**terms, "files": {path.name: _size(path) for path in files}})
+    for path in files:
+        _flush(path)
+    _flush(folder)
+
+
+def _put(partial: Path, folder: Path) -> None:
+    """Give the entry its name; where somebody was quicker, theirs stays."""
+    try:
+        partial.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if _whole(folder):
+            return
+        shutil.rmtree(folder)
+        partial.rename(folder)
+    _flush(folder.parent)
+
+
+def _flush(path: Path) -> None:
+    """fsync a file or, where the system allows it, a folder."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _workplace(parent: Path) -> Iterator[Path]:
+    """A folder of our own, locked while we live and removed afterwards."""
+    while True:
+        workplace = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+        with _lock(workplace, wait=True):
+            if not workplace.is_dir():  # swept before it was locked
+                continue
+            try:
+                yield workplace
+            finally:
+                shutil.rmtree(workplace, ignore_errors=True)
+            return
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed makers left: workplaces that nobody holds."""
+    for workplace in parent.glob(f"{PARTIAL}*"):
+        with _lock(workplace, wait=False) as abandoned:
+            if abandoned:
+                shutil.rmtree(workplace, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a folder; False where somebody else does, it is gone, or the system has no locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+# JSON
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """What the file says; {} where it is missing or no JSON object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a file that is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        prefix=PARTIAL, suffix=path.name, dir=path.parent, delete=False
+    ) as file:
+        try:
+            file.write(_canonical(value))
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    Path(file.name).replace(path)
+
+
+def _facts_to(facts: Facts) -> dict[str, Any]:
+    return {
+        **{
+            name: getattr(facts, name)
+            for name in (
+                *("bytes", "container", "codec", "codecs", "profile", "pixel_format"),
+                *("width", "height", "frame_count", "packet_bytes", "keyframes", "index_first"),
+            )
+        },
+        "timestamps_s": [str(stamp) for stamp in facts.timestamps_s],
+        "duration_s": str(facts.duration_s),
+        "stated_rate_hz": None if facts.stated_rate_hz is None else str(facts.stated_rate_hz),
+        "flags": [[flag.id, flag.text] for flag in facts.flags],
+    }
+
+
+def _facts_from(sha256: str, known: Mapping[str, Any]) -> Facts:
+    rest = {name: value for name, value in known.items() if name != "made_by"}
+    stated = rest["stated_rate_hz"]
+    return Facts(
+        **rest
+        | {
+            "sha256": sha256,
+            "timestamps_s": tuple(Fraction(stamp) for stamp in rest["timestamps_s"]),
+            "packet_bytes": tuple(rest["packet_bytes"]),
+            "keyframes": tuple(rest["keyframes"]),
+            "duration_s": Fraction(rest["duration_s"]),
+            "stated_rate_hz": None if stated is None else Fraction(stated),
+            "flags": tuple(Flag(id=name, text=text) for name, text in rest["flags"]),
+        }
+    )

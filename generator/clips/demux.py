@@ -1,0 +1,86 @@
+"""Read the packets of one media file, alone in a process of its own.
+
+Run as a script by `probe`, never imported: `python -I demux.py FILE DEMUXER LIMITS`, LIMITS being
+JSON. Answers with one JSON object on standard output, {"error": reason} included. A crash or a
+hang in a demuxer ends this process and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def read(url: str, demuxer: str, limits: dict[str, Any]) -> dict[str, Any]:
+    """Everything the container says of the first video track, packet by packet.
+
+    Times are whole ticks of "time_base"; packets stand in the file's order.
+    """
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    max_packets = limits.pop("max_packets")
+    options = {name: str(value) for name, value in limits.items()}
+    try:
+        with av.open(url, format=demuxer, options=options) as container:
+            streams = [
+                stream
+                for stream in container.streams.video
+                if not stream.disposition & av.stream.Disposition.attached_pic
+            ]
+            others = sorted({s.type for s in container.streams if s not in streams[:1]})
+            if not streams:
+                return {"error": "no video", "others": others}
+            stream = streams[0]
+            packets: list[tuple[Any, ...]] = []
+            for packet in container.demux(stream):
+                if packet.size == 0:
+                    continue
+                if packet.is_corrupt:
+                    return {"error": f"packet {len(packets)} is damaged"}
+                packets.append(
+                    (
+                        packet.pts,
+                        packet.duration or 0,
+                        packet.size,
+                        packet.is_keyframe,
+                        packet.is_discard,
+                        bytes(memoryview(packet)[:1])[0],
+                    )
+                )
+                if len(packets) > max_packets:
+                    return {"error": f"more than {max_packets} frames"}
+            codec = stream.codec_context
+            base = stream.time_base
+            return {
+                "others": others,
+                "codec": codec.codec.canonical_name,
+                "profile": codec.profile or "",
+                "pixel_format": codec.pix_fmt or "",
+                "width": codec.width,
+                "height": codec.height,
+                "aspect": _ratio(stream.sample_aspect_ratio),
+                "extradata": (codec.extradata or b"")[:64].hex(),
+                "stream_rate": _ratio(codec.framerate),
+                "time_base": _ratio(base),
+                "container_duration_us": container.duration,
+                "stream_duration": stream.duration,
+                "indexed_frames": stream.frames,
+                "packets": packets,
+            }
+    except (av.FFmpegError, ValueError, OSError) as error:
+        return {"error": getattr(error, "strerror", None) or str(error)}
+
+
+def _ratio(value: Any) -> list[int] | None:
+    return [value.numerator, value.denominator] if value else None
+
+
+def main() -> None:
+    url, demuxer, limits = sys.argv[1:]
+    json.dump(read(url, demuxer, json.loads(limits)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The one door to the ffmpeg program.
+
+ffmpeg-python writes the command lines, this module guards and runs them: untrusted inputs are
+opened by one named demuxer, under an absolute `file:` name, with every limit that ffmpeg knows.
+It knows nothing of clips, caches or recipes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as builder
+import imageio_ffmpeg
+
+from generator.clips.process import run_alone
+from generator.errors import MediaError, UsageError
+
+FORMATS = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
+PROTOCOLS = "file"
+DECODERS = (
+    "h264,hevc,vp8,vp9,libdav1d,libaom-av1,av1,mpeg4,prores,ffv1,"
+    "aac,opus,vorbis,mp3,mp3float,flac,pcm_s16le"
+)
+MAX_STREAMS = 8
+MAX_PIXELS = 8192 * 4320
+MAX_ALLOC_BYTES = 1 << 29
+MAX_PROBE_BYTES = 5_000_000
+
+REPRODUCIBLE: dict[str, Any] = {
+    "threads": 1,
+    "fflags": "+bitexact",
+    "flags:v": "+bitexact",
+    "map_metadata": -1,
+    "map_chapters": -1,
+}
+"""Output options without which two runs on one machine may differ."""
+
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+
+
+def executable() -> str:
+    """The ffmpeg to run: the one MATRIX_FFMPEG names, else the one pip installed."""
+    named = os.environ.get("MATRIX_FFMPEG", "")
+    if not named:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    found = shutil.which(named)
+    if found is None:
+        raise UsageError(f"MATRIX_FFMPEG names {named!r}, which is no program; unset or mend it")
+    return str(Path(found).absolute())
+
+
+def version() -> str:
+    """Which ffmpeg this is, down to its build: part of every cache key."""
+    return _version(executable())
+
+
+@functools.cache
+def _version(program: str) -> str:
+    told = _ask(program, "-version")
+    words = told.split()
+    release = words[2] if words[:2] == ["ffmpeg", "version"] else "unknown"
+    return f"{release}+{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+
+
+def has_encoder(name: str) -> bool:
+    return name in _encoders(executable())
+
+
+@functools.cache
+def _encoders(program: str) -> frozenset[str]:
+    rows = (line.split() for line in _ask(program, "-hide_banner", "-encoders").splitlines())
+    return frozenset(row[1] for row in rows if len(row) > 1)
+
+
+def _ask(program: str, *arguments: str) -> str:
+    try:
+        answer = run_alone([program, *arguments], about=program, deadline_s=60)
+    except OSError as error:
+        raise UsageError(f"{program} cannot be run ({error.strerror})") from error
+    if answer.status != 0:
+        raise UsageError(f"{program} does not answer as ffmpeg does; mend MATRIX_FFMPEG")
+    return answer.output.decode("utf-8", errors="replace")
+
+
+def source(path: Path, demuxer: str, **options: Any) -> Any:
+    """A guarded input for untrusted files, read by `demuxer` ("matroska" or "mov") and no other."""
+    return builder.input(
+        file_url(path),
+        f=demuxer,
+        format_whitelist=FORMATS,
+        protocol_whitelist=PROTOCOLS,
+        codec_whitelist=DECODERS,
+        max_streams=MAX_STREAMS,
+        max_pixels=MAX_PIXELS,
+        probesize=MAX_PROBE_BYTES,
+        threads=1,
+        **options,
+    )
+
+
+def drawn(description: str) -> Any:
+    """An input that a filter of ffmpeg's draws by itself, such as "color=c=black:s=64x64"."""
+    return builder.input(description, f="lavfi", protocol_whitelist=PROTOCOLS)
+
+
+def file_url(path: Path) -> str:
+    """The name under which ffmpeg may read or write `path`: no option, no other protocol."""
+    return f"file:{path.absolute()}"
+
+
+def run(node: Any, *, about: str, cpu_s: int = 600, deadline_s: float = 900) -> None:
+    """Run the command that ends in `node` (one output, or several merged).
+
+    `about` names the work in the message. Raises MediaError with what ffmpeg said when it
+    fails, or when it takes longer than `cpu_s` of processor or `deadline_s` of real time.
+    """
+    start = [executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
+    limits = ["-max_alloc", str(MAX_ALLOC_BYTES), "-timelimit", str(cpu_s), "-filter_threads", "1"]
+    command = builder.compile(node, cmd=[*start, *limits], overwrite_output=True)
+    finished = run_alone(command, about=about, deadline_s=deadline_s)
+    if finished.status != 0:
+        raise MediaError(f"{about}: ffmpeg failed ({_telling(finished.said, finished.status)})")
+
+
+def _telling(said: str, status: int) -> str:
+    lines = [_ADDRESS.sub("", line).strip() for line in said.splitlines()]
+    kept = list(dict.fromkeys(line for line in lines if line))[-4:]
+    return "; ".join(kept) if kept else f"exit status {status}"

@@ -1,0 +1,153 @@
+"""The packets of a file's video track, exactly as its container lists them.
+
+The bytes are looked at first (`container`), then one named demuxer lists every packet in a
+process of its own (`demux`), with limits and a deadline. Nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from generator.clips import container, ffmpeg
+from generator.clips.process import run_alone
+from generator.errors import MediaError
+
+DEADLINE_S = 60.0
+MAX_PACKETS = 500_000
+CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "ffv1")
+"""What is opened at all; `ffmpeg.DECODERS` names the decoders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """One packet. `pts` is a time in ticks of the track's time base."""
+
+    pts: int
+    duration: int
+    size: int
+    keyframe: bool
+    discarded: bool
+    """An edit list says that it is not to be shown."""
+    first_byte: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """The first video track of a file; packets in the file's order."""
+
+    layout: container.Layout
+    codec: str
+    profile: str
+    pixel_format: str
+    width: int
+    height: int
+    pixel_aspect: Fraction
+    extradata: bytes
+    """The first 64 bytes of the decoder's configuration."""
+    stream_rate_hz: Fraction | None
+    """What the coded stream itself states."""
+    time_base: Fraction
+    duration_s: Fraction | None
+    """What the container states; None where it states nothing."""
+    indexed_frames: int
+    """What an MP4 index counts; 0 elsewhere."""
+    other_streams: tuple[str, ...]
+    packets: tuple[Packet, ...]
+
+    @property
+    def shown(self) -> list[Packet]:
+        """Packets in order of presentation."""
+        return sorted(self.packets, key=lambda packet: packet.pts)
+
+    @property
+    def reordered(self) -> bool:
+        """Packets stand in another order than their frames are shown in."""
+        return any(a.pts > b.pts for a, b in pairwise(self.packets))
+
+
+def read_track(path: Path) -> Track:
+    """Read the first video track of `path`.
+
+    Raises MediaError, which names the file, the reason and the remedy, for anything but a whole
+    WebM, Matroska, MP4 or MOV file with a video track in one of CODECS.
+    """
+    layout = container.examine(path)
+    said = _ask(path, layout)
+    if said.get("error") == "no video":
+        only = f" (only {', '.join(said['others'])})" if said["others"] else ""
+        raise MediaError(f"{path}: has no video track{only}; {container.REENCODE}")
+    if "error" in said:
+        raise MediaError(f"{path}: cannot be read ({said['error']}); {container.AGAIN}")
+    if said["codec"] not in CODECS:
+        raise MediaError(f"{path}: is coded in {said['codec']!r}; {container.REENCODE}")
+    if not 0 < said["width"] * said["height"] <= ffmpeg.MAX_PIXELS:
+        size = f"{said['width']}x{said['height']}"
+        raise MediaError(f"{path}: states a picture of {size}; {container.REENCODE}")
+    if not said["packets"]:
+        raise MediaError(f"{path}: its video track holds no frames; {container.AGAIN}")
+    untimed = sum(row[0] is None for row in said["packets"])
+    if untimed:
+        raise MediaError(f"{path}: {untimed} frames carry no timestamp; {container.REENCODE}")
+    return _track(layout, said)
+
+
+def _track(layout: container.Layout, said: dict[str, Any]) -> Track:
+    base = Fraction(*said["time_base"])
+    duration = layout.duration_s
+    if duration is None and said["stream_duration"]:
+        duration = said["stream_duration"] * base
+    return Track(
+        layout=layout,
+        codec=said["codec"],
+        profile=said["profile"],
+        pixel_format=said["pixel_format"],
+        width=said["width"],
+        height=said["height"],
+        pixel_aspect=Fraction(*(said["aspect"] or (1, 1))),
+        extradata=bytes.fromhex(said["extradata"]),
+        stream_rate_hz=Fraction(*said["stream_rate"]) if said["stream_rate"] else None,
+        time_base=base,
+        duration_s=duration,
+        indexed_frames=said["indexed_frames"],
+        other_streams=tuple(said["others"]),
+        packets=tuple(
+            Packet(
+                pts=pts,
+                duration=duration,
+                size=size,
+                keyframe=keyframe,
+                discarded=discarded,
+                first_byte=first,
+            )
+            for pts, duration, size, keyframe, discarded, first in said["packets"]
+        ),
+    )
+
+
+def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
+    """Let `demux` read the file in its own process."""
+    limits = {
+        "format_whitelist": ffmpeg.FORMATS,
+        "protocol_whitelist": ffmpeg.PROTOCOLS,
+        "codec_whitelist": ffmpeg.DECODERS,
+        "max_streams": ffmpeg.MAX_STREAMS,
+        "probesize": ffmpeg.MAX_PROBE_BYTES,
+        "max_packets": MAX_PACKETS,
+    }
+    script = Path(__file__).with_name("demux.py")
+    arguments = [ffmpeg.file_url(path), layout.demuxer, json.dumps(limits)]
+    finished = run_alone(
+        [sys.executable, "-I", str(script), *arguments], about=str(path), deadline_s=DEADLINE_S
+    )
+    if finished.status != 0:
+        lines = finished.said.strip().splitlines() or [f"status {finished.status}"]
+        raise MediaError(f"{path}: the demuxer broke off on it ({lines[-1]}); {container.REENCODE}")
+    said = json.loads(finished.output)
+    assert isinstance(said, dict)
+    return said

@@ -1,0 +1,59 @@
+"""What a media file really holds: `probe(path) -> Facts`, from its packets alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from generator.clips.codecs import codecs_parameter
+from generator.clips.flags import flags_of
+from generator.clips.locate import sha256_of
+from generator.clips.packets import Track, read_track
+from generator.errors import MediaError
+from generator.records import Facts
+
+
+def probe(path: Path, *, sha256: str | None = None) -> Facts:
+    """What the file at `path` holds. `sha256` spares hashing where the caller has done so.
+
+    Raises MediaError, which names the file, the reason and the remedy, when it is no whole clip.
+    """
+    track = read_track(path)
+    shown, base = track.shown, track.time_base
+    duration = _duration(path, track)
+    stated = track.layout.stated_rate_hz or track.stream_rate_hz
+    return Facts(
+        sha256=sha256 or sha256_of(path),
+        bytes=track.layout.bytes,
+        container=track.layout.container,
+        codec=track.codec,
+        profile=track.profile,
+        pixel_format=track.pixel_format,
+        width=track.width,
+        height=track.height,
+        frame_count=len(shown),
+        timestamps_s=tuple(packet.pts * base for packet in shown),
+        packet_bytes=tuple(packet.size for packet in shown),
+        keyframes=tuple(n for n, packet in enumerate(shown) if packet.keyframe),
+        duration_s=duration,
+        stated_rate_hz=stated,
+        index_first=track.layout.index_first,
+        flags=flags_of(track, duration_s=duration, stated_hz=stated),
+        codecs=codecs_parameter(
+            track.codec,
+            track.extradata,
+            pixel_format=track.pixel_format,
+            luma_samples=track.width * track.height,
+            rate_hz=len(shown) / duration,
+        ),
+    )
+
+
+def _duration(path: Path, track: Track) -> Fraction:
+    """As stated; else from time 0 to the end of the last frame."""
+    if track.duration_s is not None and track.duration_s > 0:
+        return track.duration_s
+    end = max(packet.pts + packet.duration for packet in track.packets) * track.time_base
+    if end <= 0:
+        raise MediaError(f"{path}: lasts no time at all; export the clip anew as WebM or MP4")
+    return end

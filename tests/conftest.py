@@ -1,0 +1,22 @@
+"""What tests in every room may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "archive"
+
+
+@pytest.fixture(scope="session")
+def archive() -> Path:
+    """The folder with the 35 real clips of the original page, and archive.csv; read only."""
+    folder = Path(os.environ.get("MATRIX_ARCHIVE_CLIPS") or ARCHIVE)
+    if not (folder / "archive.csv").is_file():
+        pytest.skip(
+            f"real archive absent: no archive.csv in {folder}; "
+            "name the folder with MATRIX_ARCHIVE_CLIPS"
+        )
+    return folder
