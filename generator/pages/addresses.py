@@ -1,0 +1,110 @@
+"""Where each page of the site stands, and how one page names another.
+
+An address is a path from the site's root: "" is the home page, folders end with a slash. Pages
+are files `<address>index.html`. Everything published is reached by relative references, so the
+site works in any folder of any host; only 404.html, served at any depth, names the root.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from markupsafe import Markup, escape
+
+ARCHIVE = "archive/"
+COMPARE = "compare/"
+METHOD = "method/"
+DATA = "data/"
+NOT_FOUND = "404.html"
+
+_ROOTED_LINK = re.compile(r'(<(?:a|img|source|video)\b[^>]*?\s(?:href|src)=")/(?!/)([^"]*)"')
+
+
+def clip(clip_id: str) -> str:
+    return f"clips/{clip_id}/"
+
+
+def run(run_id: str) -> str:
+    return f"runs/{run_id}/"
+
+
+def prompt(prompt_id: str) -> str:
+    return f"prompts/{prompt_id}/"
+
+
+def pipeline(pipeline_id: str) -> str:
+    return f"pipelines/{pipeline_id}/"
+
+
+def size(width: int, height: int) -> str:
+    return f"sizes/{width}x{height}/"
+
+
+def steps(counts: tuple[int, ...]) -> str:
+    """`steps/8/`, `steps/2-2-2/`; "" for clips without steps, which have no such page."""
+    return f"steps/{'-'.join(map(str, counts))}/" if counts else ""
+
+
+def group(group_id: str) -> str:
+    return f"{group_id}/"
+
+
+def page(group_id: str, page_id: str) -> str:
+    return f"{group_id}/{page_id}/"
+
+
+def compare(first: str, second: str) -> str:
+    return f"{COMPARE}?a={first}&b={second}"
+
+
+def chart_data(chart_id: str) -> str:
+    return f"data/charts/{chart_id}.json"
+
+
+def clip_data(clip_id: str) -> str:
+    return f"data/clips/{clip_id}.json"
+
+
+def timestamps(clip_id: str) -> str:
+    """Times of the bytes that play here, in seconds, as a plain list for players."""
+    return f"data/timestamps/{clip_id}.json"
+
+
+def poster(clip_id: str) -> str:
+    """The drawn stand-in for a clip whose pictures may not be shown."""
+    return f"posters/{clip_id}.svg"
+
+
+def file_of(address: str) -> str:
+    """The file that serves `address`."""
+    return f"{address}index.html" if address == "" or address.endswith("/") else address
+
+
+def is_absolute(address: str) -> bool:
+    return bool(urlsplit(address).scheme)
+
+
+def reference(address: str, here: str) -> str:
+    """`address` as written on the page in file `here`, query and fragment kept."""
+    if is_absolute(address):
+        return address
+    path, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", address, re.S).groups()  # type: ignore[union-attr]
+    relative = posixpath.relpath(path or ".", posixpath.dirname(here) or ".")
+    if path == "" or path.endswith("/"):
+        relative += "/"
+    return f"{relative}{mark}{rest}"
+
+
+def rooted(address: str, base_url: str) -> str:
+    """`address` from the host's root: for the page that is served at any depth."""
+    return address if is_absolute(address) else urlsplit(base_url).path + address
+
+
+def relink(html: str, href: Callable[[str], str]) -> Markup:
+    """Prose whose links begin with a slash (the site's root) as the page at hand writes them.
+
+    `html` is trusted: it was sanitised when it was read."""
+    return Markup(_ROOTED_LINK.sub(lambda found: f'{found[1]}{escape(href(found[2]))}"', html))

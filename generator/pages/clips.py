@@ -1,0 +1,308 @@
+"""Records of one clip -> what its page, cell and caption show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from generator.pages import addresses, words
+from generator.pages.media import STATES, MediaView, media_view
+from generator.records import (
+    Catalogue,
+    Clip,
+    Display,
+    Evidence,
+    Facts,
+    Machine,
+    Outcome,
+    Pipeline,
+    Prompt,
+    Run,
+    Series,
+    Verdict,
+)
+
+FILM_RATE_HZ = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipView:
+    """A clip with everything its pages say about it, resolved."""
+
+    evidence: Evidence
+    pipeline: Pipeline
+    prompt: Prompt | None
+    media: MediaView
+    title: str
+    """Names the clip among all others: pipeline, steps, size, prompt."""
+    short: str
+    """The title without its prompt."""
+
+    @property
+    def clip(self) -> Clip:
+        return self.evidence.clip
+
+    @property
+    def id(self) -> str:
+        return self.evidence.clip.id
+
+    @property
+    def run(self) -> Run:
+        return self.evidence.run
+
+    @property
+    def series(self) -> Series:
+        return self.evidence.series
+
+    @property
+    def page(self) -> str:
+        return addresses.clip(self.id)
+
+    @property
+    def fps(self) -> str:
+        return words.rate(self.clip.fps)
+
+    @property
+    def fps_short(self) -> str:
+        """For a place that has room for a figure only."""
+        return "–" if self.clip.fps is None else words.decimal(self.clip.fps, least=1, most=2)
+
+    @property
+    def at_film_rate(self) -> bool:
+        return self.clip.fps is not None and self.clip.fps >= FILM_RATE_HZ
+
+    @property
+    def size(self) -> str:
+        return words.dimensions(self.clip.width, self.clip.height)
+
+    @property
+    def steps(self) -> str:
+        return words.steps(self.clip.steps, self.clip.steps_label)
+
+    @property
+    def label(self) -> str:
+        return words.LABELS[self.series.label][0]
+
+    @property
+    def state(self) -> str:
+        return STATES[self.media.state]
+
+    @property
+    def source_facts(self) -> Facts | None:
+        return self.evidence.media.facts if self.evidence.media else None
+
+    @property
+    def display(self) -> Display | None:
+        """The display copy, where it is published."""
+        media = self.evidence.media
+        return media.display if media and self.media.state == "local" else None
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return self.evidence.verdicts
+
+    @property
+    def fails(self) -> int:
+        return sum(verdict.outcome is Outcome.FAILS for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """The cells next to one: what a reader wants to see beside it."""
+
+    along: tuple[str, str]
+    """What lies before and after on the cell's own line, in words."""
+    before: ClipView | None
+    after: ClipView | None
+    other_prompts: tuple[ClipView, ...]
+    other_sizes: tuple[ClipView, ...]
+    other_series: tuple[ClipView, ...]
+    test_card: ClipView | None
+    """A card of the same rate and size, to watch the rate itself."""
+
+    @property
+    def all(self) -> tuple[tuple[str, ClipView], ...]:
+        listed = [
+            (self.along[0], self.before),
+            (self.along[1], self.after),
+            *(("other prompt", view) for view in self.other_prompts),
+            *(("other size", view) for view in self.other_sizes),
+            *(("other series", view) for view in self.other_series),
+            ("same rate, test card", self.test_card),
+        ]
+        return tuple((words_, view) for words_, view in listed if view is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactRow:
+    """One fact of a file, of the original and of the display copy."""
+
+    name: str
+    original: str
+    display: str
+
+
+def clip_views(catalogue: Catalogue, evidence: Sequence[Evidence]) -> tuple[ClipView, ...]:
+    """A view per piece of evidence, in its order; titles are made distinct."""
+    prompts = {prompt.id: prompt for prompt in catalogue.prompts}
+    pipelines = {pipeline.id: pipeline for pipeline in catalogue.pipelines}
+    shorts = _shorts(evidence, pipelines)
+    views = []
+    for piece in evidence:
+        prompt = prompts.get(piece.clip.prompt)
+        short = shorts[piece.clip.id]
+        views.append(
+            ClipView(
+                evidence=piece,
+                pipeline=pipelines[piece.clip.pipeline],
+                prompt=prompt,
+                media=media_view(piece),
+                short=short,
+                title=f"{short} · {prompt.title}" if prompt else short,
+            )
+        )
+    return tuple(views)
+
+
+def _shorts(evidence: Sequence[Evidence], pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
+    """Short titles, by clip id: as brief as they can be and still differ."""
+
+    def plain(piece: Evidence) -> str:
+        clip = piece.clip
+        middle = words.steps(clip.steps, clip.steps_label)
+        if not middle and clip.fps is not None:
+            middle = f"{words.rate(clip.fps)} FPS"
+        parts = (pipelines[clip.pipeline].title, middle, words.dimensions(clip.width, clip.height))
+        return " · ".join(part for part in parts if part)
+
+    def with_series(piece: Evidence) -> str:
+        return f"{plain(piece)} · {piece.series.title}"
+
+    names = {piece.clip.id: plain(piece) for piece in evidence}
+    for longer in (with_series, lambda piece: f"{with_series(piece)} · {piece.clip.row_id}"):
+        seen = Counter((names[piece.clip.id], piece.clip.prompt) for piece in evidence)
+        for piece in evidence:
+            if seen[names[piece.clip.id], piece.clip.prompt] > 1:
+                names[piece.clip.id] = longer(piece)
+    return names
+
+
+def neighbours(view: ClipView, views: Sequence[ClipView]) -> Neighbours:
+    """Cells of the same pipeline that differ from `view` in one respect, and its test card."""
+    same = [other for other in views if other.clip.pipeline == view.clip.pipeline]
+
+    def alike(other: ClipView, *but: str) -> bool:
+        return other is not view and all(
+            name in but or _aspects(other)[name] == _aspects(view)[name] for name in _aspects(view)
+        )
+
+    line = sorted(
+        (other for other in same if alike(other, "steps") or other is view),
+        key=lambda other: (len(other.clip.steps), sum(other.clip.steps), other.clip.steps),
+    )
+    if not view.clip.steps:
+        line = sorted(
+            (other for other in line if other.clip.fps is not None or other is view),
+            key=lambda other: (other.clip.fps or Fraction(0), other.id),
+        )
+    at = line.index(view)
+    return Neighbours(
+        along=("fewer steps", "more steps") if view.clip.steps else ("slower", "faster"),
+        before=line[at - 1] if at else None,
+        after=line[at + 1] if at + 1 < len(line) else None,
+        other_prompts=tuple(other for other in same if alike(other, "prompt")),
+        other_sizes=tuple(other for other in same if alike(other, "size") and view.clip.steps),
+        other_series=tuple(other for other in same if alike(other, "series", "run")),
+        test_card=test_card(view, views),
+    )
+
+
+def _aspects(view: ClipView) -> dict[str, object]:
+    clip = view.clip
+    return {
+        "prompt": clip.prompt,
+        "size": (clip.width, clip.height),
+        "steps": clip.steps,
+        "run": clip.run,
+        "series": clip.series,
+    }
+
+
+def test_card(view: ClipView, views: Sequence[ClipView]) -> ClipView | None:
+    """The playable test card with the clip's stated rate and size."""
+    if view.pipeline.renderer == "test-card" or view.clip.fps is None:
+        return None
+    for other in views:
+        if (
+            other.pipeline.renderer == "test-card"
+            and other.media.playable
+            and other.clip.fps == view.clip.fps
+            and (other.clip.width, other.clip.height) == (view.clip.width, view.clip.height)
+        ):
+            return other
+    return None
+
+
+def fact_rows(view: ClipView) -> tuple[FactRow, ...]:
+    """The facts of the original file and, where it is another one, of the published copy."""
+    source = view.source_facts
+    if source is None:
+        return ()
+    copy = view.display.facts if view.display and view.display.kind != "original" else None
+    original, display = _facts(source), _facts(copy) if copy else {}
+    return tuple(
+        FactRow(name=name, original=text, display=display.get(name, ""))
+        for name, text in original.items()
+    )
+
+
+def _facts(facts: Facts) -> dict[str, str]:
+    gap = words.longest_keyframe_gap_s(facts)
+    codec = ", ".join(part for part in (facts.codec, facts.profile, facts.pixel_format) if part)
+    return {
+        "Container": facts.container,
+        "Codec": codec,
+        "Picture": words.dimensions(facts.width, facts.height),
+        "Frames": words.grouped(facts.frame_count),
+        "Distinct timestamps": words.grouped(facts.distinct_timestamps),
+        "Duration": words.seconds(facts.duration_s),
+        "Mean rate": f"{words.rate(facts.mean_rate_hz)} frames/s",
+        "Rate the file states": (
+            f"{words.rate(facts.stated_rate_hz)} frames/s"
+            if facts.stated_rate_hz is not None
+            else words.NOT_STATED
+        ),
+        "Keyframes": words.grouped(len(facts.keyframes)),
+        "Longest keyframe interval": "none" if gap is None else words.seconds(gap),
+        "Index": "before the media data" if facts.index_first else "after the media data",
+        "Size": words.bytes_(facts.bytes),
+        "SHA-256": facts.sha256,
+    }
+
+
+def provenance(view: ClipView, machines: Mapping[str, Machine]) -> tuple[tuple[str, str], ...]:
+    """(what, in words) about where the stated number comes from."""
+    run, series, clip = view.run, view.series, view.clip
+    machine = machines.get(run.machine)
+    software = "; ".join(f"{name} {version}" for name, version in run.software)
+    rows = [
+        ("Number", words.LABELS[series.label][0]),
+        ("It means", series.fps_means),
+        ("Measured by", run.measured_by),
+        ("Published", run.published),
+        ("Machine", machine.title if machine else ""),
+        ("Machine, as stated", run.machine_stated),
+        ("Software", software),
+        ("Weights", run.weights),
+        ("Interpolation", series.interpolation),
+        ("Stated frames", clip.stated_frames),
+        (
+            "Stated duration",
+            None if clip.stated_seconds is None else words.seconds(clip.stated_seconds),
+        ),
+        ("Seed", clip.seed),
+        *clip.extra,
+    ]
+    return tuple((name, words.or_not_stated(value)) for name, value in rows)

@@ -1,0 +1,80 @@
+"""The one Jinja environment: strict about names, escaping by default, silent about the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from generator.pages import words
+from generator.records import Facts
+
+CADENCE_UNITS = 1000
+
+
+def environment(templates: Sequence[Path]) -> Environment:
+    """Templates are looked for in `templates`, first folder first."""
+    made = Environment(
+        loader=FileSystemLoader([str(folder) for folder in templates]),
+        autoescape=select_autoescape(("html", "svg", "xml"), default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "rate": words.rate,
+        "seconds": words.seconds,
+        "grouped": words.grouped,
+        "bytes": words.bytes_,
+        "or_not_stated": words.or_not_stated,
+        "number": number,
+        "count": words.count,
+    }
+    made.globals |= {
+        "LABELS": words.LABELS,
+        "OUTCOMES": words.OUTCOMES,
+        "DISPLAY_KINDS": words.DISPLAY_KINDS,
+        "cadence": cadence,
+        "packet_plot": packet_plot,
+        "time_marks": time_marks,
+    }
+    return made
+
+
+def number(value: float | None) -> str:
+    """A figure of a machine or pipeline, as short as it is exact."""
+    return words.NOT_STATED if value is None else f"{value:g}"
+
+
+def cadence(fps: Fraction | None) -> str:
+    """Dash pattern of a line 1000 units long: one stroke per frame of one second."""
+    if not fps:
+        return ""
+    period = CADENCE_UNITS / float(fps)
+    stroke = min(9.0, period * 0.42)
+    return f"{stroke:.2f} {period - stroke:.2f}"
+
+
+def packet_plot(facts: Facts, width: int = 1000, height: int = 100) -> Markup:
+    """SVG path data: a stroke per packet, as high as its share of the largest one's bytes."""
+    if not facts.packet_bytes:
+        return Markup("")
+    largest = max(facts.packet_bytes) or 1
+    pitch = width / len(facts.packet_bytes)
+    return Markup("").join(
+        Markup(f"M{(index + 0.5) * pitch:.1f} {height}V{height - height * size / largest:.1f}")
+        for index, size in enumerate(facts.packet_bytes)
+    )
+
+
+def time_marks(facts: Facts, window_s: int = 2, width: int = 1000, height: int = 10) -> Markup:
+    """SVG path data: a stroke per distinct timestamp in the first `window_s` seconds."""
+    first = facts.timestamps_s[0] if facts.timestamps_s else Fraction(0)
+    places = sorted({time - first for time in facts.timestamps_s if time - first < window_s})
+    return Markup("").join(
+        Markup(f"M{float(place) / window_s * width:.1f} 0V{height}") for place in places
+    )

@@ -1,0 +1,159 @@
+"""What may be shown of a clip, under which name, and which files that takes.
+
+Rights are decided here and nowhere else in the pages: a file that may not be published is in
+no `files`, and then players stream the original from its own address, if it has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from generator.pages import addresses, words
+from generator.records import Evidence, Facts, Storyboard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpriteView:
+    """A storyboard under its published name."""
+
+    src: str
+    columns: int
+    rows: int
+    tiles: int
+    tile_width: int
+    tile_height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaView:
+    """What pages and players get. `state`: "local" (our copy), "remote" (streams from the
+    original address), "none". `poster` is a photograph from the clip where `has_still`, else a
+    drawn card."""
+
+    state: str
+    src: str
+    mime: str
+    poster: str
+    poster_width: int
+    poster_height: int
+    has_still: bool
+    storyboard: SpriteView | None
+    width: int
+    height: int
+    duration_s: Fraction | None
+    frames: int | None
+    note: str
+    origin: str
+    plays: Facts | None
+    """The facts of the very bytes that play; None where nobody has looked at them."""
+    files: tuple[tuple[str, Path], ...]
+
+    @property
+    def playable(self) -> bool:
+        return self.state != "none"
+
+    @property
+    def rate_hz(self) -> Fraction | None:
+        return self.plays.mean_rate_hz if self.plays else None
+
+
+STATES = {
+    "local": "clip",
+    "remote": "streams from original",
+    "none": "no clip",
+}
+
+
+def media_view(evidence: Evidence) -> MediaView:
+    clip, media = evidence.clip, evidence.media
+    files: list[tuple[str, Path]] = []
+    poster, poster_size, has_still = addresses.poster(clip.id), (1280, 720), False
+    sprite = None
+    if media and evidence.publish_stills:
+        poster, has_still = _named(media.poster.path, files), True
+        poster_size = (media.poster.width, media.poster.height)
+        sprite = _sprite(media.storyboard, files)
+    state, src, mime, plays, note = "none", "", "", None, no_clip(evidence)
+    if media and evidence.publish_media:
+        state, src, mime = "local", _named(media.display.path, files), media.display.mime
+        plays, note = media.display.facts, words.display_timing(media.display)
+    elif _streams(evidence):
+        assert clip.url is not None
+        state, src = "remote", clip.url
+        mime = media.display.mime if media else _mime(clip.url)
+        plays = media.facts if media else None
+        note = "Streams from the original address with the file's own timing. " + (
+            words.timing(plays)
+            if plays
+            else "The file was not at hand when this site was built, so nothing is said about it."
+        )
+    return MediaView(
+        state=state,
+        src=src,
+        mime=mime,
+        poster=poster,
+        poster_width=poster_size[0],
+        poster_height=poster_size[1],
+        has_still=has_still,
+        storyboard=sprite,
+        width=plays.width if plays else clip.width,
+        height=plays.height if plays else clip.height,
+        duration_s=plays.duration_s if plays else None,
+        frames=plays.frame_count if plays else None,
+        note=note,
+        origin=_origin(src) if state == "remote" else "",
+        plays=plays,
+        files=tuple(files),
+    )
+
+
+def no_clip(evidence: Evidence) -> str:
+    """Why a cell has nothing to play."""
+    if evidence.clip.no_clip or evidence.missing:
+        return evidence.clip.no_clip or evidence.missing
+    if evidence.media and not evidence.publish_media:
+        return "The clip's rights do not let us publish it, and it has no address that plays."
+    return "The run names no file for this cell."
+
+
+def _streams(evidence: Evidence) -> bool:
+    """An original can be played from its own address. One that had to be re-encoded for the
+    display copy plays in no browser."""
+    clip, media = evidence.clip, evidence.media
+    if not clip.url or clip.no_clip or urlsplit(clip.url).scheme not in ("http", "https"):
+        return False
+    return media is None or media.display.kind != "re-encoded"
+
+
+def _sprite(storyboard: Storyboard, files: list[tuple[str, Path]]) -> SpriteView:
+    return SpriteView(
+        src=_named(storyboard.path, files),
+        columns=storyboard.columns,
+        rows=storyboard.rows,
+        tiles=storyboard.tiles,
+        tile_width=storyboard.tile_width,
+        tile_height=storyboard.tile_height,
+    )
+
+
+def _named(path: Path, files: list[tuple[str, Path]]) -> str:
+    """The published name of the file at `path`: its own content's hash."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    name = f"media/{digest[:16]}{path.suffix.lower()}"
+    files.append((name, path))
+    return name
+
+
+def _mime(url: str) -> str:
+    return mimetypes.guess_type(urlsplit(url).path)[0] or "video/mp4"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

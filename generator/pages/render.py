@@ -1,0 +1,431 @@
+"""Every page of the site, one function each; `render` says which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from jinja2 import Environment
+
+from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
+from generator.charts.speed import FitLine
+from generator.pages import addresses, data, feeds, metadata, words
+from generator.pages.clips import (
+    ClipView,
+    clip_views,
+    fact_rows,
+    neighbours,
+    provenance,
+)
+from generator.pages.environment import environment
+from generator.pages.facets import FacetView, facets
+from generator.pages.home import extremes, preset_pair
+from generator.pages.matrix import matrix
+from generator.pages.method import ClaimView, claim_views
+from generator.records import Catalogue, Clip, Evidence, Page, Pipeline, Prompt, Run
+
+METHOD_GROUP = "method"
+"""The group whose pages are listed on the method page instead of on one of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A site as text, and the media files it needs."""
+
+    texts: dict[str, str]
+    files: dict[str, Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Pages of prose that are listed together."""
+
+    id: str
+    title: str
+    address: str
+    lead: Page | None
+    """The page that bears the group's own name: it introduces the list."""
+    pages: tuple[Page, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """What all pages share, and where they go."""
+
+    catalogue: Catalogue
+    views: tuple[ClipView, ...]
+    claims: tuple[ClaimView, ...]
+    facets: Mapping[str, tuple[FacetView, ...]]
+    groups: tuple[Group, ...]
+    method: Group
+    jinja: Environment
+    assets: str
+    fit_line: FitLine | None
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def page(
+        self,
+        address: str,
+        template: str,
+        *,
+        title: str,
+        description: str,
+        section: str = "",
+        view: ClipView | None = None,
+        **context: object,
+    ) -> None:
+        """Render `templates/pages/<template>.html` to `address`."""
+        here = addresses.file_of(address)
+        site = self.catalogue.site
+        if address == addresses.NOT_FOUND:
+            href = partial(addresses.rooted, base_url=site.base_url)
+        else:
+            href = partial(addresses.reference, here=here)
+        self.texts[here] = self.jinja.get_template(f"pages/{template}.html").render(
+            href=href,
+            asset=lambda name: href(self.assets + name),
+            prose=partial(addresses.relink, href=href),
+            at=addresses,
+            site=site,
+            navigation=self.navigation(section),
+            meta=metadata.page_meta(
+                site,
+                title=title,
+                description=description,
+                address=address,
+                assets=self.assets,
+                view=view,
+            ),
+            title=title,
+            address=address,
+            **context,
+        )
+
+    def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
+        """(title, address, is the section at hand)."""
+        entries = [
+            ("Archive", addresses.ARCHIVE),
+            ("Compare", addresses.COMPARE),
+            *((group.title, group.address) for group in self.groups),
+            ("Method", addresses.METHOD),
+            ("Data", addresses.DATA),
+        ]
+        return tuple((title, address, address == section) for title, address in entries)
+
+    def charts(
+        self, clips: Iterable[ClipView], address: str, name: str, *, fits: bool = True
+    ) -> tuple[tuple[Chart, str], ...]:
+        """The charts of some clips for the page at `address`, with the address of their data.
+
+        `name` tells apart charts of different pages: hrefs inside a figure are the page's own.
+        """
+        evidence = [view.evidence for view in clips]
+        here = addresses.file_of(address)
+
+        def clip_url(clip: Clip) -> str:
+            return addresses.reference(addresses.clip(clip.id), here)
+
+        made = [
+            fps_against_steps(
+                evidence,
+                pipelines=self.catalogue.pipelines,
+                prompts=self.catalogue.prompts,
+                clip_url=clip_url,
+                chart_id=f"{name}-fps-against-steps",
+            )
+        ]
+        if fits and self.fit_line:
+            made.append(
+                ms_per_frame_against_steps(
+                    evidence,
+                    pipelines=self.catalogue.pipelines,
+                    prompts=self.catalogue.prompts,
+                    clip_url=clip_url,
+                    fit_line=self.fit_line,
+                    chart_id=f"{name}-ms-per-frame-against-steps",
+                )
+            )
+        drawn = [chart for chart in made if chart is not None]
+        for chart in drawn:
+            self.texts[addresses.chart_data(chart.id)] = chart.figure + "\n"
+        return tuple((chart, addresses.chart_data(chart.id)) for chart in drawn)
+
+
+def render(
+    catalogue: Catalogue,
+    evidence: Sequence[Evidence],
+    *,
+    templates: Sequence[Path],
+    assets: str,
+    fit_line: FitLine | None = None,
+) -> Rendered:
+    """The whole site. Same records, same bytes; nothing is read but templates and media.
+
+    Args:
+        assets: published prefix of the static tree, with its closing slash.
+        fit_line: fits the lines of the milliseconds chart; without it there is no such chart.
+    """
+    views = clip_views(catalogue, evidence)
+    groups = _groups(catalogue.pages)
+    press = Press(
+        catalogue=catalogue,
+        views=views,
+        claims=claim_views(catalogue.runs, views),
+        facets=facets(catalogue, views),
+        groups=tuple(group for group in groups if group.id != METHOD_GROUP),
+        method=next(
+            (group for group in groups if group.id == METHOD_GROUP), _empty_group(METHOD_GROUP)
+        ),
+        jinja=environment(templates),
+        assets=assets,
+        fit_line=fit_line,
+    )
+    _home(press)
+    _archive(press)
+    _facets(press)
+    _runs(press)
+    _clips(press)
+    _compare(press)
+    _method(press)
+    _prose(press)
+    _data(press)
+    _not_found(press)
+    _posters(press)
+    pages = [
+        name.removesuffix("index.html") for name in press.texts if name.endswith("/index.html")
+    ]
+    site = catalogue.site
+    texts = {
+        **press.texts,
+        **data.texts(catalogue, views),
+        "feed.xml": feeds.atom(catalogue, views),
+        "sitemap.xml": feeds.sitemap(site, ["", *pages]),
+        "robots.txt": feeds.robots(site),
+        "site.webmanifest": feeds.manifest(site, assets),
+        "_headers": feeds.headers(views),
+    }
+    files = {name: path for view in views for name, path in view.media.files}
+    return Rendered(texts=dict(sorted(texts.items())), files=dict(sorted(files.items())))
+
+
+def _home(press: Press) -> None:
+    site, views = press.catalogue.site, press.views
+    press.page(
+        "",
+        "home",
+        title=site.title,
+        description=site.description,
+        pair=preset_pair(site, views),
+        extremes=extremes(views),
+        charts=press.charts(views, "", "home", fits=False),
+        bands=matrix(views),
+        claims=tuple(claim for claim in press.claims if claim.about_models),
+        cells=len(views),
+        watchable=sum(view.media.playable for view in views),
+    )
+
+
+def _archive(press: Press) -> None:
+    press.page(
+        addresses.ARCHIVE,
+        "archive",
+        title="Matrix Archive",
+        description=f"Every cell: {words.count(len(press.views), 'clip')} by prompt, pipeline, "
+        "size and steps, with the stated frames per second of each.",
+        section=addresses.ARCHIVE,
+        bands=matrix(press.views),
+        facets=press.facets,
+        cells=len(press.views),
+        series=sorted({(view.series.label.value, view.label) for view in press.views}),
+        charts=press.charts(press.views, addresses.ARCHIVE, "archive"),
+    )
+
+
+def _facets(press: Press) -> None:
+    pipelines = {one.id: one for one in press.catalogue.pipelines}
+    prompts = {one.id: one for one in press.catalogue.prompts}
+    for dimension, members in press.facets.items():
+        if dimension == "runs":
+            continue
+        for facet in members:
+            pipeline: Pipeline | None = (
+                pipelines.get(facet.id) if dimension == "pipelines" else None
+            )
+            prompt: Prompt | None = prompts.get(facet.id) if dimension == "prompts" else None
+            about = (pipeline.summary if pipeline else "") or (prompt.text if prompt else "")
+            charts: tuple[tuple[Chart, str], ...] = ()
+            if dimension in ("pipelines", "prompts", "sizes"):
+                charts = press.charts(facet.clips, facet.address, f"{dimension}-{facet.id}")
+            press.page(
+                facet.address,
+                "facet",
+                title=facet.title,
+                description=f"{facet.kind} {facet.title}: {words.count(len(facet.clips), 'cell')} "
+                f"of the archive. {about}".strip(),
+                section=addresses.ARCHIVE,
+                facet=facet,
+                siblings=members,
+                dimension=dimension,
+                pipeline=pipeline,
+                prompt=prompt,
+                bands=matrix(facet.clips),
+                charts=charts,
+            )
+
+
+def _runs(press: Press) -> None:
+    machines = {machine.id: machine for machine in press.catalogue.machines}
+    by_id: dict[str, Run] = {run.id: run for run in press.catalogue.runs}
+    for facet in press.facets["runs"]:
+        run = by_id[facet.id]
+        press.page(
+            facet.address,
+            "run",
+            title=run.title,
+            description=run.summary,
+            section=addresses.ARCHIVE,
+            run=run,
+            facet=facet,
+            machine=machines.get(run.machine),
+            bands=matrix(facet.clips),
+            claims=tuple(claim for claim in press.claims if claim.run.id == run.id),
+        )
+
+
+def _clips(press: Press) -> None:
+    machines = {machine.id: machine for machine in press.catalogue.machines}
+    claims = {(one.run.id, one.id): one for one in press.claims}
+    for view in press.views:
+        press.page(
+            view.page,
+            "clip",
+            title=_clip_title(view),
+            description=metadata.clip_description(view),
+            section=addresses.ARCHIVE,
+            view=view,
+            clip=view,
+            facts=fact_rows(view),
+            provenance=provenance(view, machines),
+            neighbours=neighbours(view, press.views),
+            claims={verdict.claim: claims[view.run.id, verdict.claim] for verdict in view.verdicts},
+        )
+
+
+def _clip_title(view: ClipView) -> str:
+    rate = f"{view.fps} FPS" if view.clip.fps is not None else ""
+    if not rate or rate in view.title:
+        return view.title
+    return f"{rate}: {view.title}"
+
+
+def _compare(press: Press) -> None:
+    pair = preset_pair(press.catalogue.site, press.views)
+    press.page(
+        addresses.COMPARE,
+        "compare",
+        title="Compare",
+        description="Any two clips of the archive, side by side and in step under one clock.",
+        section=addresses.COMPARE,
+        pair=pair,
+        watchable=tuple(view for view in press.views if view.media.playable),
+        bands=matrix(view for view in press.views if view.media.playable),
+    )
+
+
+def _method(press: Press) -> None:
+    press.page(
+        addresses.METHOD,
+        "method",
+        title="Method",
+        description="How numbers enter this archive, what their labels mean, and what became of "
+        "every claim when it was held against every file.",
+        section=addresses.METHOD,
+        claims=press.claims,
+        runs=press.catalogue.runs,
+        group=press.method,
+    )
+    _articles(press, press.method, addresses.METHOD)
+
+
+def _prose(press: Press) -> None:
+    for group in press.groups:
+        press.page(
+            group.address,
+            "group",
+            title=group.lead.title if group.lead else group.title,
+            description=group.lead.summary if group.lead else _listing(group),
+            section=group.address,
+            group=group,
+        )
+        _articles(press, group, group.address)
+
+
+def _articles(press: Press, group: Group, section: str) -> None:
+    for number, page in enumerate(group.pages):
+        press.page(
+            addresses.page(group.id, page.id),
+            "article",
+            title=page.title,
+            description=page.summary,
+            section=section,
+            page=page,
+            group=group,
+            before=group.pages[number - 1] if number else None,
+            after=group.pages[number + 1] if number + 1 < len(group.pages) else None,
+        )
+
+
+def _listing(group: Group) -> str:
+    return f"{group.title}: {', '.join(page.title for page in group.pages)}."
+
+
+def _data(press: Press) -> None:
+    press.page(
+        addresses.DATA,
+        "data",
+        title="Data",
+        description="Everything this site knows, as CSV and JSON, with its schema.",
+        section=addresses.DATA,
+        columns=data.COLUMNS,
+        cells=len(press.views),
+        runs=press.catalogue.runs,
+    )
+
+
+def _not_found(press: Press) -> None:
+    press.page(
+        addresses.NOT_FOUND,
+        "not-found",
+        title="No such frame",
+        description="There is nothing at this address.",
+    )
+
+
+def _posters(press: Press) -> None:
+    """Drawn stand-ins for clips whose own pictures are not published."""
+    template = press.jinja.get_template("poster.svg")
+    for view in press.views:
+        if not view.media.has_still:
+            press.texts[addresses.poster(view.id)] = template.render(view=view)
+
+
+def _empty_group(group_id: str) -> Group:
+    return Group(id=group_id, title="", address=addresses.group(group_id), lead=None, pages=())
+
+
+def _groups(pages: Sequence[Page]) -> tuple[Group, ...]:
+    """Groups in the order of their first page."""
+    ordered = sorted(pages, key=lambda page: (page.order, page.id))
+    ids = dict.fromkeys(page.group for page in ordered)
+    return tuple(
+        Group(
+            id=one,
+            title=one.replace("-", " ").capitalize(),
+            address=addresses.group(one),
+            lead=next((page for page in ordered if page.id == page.group == one), None),
+            pages=tuple(page for page in ordered if page.group == one and page.id != one),
+        )
+        for one in ids
+    )

@@ -1,0 +1,126 @@
+"""Numbers and records in words. What is not known is said as such, never filled in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from generator.records import Display, Facts, Label, Outcome
+
+NOT_STATED = "not stated"
+
+LABELS = {
+    Label.PUBLISHED_ELSEWHERE: (
+        "published elsewhere",
+        "Somebody else measured and published the number. We repeat it with its source and hold "
+        "it against the file as far as a file can tell.",
+    ),
+    Label.MEASURED_HERE: (
+        "measured here",
+        "This project measured the number. The run records machine, software, weights, seed and "
+        "protocol.",
+    ),
+    Label.PROJECTED: (
+        "projected",
+        "A model of the hardware gives the number; nothing has run. It never shares a line with "
+        "a measurement.",
+    ),
+    Label.DECLARED: (
+        "declared",
+        "A test card: the rate was ordered, no model achieved it. It is there to be watched.",
+    ),
+}
+
+OUTCOMES = {
+    Outcome.HOLDS: "holds",
+    Outcome.FAILS: "fails",
+    Outcome.CANNOT_CHECK: "cannot be checked",
+}
+
+DISPLAY_KINDS = {
+    "original": "The file as it came, byte for byte.",
+    "remuxed": "The same packets with the same times; the index was moved to the front so that "
+    "playback and seeking start at once.",
+    "retimed": "The same packets, bit for bit, with new timestamps: the frames are spread evenly "
+    "over the time that the run states.",
+    "re-encoded": "An H.264 display copy, made because the original's codec does not play in "
+    "browsers. It is not the evidence.",
+}
+
+
+def rate(value: Fraction | None) -> str:
+    """Frames per second: one decimal at least, three at most."""
+    return NOT_STATED if value is None else decimal(value, least=1, most=3)
+
+
+def seconds(value: Fraction | None) -> str:
+    return NOT_STATED if value is None else f"{decimal(value, least=3, most=3)}\u00a0s"
+
+
+def decimal(value: Fraction, *, least: int, most: int) -> str:
+    """`value` rounded half away from zero to at most `most` decimals, at least `least` shown."""
+    scaled = abs(value) * 10**most
+    whole = int(scaled + Fraction(1, 2))
+    digits = str(whole).rjust(most + 1, "0")
+    head, tail = (digits[:-most], digits[-most:]) if most else (digits, "")
+    tail = tail.rstrip("0").ljust(least, "0")
+    sign = "−" if value < 0 and whole else ""
+    return f"{sign}{grouped(int(head))}{'.' + tail if tail else ''}"
+
+
+def grouped(number: int) -> str:
+    """Thousands parted by a thin no-break space from 10 000 on."""
+    return f"{number:,}".replace(",", "\u202f") if abs(number) >= 10_000 else str(number)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 frame`, `12 frames`."""
+    return f"{grouped(number)} {one if number == 1 else many or one + 's'}"
+
+
+def bytes_(number: int) -> str:
+    return f"{grouped(number)} bytes"
+
+
+def dimensions(width: int, height: int) -> str:
+    return f"{width} × {height}"
+
+
+def steps(counts: tuple[int, ...], label: str) -> str:
+    """`8 steps`, `[2,2,2] steps`; "" where there are none."""
+    if not counts:
+        return ""
+    return f"{label} step" if counts == (1,) else f"{label} steps"
+
+
+def iso_duration(value: Fraction) -> str:
+    """ISO 8601, as schema.org wants it."""
+    return f"PT{float(value):.3f}S"
+
+
+def or_not_stated(text: object) -> str:
+    return NOT_STATED if text is None or text == "" else str(text)
+
+
+def longest_keyframe_gap_s(facts: Facts) -> Fraction | None:
+    """Longest time a decoder may have to run through to reach a frame; None without keyframes."""
+    if not facts.keyframes:
+        return None
+    starts = [facts.timestamps_s[index] for index in facts.keyframes]
+    ends = [*starts[1:], max(facts.duration_s, facts.timestamps_s[-1])]
+    return max(end - start for start, end in zip(starts, ends, strict=True))
+
+
+def timing(facts: Facts) -> str:
+    """What a player can show of a file, in one sentence."""
+    frames, distinct = facts.frame_count, facts.distinct_timestamps
+    length = seconds(facts.duration_s)
+    if distinct < frames:
+        return (
+            f"{grouped(frames)} frames on {grouped(distinct)} distinct timestamps in {length}: "
+            f"a player cannot show {grouped(frames - distinct)} of them."
+        )
+    return f"{count(frames, 'frame')} in {length}."
+
+
+def display_timing(display: Display) -> str:
+    return f"{DISPLAY_KINDS[display.kind]} {timing(display.facts)}"

@@ -1,0 +1,98 @@
+/**
+ * <archive-filter>: narrows the matrix of its page.
+ *
+ * State: the checked boxes and the lowest rate, mirrored in the address with replaceState. Rows
+ * carry data-prompt, -pipeline, -size and -label; cells data-state and data-fps. Rows that do not
+ * match are hidden; cells that do not match in a row that does are dimmed.
+ */
+
+const ROW_KEYS = ['pipeline', 'prompt', 'size', 'label'];
+
+export class ArchiveFilter extends HTMLElement {
+  #connection = null;
+
+  connectedCallback() {
+    this.#connection = new AbortController();
+    const { signal } = this.#connection;
+    this.hidden = false;
+    this.#read(new URLSearchParams(location.search));
+    this.addEventListener('input', () => this.#apply(), { signal });
+    this.querySelector('.filter-reset').addEventListener('click', () => this.reset(), { signal });
+    this.#apply();
+  }
+
+  disconnectedCallback() {
+    this.#connection.abort();
+  }
+
+  reset() {
+    this.#read(new URLSearchParams());
+    this.#apply();
+  }
+
+  get #boxes() {
+    return [...this.querySelectorAll('[data-filter] input[type="checkbox"]')];
+  }
+
+  get #rate() {
+    return this.querySelector('input[data-filter="fps"]');
+  }
+
+  #read(query) {
+    for (const box of this.#boxes) {
+      box.checked = query.getAll(keyOf(box)).includes(box.value);
+    }
+    this.#rate.value = query.get('fps') ?? '0';
+  }
+
+  #apply() {
+    const wanted = new Map();
+    for (const box of this.#boxes) {
+      if (!box.checked) continue;
+      const key = keyOf(box);
+      wanted.set(key, [...(wanted.get(key) ?? []), box.value]);
+    }
+    const least = Number(this.#rate.value);
+    this.querySelector('.filter-rate output').textContent = least ? `${least} FPS` : 'any rate';
+
+    let shown = 0;
+    let all = 0;
+    for (const row of document.querySelectorAll('[data-row]')) {
+      const fits = ROW_KEYS.every((key) => wanted.get(key)?.includes(row.dataset[key]) ?? true);
+      let matches = 0;
+      for (const cell of row.querySelectorAll('.cell')) {
+        const lit =
+          (wanted.get('state')?.includes(cell.dataset.state) ?? true) &&
+          (!least || Number(cell.dataset.fps) >= least);
+        cell.toggleAttribute('data-dimmed', !lit);
+        matches += lit;
+        all += 1;
+      }
+      row.hidden = !fits || !matches;
+      shown += row.hidden ? 0 : matches;
+    }
+    for (const band of document.querySelectorAll('[data-band]')) {
+      band.hidden = !band.querySelector('[data-row]:not([hidden])');
+    }
+    this.querySelector('.filter-count').textContent =
+      shown === all ? `${all} cells` : `${shown} of ${all} cells`;
+    this.querySelector('.filter-reset').hidden = !wanted.size && !least;
+    this.#keep(wanted, least);
+  }
+
+  #keep(wanted, least) {
+    const address = new URL(location.href);
+    for (const key of [...ROW_KEYS, 'state', 'fps']) address.searchParams.delete(key);
+    for (const [key, values] of wanted) {
+      for (const value of values) address.searchParams.append(key, value);
+    }
+    if (least) address.searchParams.set('fps', String(least));
+    if (address.href !== location.href) history.replaceState(history.state, '', address);
+  }
+}
+
+function keyOf(box) {
+  return box.closest('[data-filter]').dataset.filter;
+}
+
+customElements.define('archive-filter', ArchiveFilter);
