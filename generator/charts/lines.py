@@ -20,6 +20,9 @@ from generator.records import Clip, Evidence, Label, Pipeline, Prompt
 ClipUrl = Callable[[Clip], str]
 Key = TypeVar("Key", bound=Hashable)
 
+NEAR = 0.012
+"""Share of the highest mark: marks closer than this lie on each other on the screen."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -94,24 +97,30 @@ def marks(
 ) -> list[tuple[Mark, ...]]:
     """The marks of every line. `place` turns FPS into a height, `says` adds what it means.
 
-    Marks at the very same place are ranked, and each tells of the others: nothing hides.
+    Marks at the very same place are ranked, and each mark tells of those it may hide.
     """
-    at: dict[tuple[int, float], list[tuple[Line, Evidence]]] = defaultdict(list)
+    at_steps: dict[int, list[tuple[float, Line, Evidence]]] = defaultdict(list)
     for line in lines:
         for cell, fps in line.stated:
-            at[cell.clip.steps_total, place(fps)].append((line, cell))
+            at_steps[cell.clip.steps_total].append((place(fps), line, cell))
+    reach = NEAR * max(y for column in at_steps.values() for y, *_ in column)
     made = []
     for line in lines:
         own = []
         for cell, fps in line.stated:
-            clip = cell.clip
-            here = at[clip.steps_total, place(fps)]
-            number = next(i for i, (_, other) in enumerate(here) if other is cell)
-            others = (f"same figure: {other.prompt or other.name}" for other, _ in here)
+            clip, y = cell.clip, place(fps)
+            column = at_steps[clip.steps_total]
+            here = [other for at, _, other in column if at == y]
+            number = next(i for i, other in enumerate(here) if other is cell)
+            neighbours = (
+                f"{'same figure' if at == y else 'close by'}: {_told_apart(line, neighbour)}"
+                for at, neighbour, other in column
+                if abs(at - y) <= reach and other is not cell
+            )
             own.append(
                 Mark(
                     x=float(clip.steps_total),
-                    y=place(fps),
+                    y=y,
                     href=clip_url(clip),
                     hover=(
                         named_clip(line.pipeline, clip),
@@ -119,7 +128,7 @@ def marks(
                         named_size(clip),
                         *says(line, cell, fps),
                         f"measured by {cell.run.measured_by}",
-                        *(other for i, other in enumerate(others) if i != number),
+                        *neighbours,
                     ),
                     text=clip.steps_label if len(clip.steps) > 1 and number == 0 else "",
                     rank=len(here) - 1 - number,
@@ -127,6 +136,18 @@ def marks(
             )
         made.append(tuple(own))
     return made
+
+
+def _told_apart(line: Line, other: Line) -> str:
+    """`other` in as few words as tell it from `line`."""
+    if other is line:
+        return "another cell of this line"
+    if other.series != line.series:
+        return f"{other.name}, {other.origin}"
+    same_kind = other.cells[0].clip.size == line.cells[0].clip.size
+    if other.pipeline == line.pipeline and same_kind and other.prompt:
+        return other.prompt
+    return other.name
 
 
 def _numbered(keys: Iterable[Key]) -> dict[Key, int]:

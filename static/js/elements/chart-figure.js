@@ -40,6 +40,9 @@ export class ChartFigure extends HTMLElement {
   #near = null;
   #canvas = null;
   #resize = null;
+  /** The latest press: was it a finger's, and has it been answered? */
+  #press = { finger: false, answered: false };
+  /** The point a finger was told of last. */
   #told = null;
 
   connectedCallback() {
@@ -94,6 +97,13 @@ export class ChartFigure extends HTMLElement {
     this.#canvas.className = 'chart__canvas';
     this.#canvas.setAttribute('role', 'group');
     this.#canvas.setAttribute('aria-label', this.getAttribute('label') ?? '');
+    this.#canvas.addEventListener(
+      'pointerdown',
+      (event) => {
+        this.#press = { finger: event.pointerType === 'touch', answered: false };
+      },
+      { capture: true },
+    );
     this.#stage.append(this.#canvas);
 
     const family = getComputedStyle(this.#stage).fontFamily;
@@ -108,7 +118,7 @@ export class ChartFigure extends HTMLElement {
       doubleClick: 'reset',
       showTips: false,
     });
-    this.#canvas.on('plotly_click', (event) => this.#open(event));
+    this.#canvas.on('plotly_click', (event) => this.#open(Plotly, event));
 
     // Plotly's own "responsive" follows the window only, and knows no margins from a stylesheet.
     this.#resize = new ResizeObserver(() => Plotly.relayout(this.#canvas, this.#size()));
@@ -128,12 +138,17 @@ export class ChartFigure extends HTMLElement {
     };
   }
 
-  #open({ points: [point], event }) {
+  #open(Plotly, { points: [point], event }) {
     const page = new URL(point.customdata, document.baseURI);
     const place = `${point.curveNumber}/${point.pointNumber}`;
-    const finger = matchMedia('(hover: none)').matches;
-    if (finger && this.#told !== place) {
+    // A tap reaches Plotly twice: as a touch, and as the mouse that browsers feign after it.
+    if (this.#press.answered) return;
+    this.#press.answered = true;
+    if (this.#press.finger && this.#told !== place) {
       this.#told = place;
+      const { curveNumber, pointNumber } = point;
+      // After Plotly has ended the tap, which wipes what it showed.
+      setTimeout(() => Plotly.Fx.hover(this.#canvas, [{ curveNumber, pointNumber }]));
       return;
     }
     if (event.ctrlKey || event.metaKey) globalThis.open(page, '_blank', 'noopener');
@@ -143,7 +158,11 @@ export class ChartFigure extends HTMLElement {
   /** Every legend item becomes a button that shows and hides its line. */
   #legend(Plotly) {
     for (const item of this.querySelectorAll('li[data-traces]')) {
-      if (item.firstElementChild?.localName === 'button') continue;
+      const old = item.querySelector('button');
+      if (old) {
+        old.ariaPressed = 'true';
+        continue;
+      }
       const traces = item.dataset.traces.split(' ').map(Number);
       const button = document.createElement('button');
       button.type = 'button';
