@@ -35,9 +35,7 @@ def clip_address(footage: Footage, travel: str = "") -> str:
 def video_markup(footage: Footage | None, travel: str = "") -> str:
     """The <video> as the site's templates write it; None is a cell whose clip is missing."""
     if footage is None:
-        return (
-            "<video muted playsinline controls preload='none' width='512' height='288'></video>"
-        )
+        return "<video muted playsinline controls preload='none' width='512' height='288'></video>"
     return (
         "<video muted playsinline controls preload='none' "
         f"width='{footage.width}' height='{footage.height}' "

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+
+from generator.clips.card import render_card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +35,9 @@ def read_footage(path: Path) -> Footage:
         stream = container.streams.video[0]
         base = stream.time_base or Fraction(1)
         stamps = sorted(
-            float(packet.pts * base)
-            for packet in container.demux(stream)
-            if packet.pts is not None
+            float(packet.pts * base) for packet in container.demux(stream) if packet.pts is not None
         )
-        duration_s = (container.duration or 0) / av.time_base
+        duration_s = (container.duration or 0) / 1_000_000
         return Footage(
             name=path.name,
             path=path,
@@ -76,3 +77,30 @@ def real_reel(archive: Path) -> Reel:
         kind="real clips",
         clips={part: read_footage(archive / name) for part, name in REAL.items()},
     )
+
+
+CARDS = {
+    "default-a": (640, 384, Fraction(24), 22),
+    "default-b": (512, 288, Fraction(443, 20), 15),
+    "small-a": (512, 288, Fraction(987, 20), 17),
+    "small-b": (512, 288, Fraction(327, 20), 13),
+    "large-a": (848, 480, Fraction(567, 20), 16),
+    "large-b": (848, 480, Fraction(187, 20), 11),
+    "other": (512, 288, Fraction(734, 20), 16),
+}
+"""Width, height, frame rate in Hz and seconds: the real clips' sizes, lengths and content rates."""
+
+
+def card_reel(folder: Path) -> Reel:
+    """Test cards in place of the original page's clips, drawn into folder."""
+    clips = {}
+    for part, (width, height, rate, seconds) in CARDS.items():
+        path = folder / f"card-{part}.mp4"
+        render_card(path, width=width, height=height, rate=rate, seconds=Fraction(seconds))
+        clips[part] = read_footage(path)
+    return Reel(kind="test cards", clips=clips)
+
+
+def frame_at(footage: Footage, time_s: float, slack_s: float = 0.00001) -> int:
+    """Index of the last frame stamped at or before time_s, in files without equal stamps."""
+    return max(0, bisect_right(footage.timestamps_s, time_s + slack_s) - 1)

@@ -309,6 +309,9 @@ export class ClipPair extends HTMLElement {
     this.addEventListener('clip-pair-request', ({ detail }) => this.command(detail.command),
       { signal });
     this.addEventListener('click', (event) => this.#clicked(event), { signal });
+    for (const name of ['pointerenter', 'focusin']) {
+      this.addEventListener(name, () => this.#engine.prepare(), { signal });
+    }
     document.addEventListener('keydown', (event) => this.#pressed(event), { signal });
     seek.addEventListener('input', () => this.seek(Number(seek.value)), { signal });
     seek.addEventListener('pointerdown', () => { this.#seeking = true; }, { signal });

@@ -209,6 +209,13 @@ export class ElementsEngine {
     this.#changed();
   }
 
+  /** Lets the browser look at the clips' first bytes: somebody is about to play. */
+  prepare() {
+    for (const { video } of this.#live()) {
+      if (video.preload === 'none') video.preload = 'metadata';
+    }
+  }
+
   /** The time to begin at, without fetching anything yet. */
   startAt(timeS) {
     if (!this.#engaged) this.#clock = stoppedClock(timeS, this.#rate);
@@ -282,7 +289,8 @@ export class ElementsEngine {
   #gatherOn(nowMs) {
     const heldMs = nowMs - this.#sinceMs;
     const going = this.#wantsToPlay && !this.#suspended.size;
-    const toleranceS = going && heldMs < HOLD_EXACT_AFTER_MS ? LAW.looseS : LAW.exactS;
+    const heldLong = heldMs >= HOLD_EXACT_AFTER_MS;
+    const toleranceS = !going ? LAW.exactS : heldLong ? LAW.heldS : LAW.looseS;
     const members = this.#live();
     this.#waitingFor = members
       .filter((member) => !this.#place(member, going, toleranceS, heldMs))
@@ -311,6 +319,8 @@ export class ElementsEngine {
       return video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
     }
     if (video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return false;
+    const enough = video.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA;
+    if (enough && !this.#stalls) return true;
     const wantedS = bufferWanted(this.#stalls) * this.#rate;
     return member.aheadS >= wantedS || heldMs > HOLD_PATIENCE_MS;
   }

@@ -14,7 +14,8 @@ export const LAW = Object.freeze({
   hardErrorS: 0.1, // beyond this an element is sought, not nudged ...
   hardSamples: 2, // ... once this many samples in a row agree
   looseS: 0.02, // an element this near its mark starts without a seek
-  exactS: 0.002, // and a picture that stands still is brought this near
+  heldS: 0.005, // while all wait for one they are brought this near
+  exactS: 0.002, // and this near when the viewer stops them
   overS: 0.005, // a clip this near its end is over
 });
 
@@ -117,7 +118,7 @@ export function bufferedAhead(ranges, timeS) {
 
 /** Seconds of media to gather before going on: doubles with every stall, up to 4 s. */
 export function bufferWanted(stalls) {
-  return Math.min(4, 0.25 * 2 ** stalls);
+  return Math.min(4, 0.5 * 2 ** stalls);
 }
 
 /** Frame timestamps are compared with this slack: a browser rounds to microseconds. */

@@ -1,0 +1,54 @@
+"""A Chromium, clips to show it, and a loopback server to show them from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import REMEDY, find
+from playwright.sync_api import Browser
+
+from .fixture import fixture_app
+from .footage import Reel, card_reel, real_reel
+from .launch import open_chromium
+from .loopback import serving
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program of a Chromium; skips aloud, with the remedy, where there is none."""
+    program = find()
+    if program is None:
+        pytest.skip(REMEDY)
+    return program
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with open_chromium(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Reel:
+    return card_reel(tmp_path_factory.mktemp("cards"))
+
+
+@pytest.fixture(scope="session")
+def cards_base(cards: Reel) -> Iterator[str]:
+    """Address of the fixture pages showing test cards."""
+    with serving(fixture_app(list(cards.clips.values()))) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def real(archive: Path) -> Reel:
+    return real_reel(archive)
+
+
+@pytest.fixture(scope="session")
+def real_base(real: Reel) -> Iterator[str]:
+    """Address of the fixture pages showing the original page's clips."""
+    with serving(fixture_app(list(real.clips.values()))) as base:
+        yield base
