@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import sqrt
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -60,13 +61,16 @@ def cadence(fps: Fraction | None) -> str:
 
 
 def packet_plot(facts: Facts, width: int = 1000, height: int = 100) -> Markup:
-    """SVG path data: a stroke per packet, as high as its share of the largest one's bytes."""
+    """SVG path data: a stroke per packet, its height growing with the square root of its bytes;
+    otherwise keyframes would leave nothing of the rest."""
     if not facts.packet_bytes:
         return Markup("")
     largest = max(facts.packet_bytes) or 1
     pitch = width / len(facts.packet_bytes)
     return Markup("").join(
-        Markup(f"M{(index + 0.5) * pitch:.1f} {height}V{height - height * size / largest:.1f}")
+        Markup(
+            f"M{(index + 0.5) * pitch:.1f} {height}V{height - height * sqrt(size / largest):.1f}"
+        )
         for index, size in enumerate(facts.packet_bytes)
     )
 

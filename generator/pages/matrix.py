@@ -1,8 +1,9 @@
 """The Matrix Archive: every cell in its row and column.
 
 One band per pipeline, because steps of different pipelines are not the same thing; in a band a
-row per prompt, size and series, a column per step count. Clips without steps (test cards) have
-no columns: their band is a plain sequence by rate.
+block per series of a run, because numbers compare within one; in a block a row per prompt and
+size, a column per step count. Clips without steps (test cards) have no columns: they stand in a
+plain sequence by rate.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ class RowView:
     clip: ClipView
     """Any of its clips: for what all of them share."""
     cells: tuple[tuple[ClipView, ...], ...]
-    several_runs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockView:
+    """The rows of one series of one run: numbers that may be compared."""
+
+    clip: ClipView
+    """Any of its clips."""
+    rows: tuple[RowView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +41,8 @@ class BandView:
     pipeline: Pipeline
     columns: tuple[ClipView, ...]
     """A clip of each column, for its steps; empty where the pipeline has none."""
-    rows: tuple[RowView, ...]
+    blocks: tuple[BlockView, ...]
+    several_runs: bool
     count: int
 
 
@@ -51,20 +61,22 @@ def _band(clips: Sequence[ClipView]) -> BandView:
         columns.setdefault(view.clip.steps, view)
         rows.setdefault(_row_key(view), []).append(view)
     steps = sorted(columns, key=lambda counts: (len(counts), sum(counts), counts))
-    several_runs = len({view.run.id for view in clips}) > 1
+    keys = sorted(rows, key=lambda key: _row_order(rows[key][0]))
+    made = [RowView(clip=rows[key][0], cells=_cells(rows[key], steps)) for key in keys]
     return BandView(
         pipeline=clips[0].pipeline,
         columns=tuple(columns[counts] for counts in steps) if steps != [()] else (),
-        rows=tuple(
-            RowView(
-                clip=rows[key][0],
-                cells=_cells(rows[key], steps),
-                several_runs=several_runs,
-            )
-            for key in sorted(rows, key=lambda key: _row_order(rows[key][0]))
+        blocks=tuple(
+            _block(list(members))
+            for _, members in groupby(made, key=lambda row: (row.clip.run.id, row.clip.series.id))
         ),
+        several_runs=len({view.run.id for view in clips}) > 1,
         count=len(clips),
     )
+
+
+def _block(rows: Sequence[RowView]) -> BlockView:
+    return BlockView(clip=rows[0].clip, rows=tuple(rows))
 
 
 def _cells(

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment
 
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
-from generator.charts.speed import FitLine
+from generator.measure.fit import fit_line
 from generator.pages import addresses, data, feeds, metadata, words
 from generator.pages.clips import (
     ClipView,
@@ -62,7 +62,6 @@ class Press:
     method: Group
     jinja: Environment
     assets: str
-    fit_line: FitLine | None
     texts: dict[str, str] = field(default_factory=dict)
 
     def page(
@@ -136,14 +135,14 @@ class Press:
                 chart_id=f"{name}-fps-against-steps",
             )
         ]
-        if fits and self.fit_line:
+        if fits:
             made.append(
                 ms_per_frame_against_steps(
                     evidence,
                     pipelines=self.catalogue.pipelines,
                     prompts=self.catalogue.prompts,
                     clip_url=clip_url,
-                    fit_line=self.fit_line,
+                    fit_line=fit_line,
                     chart_id=f"{name}-ms-per-frame-against-steps",
                 )
             )
@@ -159,13 +158,11 @@ def render(
     *,
     templates: Sequence[Path],
     assets: str,
-    fit_line: FitLine | None = None,
 ) -> Rendered:
     """The whole site. Same records, same bytes; nothing is read but templates and media.
 
     Args:
         assets: published prefix of the static tree, with its closing slash.
-        fit_line: fits the lines of the milliseconds chart; without it there is no such chart.
     """
     views = clip_views(catalogue, evidence)
     groups = _groups(catalogue.pages)
@@ -180,7 +177,6 @@ def render(
         ),
         jinja=environment(templates),
         assets=assets,
-        fit_line=fit_line,
     )
     _home(press)
     _archive(press)

@@ -82,7 +82,8 @@ def bytes_(number: int) -> str:
 
 
 def dimensions(width: int, height: int) -> str:
-    return f"{width} × {height}"
+    """No-break spaces keep it in one piece."""
+    return f"{width}\u00a0×\u00a0{height}"
 
 
 def steps(counts: tuple[int, ...], label: str) -> str:

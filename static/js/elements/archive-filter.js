@@ -71,8 +71,8 @@ export class ArchiveFilter extends HTMLElement {
       row.hidden = !fits || !matches;
       shown += row.hidden ? 0 : matches;
     }
-    for (const band of document.querySelectorAll('[data-band]')) {
-      band.hidden = !band.querySelector('[data-row]:not([hidden])');
+    for (const part of document.querySelectorAll('[data-block], [data-band]')) {
+      part.hidden = !part.querySelector('[data-row]:not([hidden])');
     }
     this.querySelector('.filter-count').textContent =
       shown === all ? `${all} cells` : `${shown} of ${all} cells`;

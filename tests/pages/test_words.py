@@ -1,0 +1,54 @@
+"""Numbers in words, and addresses from page to page."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.pages import addresses, words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Fraction("49.3"), "49.3"),
+        (Fraction(24), "24.0"),
+        (Fraction(30000, 1001), "29.97"),
+        (Fraction("23.976"), "23.976"),
+        (Fraction(1, 3), "0.333"),
+        (None, "not stated"),
+    ],
+)
+def test_rates(value: Fraction | None, text: str) -> None:
+    assert words.rate(value) == text
+
+
+@given(st.fractions(min_value=0, max_value=10_000))
+def test_a_decimal_is_the_nearest_one(value: Fraction) -> None:
+    shown = Fraction(words.decimal(value, least=1, most=3).replace("\u202f", ""))
+
+    assert abs(shown - value) <= Fraction(1, 2000)
+
+
+@pytest.mark.parametrize(
+    ("address", "here", "written"),
+    [
+        ("", "index.html", "./"),
+        ("", "clips/x/index.html", "../../"),
+        ("archive/", "index.html", "archive/"),
+        ("archive/", "archive/index.html", "./"),
+        ("method/#claims", "clips/x/index.html", "../../method/#claims"),
+        ("compare/?a=1&b=2", "clips/x/index.html", "../../compare/?a=1&b=2"),
+        ("media/0.webm", "clips/x/index.html", "../../media/0.webm"),
+        ("https://example.org/a b", "clips/x/index.html", "https://example.org/a b"),
+    ],
+)
+def test_references_are_relative(address: str, here: str, written: str) -> None:
+    assert addresses.reference(address, here) == written
+
+
+def test_the_lost_page_names_the_root() -> None:
+    assert addresses.rooted("archive/", "https://example.org/sub/") == "/sub/archive/"
