@@ -4,3 +4,7 @@
 holds; `ffmpeg` is the one door to that program; `cache` keeps what was derived; `display` makes
 the copy that players show, `stills` poster and storyboard, `card` and `framecode` test cards.
 """
+
+from generator.clips.display import prepare
+
+__all__ = ["prepare"]

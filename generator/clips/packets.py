@@ -18,6 +18,7 @@ from generator.clips import container, ffmpeg
 from generator.clips.process import run_alone
 from generator.errors import MediaError
 
+READER = Path(__file__).with_name("demux.py")
 DEADLINE_S = 60.0
 MAX_PACKETS = 500_000
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "ffv1")
@@ -140,10 +141,9 @@ def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
         "probesize": ffmpeg.MAX_PROBE_BYTES,
         "max_packets": MAX_PACKETS,
     }
-    script = Path(__file__).with_name("demux.py")
     arguments = [ffmpeg.file_url(path), layout.demuxer, json.dumps(limits)]
     finished = run_alone(
-        [sys.executable, "-I", str(script), *arguments], about=str(path), deadline_s=DEADLINE_S
+        [sys.executable, "-I", str(READER), *arguments], about=str(path), deadline_s=DEADLINE_S
     )
     if finished.status != 0:
         lines = finished.said.strip().splitlines() or [f"status {finished.status}"]
