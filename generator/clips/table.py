@@ -1,0 +1,297 @@
+"""Somebody's table of clips, read with goodwill: many names for a column, many ways to write 8.
+
+Nothing is guessed from file names, and a number that is not there stays away. What cannot be
+understood becomes a complaint with its line; reading never stops at the first.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from generator.errors import Complaint
+
+__all__ = ["Row", "Table", "read_table"]
+
+Value = TypeVar("Value")
+
+COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "id": (("id", "cell", "clip id", "row"),),
+    "file": (
+        ("file", "filename", "file name", "video file", "path"),
+        ("video", "clip", "name"),
+    ),
+    "pipeline": (("pipeline", "model"), ("method", "system")),
+    "prompt": (("prompt", "prompt text"),),
+    "prompt_id": (("prompt id", "prompt name"),),
+    "size": (("size", "resolution", "dimensions", "frame size"),),
+    "width": (("width",), ("w",)),
+    "height": (("height",), ("h",)),
+    "steps": (
+        ("steps", "denoising steps", "num steps", "inference steps", "num inference steps", "nfe"),
+    ),
+    "fps": (("fps", "output fps", "published fps", "stated fps", "fps out", "frames per second"),),
+    "frames": (("frames", "frame count", "num frames", "stated frames"),),
+    "seconds": (("seconds", "duration", "duration s", "length s", "stated seconds"),),
+    "seed": (("seed",),),
+    "sha256": (("sha256", "sha 256"), ("hash", "checksum")),
+    "bytes": (("bytes", "file size", "size bytes"),),
+    "url": (("url", "address"), ("link", "source")),
+    "interpolation": (("interpolation", "interpolator", "frame interpolation"),),
+    "series": (("series",),),
+    "no_clip": (("no clip",),),
+}
+"""What a column may be called, in small letters, words parted by blanks. Of two columns that
+could be the same, the one in the earlier group is; two of one group are a mistake."""
+
+EXTRA_PREFIX = "x-"
+UNSTATED = frozenset(
+    {"", "-", "--", "–", "—", "?", "n/a", "na", "none", "null", "nan", "unknown", "not stated"}
+)
+"""Ways to say nothing."""
+NUMBER = re.compile(r"\d{1,12}([.,]\d{1,9})?")
+WHOLE = re.compile(r"(\d{1,12})([.,]0+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the table. What it does not state is None or "". Numbers are text as they will
+    stand in clips.csv."""
+
+    line: int
+    id: str
+    file: str
+    pipeline: str
+    prompt: str
+    prompt_id: str
+    size: tuple[int, int] | None
+    steps: str
+    fps: str
+    frames: str
+    seconds: str
+    seed: str
+    sha256: str
+    bytes: int | None
+    url: str
+    interpolation: str
+    series: str
+    no_clip: str
+    extra: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table as understood."""
+
+    rows: tuple[Row, ...]
+    header: Mapping[str, str]
+    """What each column that was understood is called in the file."""
+    left_out: tuple[str, ...]
+    """Columns that are neither known nor numbers."""
+
+    def called(self, column: str) -> str:
+        """The column's name in the file, for complaints."""
+        return self.header.get(column, column)
+
+
+def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
+    """The table at `path`, called `where` in complaints: comma, semicolon or tab, UTF-8."""
+    complaints: list[Complaint] = []
+
+    def complain(place: str, problem: str, remedy: str) -> None:
+        name = f"{where} {place}" if place else where
+        complaints.append(Complaint(where=name, problem=problem, remedy=remedy))
+
+    lines = _lines(path, complain)
+    names = [name.strip() for name in next(lines, (1, []))[1]]
+    header = _header(names, complain)
+    cells = list(_cells(lines, names, complain))
+    if not (cells or complaints):
+        complain("", "the table holds no line", "write a line per clip under a line of names")
+    understood = set(header.values())
+    extra = [
+        name
+        for name in names
+        if name and name not in understood and _is_carried(name, [row[name] for _, row in cells])
+    ]
+    rows = tuple(_row(line, row, header, extra, complain) for line, row in cells)
+    left_out = tuple(name for name in names if name and name not in {*understood, *extra})
+    return Table(rows=rows, header=header, left_out=left_out), complaints
+
+
+Complain = Callable[[str, str, str], None]
+
+
+def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
+    """Lines that hold anything, with their numbers."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        complain(f"byte {error.start}", "this is not UTF-8 text", "save the table as UTF-8 CSV")
+        return
+    except OSError as error:
+        complain("", f"cannot be read ({error.strerror})", "check the path and its permissions")
+        return
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        complain(f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
+
+
+def _header(names: Sequence[str], complain: Complain) -> dict[str, str]:
+    """Known column to its name in the file."""
+    for name in dict.fromkeys(names):
+        if name and names.count(name) > 1:
+            complain("line 1", f'column "{name}" stands twice', "keep one")
+    plain = {name: re.sub(r"[\s_-]+", " ", name).strip().casefold() for name in names}
+    header: dict[str, str] = {}
+    for column, groups in COLUMNS.items():
+        for group in groups:
+            found = [name for name in dict.fromkeys(names) if plain[name] in group]
+            if len(found) > 1:
+                complain(
+                    "line 1",
+                    f"{' and '.join(_quoted(name) for name in found)} could both be {column}",
+                    f'rename the one that is not meant, such as to "{EXTRA_PREFIX}{found[-1]}"',
+                )
+            if found:
+                header[column] = found[0]
+                break
+    return header
+
+
+def _cells(
+    lines: Iterator[tuple[int, list[str]]], names: Sequence[str], complain: Complain
+) -> Iterator[tuple[int, dict[str, str]]]:
+    for line, cells in lines:
+        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+            complain(
+                f"line {line}",
+                f"{len(cells)} fields under {len(names)} names",
+                'quote fields that hold commas: "a, b"',
+            )
+        padded = [*cells, *[""] * (len(names) - len(cells))]
+        yield line, {name: cell.strip() for name, cell in zip(names, padded, strict=False)}
+
+
+def _is_carried(name: str, values: Sequence[str]) -> bool:
+    """Columns of one's own are carried along when they say so or hold nothing but numbers."""
+    stated = [value for value in values if value.casefold() not in UNSTATED]
+    return name.startswith(EXTRA_PREFIX) or (
+        bool(stated) and all(re.fullmatch(r"-?\d+(\.\d+)?", value) for value in stated)
+    )
+
+
+def _row(
+    line: int,
+    cells: Mapping[str, str],
+    header: Mapping[str, str],
+    extra: Sequence[str],
+    complain: Complain,
+) -> Row:
+    def text(column: str) -> str:
+        value = cells[header[column]] if column in header else ""
+        return "" if value.casefold() in UNSTATED else value
+
+    def read(column: str, parse: Callable[[str], Value | None], unstated: Value, say: str) -> Value:
+        value = text(column)
+        if not value:
+            return unstated
+        parsed = parse(value)
+        if parsed is None:
+            problem, _, remedy = say.partition("; ")
+            complain(f"line {line}, {header[column]}", f'"{value}" {problem}', remedy)
+            return unstated
+        return parsed
+
+    width = read("width", _whole, "", "is no width in pixels; write digits only")
+    height = read("height", _whole, "", "is no height in pixels; write digits only")
+    size = read("size", _size, None, "is no size; write width x height, such as 848x480")
+    if size is None and width and height:
+        size = int(width), int(height)
+    whole = "is no whole number; write digits only"
+    count = read("bytes", _whole, "", whole)
+    return Row(
+        line=line,
+        id=text("id"),
+        file=_file(text("file")),
+        pipeline=text("pipeline"),
+        prompt=text("prompt"),
+        prompt_id=text("prompt_id"),
+        size=size,
+        steps=read("steps", _steps, "", "is no step count; write 1 or more, or 2/2/2 for stages"),
+        fps=read("fps", _number, "", "is no frame rate; write digits, such as 49.3"),
+        frames=read("frames", _whole, "", whole),
+        seconds=read("seconds", _number, "", "is no time in seconds; write digits, such as 20.0"),
+        seed=read("seed", _seed, "", whole),
+        sha256=read("sha256", _sha256, "", "is no sha256; write 64 hexadecimal digits"),
+        bytes=int(count) if count else None,
+        url=read("url", _url, "", "is no web address; write one that begins with https://"),
+        interpolation=cells.get(header.get("interpolation", ""), ""),
+        series=text("series"),
+        no_clip=text("no_clip"),
+        extra=tuple(
+            (name.removeprefix(EXTRA_PREFIX), cells[name])
+            for name in extra
+            if cells[name].casefold() not in UNSTATED
+        ),
+    )
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _file(text: str) -> str:
+    return str(PurePosixPath(text.replace("\\", "/"))) if text else ""
+
+
+def _number(text: str) -> str | None:
+    """A number above 0 with the decimals it was written with; a unit after it is dropped."""
+    bare = re.sub(r"\s*(fps|s|sec|seconds)$", "", text, flags=re.IGNORECASE)
+    if not re.fullmatch(NUMBER, bare) or not re.search("[1-9]", bare):
+        return None
+    return bare.replace(",", ".")
+
+
+def _whole(text: str) -> str | None:
+    found = re.fullmatch(WHOLE, text)
+    return str(int(found[1])) if found and int(found[1]) > 0 else None
+
+
+def _seed(text: str) -> str | None:
+    found = re.fullmatch(r"(-?\d{1,20})([.,]0+)?", text)
+    return found[1] if found else None
+
+
+def _steps(text: str) -> str | None:
+    parts = [_whole(part) for part in re.split(r"\s*[/,;+]\s*|\s+", text.strip("[]() "))]
+    if any(part is None or int(part) > 9999 for part in parts):
+        return None
+    return "/".join(part for part in parts if part)
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    found = re.fullmatch(
+        r"([1-9]\d{0,4})\s*(?:px)?\s*[x×*]\s*([1-9]\d{0,4})\s*(?:px)?", text.lower()
+    )
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _sha256(text: str) -> str | None:
+    plain = text.lower().removeprefix("sha256:")
+    return plain if re.fullmatch("[0-9a-f]{64}", plain) else None
+
+
+def _url(text: str) -> str | None:
+    return text if re.fullmatch(r"https?://[^\s/]+\S*", text) else None
