@@ -165,7 +165,8 @@ def _given_base_url(base_url: str) -> str:
         return TypeAdapter(forms.FolderAddress).validate_python(address)
     except ValidationError:
         raise UsageError(
-            f"--base-url {base_url}: is no web address; write one that begins with https://"
+            f'--base-url "{base_url}": no web address; '
+            "write an address of a folder, such as https://example.org/"
         ) from None
 
 

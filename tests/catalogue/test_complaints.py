@@ -629,7 +629,7 @@ def test_another_base_address_may_be_given(given):
 
 @pytest.mark.parametrize("given", ["", "example.net", "ftp://example.net/"])
 def test_a_given_base_address_must_be_one(given):
-    with pytest.raises(UsageError, match=r"--base-url .*: is no web address"):
+    with pytest.raises(UsageError, match=r"--base-url .*: no web address"):
         load(Project(root=SAMPLE), base_url=given)
 
 
