@@ -61,7 +61,7 @@ def _marks(stroke: Stroke) -> dict[str, Any]:
         "x": [mark.x for mark in marks],
         "y": [mark.y for mark in marks],
         "text": [mark.text for mark in marks],
-        "textposition": "bottom right",
+        "textposition": "bottom center",
         "textfont": {"color": look.colour},
         "marker": {
             "symbol": look.symbol,
@@ -179,7 +179,7 @@ def _reference_labels(plot: Plot) -> list[dict[str, Any]]:
             "yshift": -shift,
             "align": "left",
             "showarrow": False,
-            "font": {"color": INK, "size": FONT_PX - 1},
+            "font": {"color": INK},
         }
         for reference, shift in zip(plot.references, shifts, strict=True)
     ]

@@ -14,7 +14,13 @@ from typing import TypeVar
 
 from generator.charts.look import Look, look
 from generator.charts.plot import Mark
-from generator.charts.wording import label_words, named_clip, named_prompt, named_size
+from generator.charts.wording import (
+    label_words,
+    named_act,
+    named_clip,
+    named_prompt,
+    named_size,
+)
 from generator.records import Clip, Evidence, Label, Pipeline, Prompt
 
 ClipUrl = Callable[[Clip], str]
@@ -127,7 +133,7 @@ def marks(
                         *filter(None, (line.prompt,)),
                         named_size(clip),
                         *says(line, cell, fps),
-                        f"measured by {cell.run.measured_by}",
+                        f"{named_act(cell.series.label)} by {cell.run.measured_by}",
                         *neighbours,
                     ),
                     text=clip.steps_label if len(clip.steps) > 1 and number == 0 else "",

@@ -30,8 +30,8 @@ PALETTE = (ACCENT, "#5b8cff", "#ff6fc8", "#d0d0d0", "#ff7a1a", "#12a085")
 SHAPES = (
     ("circle", "M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0z", 1.0),
     ("square", "M-1-1h2v2h-2z", 0.9),
-    ("diamond", "M0-1.3L1.3 0L0 1.3L-1.3 0z", 0.95),
     ("triangle-up", "M0-1L1.155 .5H-1.155z", 1.3),
+    ("diamond", "M0-1.3L1.3 0L0 1.3L-1.3 0z", 0.95),
     ("triangle-down", "M0 1L1.155-.5H-1.155z", 1.3),
     ("cross", "M-.4-1.2h.8v.8h.8v.8h-.8v.8h-.8v-.8h-.8v-.8h.8z", 0.95),
 )
@@ -76,4 +76,4 @@ def look(label: Label, source: int, prompt: int) -> Look:
 
 def radius_px(look: Look, rank: int) -> float:
     """Of a mark; marks under others at the same place stand out as rings around them."""
-    return round(look.scale * (4.5 + 3.5 * rank), 2)
+    return round(look.scale * (4.5 + 3 * rank), 2)

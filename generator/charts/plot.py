@@ -9,7 +9,7 @@ from math import ceil
 
 from generator.charts.look import Look
 
-LABEL_LINE_PX = 15
+LABEL_LINE_PX = 17
 """Height of a line of a reference label."""
 
 

@@ -76,7 +76,7 @@ def _line(plot: Plot, stroke: Stroke) -> list[str]:
 def _mark(plot: Plot, look: Look, mark: Mark) -> str:
     title = escape("\n".join(mark.hover))
     text = (
-        f'<text class="chart-mark-label" fill="{look.colour}" dx="9" dy="19">'
+        f'<text class="chart-mark-label" fill="{look.colour}" dy="22" text-anchor="middle">'
         f"{escape(mark.text)}</text>"
         if mark.text
         else ""

@@ -244,7 +244,7 @@ def _table(
     """A row per charted cell, with or without a number; `figures` are the columns that differ."""
     return Table(
         caption=caption,
-        columns=("Clip", "Prompt", "Size", "Steps", *figures, "Origin", "Measured by", "Media"),
+        columns=("Clip", "Prompt", "Size", "Steps", *figures, "Origin", "By", "Media"),
         rows=tuple(
             (
                 Cell(text=named_clip(line.pipeline, cell.clip), href=clip_url(cell.clip)),

@@ -19,6 +19,11 @@ def label_words(label: Label) -> str:
     return _LABEL_WORDS[label]
 
 
+def named_act(label: Label) -> str:
+    """What somebody did to get the number."""
+    return "projected" if label is Label.PROJECTED else "measured"
+
+
 def decimal(value: Fraction, *, shortest: bool = False) -> str:
     """`value` with one to three decimals (`shortest` allows none): 11.0, 49.35, 23.976."""
     digits = f"{float(value):.3f}".rstrip("0")

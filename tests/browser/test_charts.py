@@ -304,7 +304,7 @@ def test_it_follows_its_box(visit):
     page.set_viewport_size({"width": 700, "height": 800})
 
     page.wait_for_function(
-        "document.querySelector('.chart__canvas .main-svg').clientWidth === 700 - 32"
+        "() => document.querySelector('.chart__canvas .main-svg').clientWidth === 700 - 32"
     )
 
 

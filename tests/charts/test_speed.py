@@ -99,7 +99,8 @@ class TestEveryMark:
                 words = text.replace("<br>", " ")
                 assert item.clip.size.replace("x", "×") in words
                 assert item.clip.steps_label in words
-                assert item.run.measured_by in words
+                act = "projected" if item.series.label is Label.PROJECTED else "measured"
+                assert f"{act} by {item.run.measured_by}" in words
                 assert str(item.series.label).replace("-", " ") in words
                 assert next(p.title for p in PROMPTS if p.id == item.clip.prompt) in words
                 assert f"{float(item.clip.fps):.1f}"[:-1] in words

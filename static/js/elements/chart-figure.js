@@ -106,9 +106,10 @@ export class ChartFigure extends HTMLElement {
     );
     this.#stage.append(this.#canvas);
 
-    const family = getComputedStyle(this.#stage).fontFamily;
-    layout.font.family = family;
-    layout.hoverlabel.font.family = family;
+    const { fontFamily: family, fontSize } = getComputedStyle(this.#stage);
+    const font = { family, size: Number.parseFloat(fontSize) };
+    Object.assign(layout.font, font);
+    Object.assign(layout.hoverlabel.font, font);
     layout.transition = { duration: 0 };
     await Plotly.newPlot(this.#canvas, data, { ...layout, ...this.#size() }, {
       displaylogo: false,
