@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 
@@ -236,9 +237,19 @@ def busy_share(before: tuple[int, int], after: tuple[int, int]) -> float:
     return (after[0] - before[0]) / passed if passed else float("nan")
 
 
-def open_pair(browser: Browser, base: str, query: str, **context: object) -> Page:
-    """A fresh page with our player, ready to be asked."""
-    page = browser.new_context(viewport={"width": 1200, "height": 900}, **context).new_page()  # type: ignore[arg-type]
+def open_pair(
+    browser: Browser,
+    base: str,
+    query: str,
+    complaints: list[str] | None = None,
+    **context: Any,
+) -> Page:
+    """A fresh page with our player, ready to be asked; complaints gathers what the page says."""
+    context = {"viewport": {"width": 1200, "height": 900}, **context}
+    page = browser.new_context(**context).new_page()
+    if complaints is not None:
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
     page.goto(f"{base}/pair?{query}")
     page.wait_for_function("() => Boolean(window.watch && pairIsUp())")
     return page

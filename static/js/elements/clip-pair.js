@@ -258,11 +258,13 @@ export class ClipPair extends HTMLElement {
       return value === null || value.trim() === '' || !Number.isFinite(Number(value))
         ? null : Number(value);
     };
-    if (number('rate') !== null) this.#engine.setRate(number('rate'));
-    this.#engine.setLoop({
+    const rate = number('rate') ?? 1;
+    const loop = {
       on: this.hasAttribute('loop'), inS: number('loop-in'), outS: number('loop-out'),
-    });
+    };
     this.#startAtS = number('t');
+    this.#engine.setRate(rate); // from here on the attributes are written, not read
+    this.#engine.setLoop(loop);
   }
 
   #startAtS = null;
