@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 from generator import catalogue as reading
 from generator import pages
-from generator.clips import card, locate, prepare
+from generator.clips import card, locate
 from generator.clips.cache import cached_facts
+from generator.clips.display import prepare
 from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
 from generator.measure import claims
 from generator.project import Project

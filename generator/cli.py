@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -21,6 +22,8 @@ from generator.project import find_project
 
 if TYPE_CHECKING:
     from generator.build import Progress
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 EPILOG = (
     "Exit codes: 0 done; 1 something in content, media, a download or the site is wrong; "
@@ -61,9 +64,9 @@ class _Command(click.Command):
         formatter.write_text(EPILOG)
 
 
-def _examples(*lines: str) -> Any:
-    def keep(function: Any) -> Any:
-        function.examples = lines
+def _examples(*lines: str) -> Callable[[FunctionT], FunctionT]:
+    def keep(function: FunctionT) -> FunctionT:
+        function.examples = lines  # type: ignore[attr-defined]
         return function
 
     return keep
@@ -134,12 +137,6 @@ def build(
     """
     from generator import build as building
 
-    if base_url is not None and not (
-        base_url.startswith(("https://", "http://")) and base_url.endswith("/")
-    ):
-        raise UsageError(
-            f'--base-url "{base_url}": write an address of a folder, such as https://example.org/'
-        )
     project = find_project(root)
     options = building.Options(
         base_url=base_url,
@@ -314,17 +311,85 @@ def fetch(root: Path | None, runs: tuple[str, ...], jobs: int, timeout: float) -
     help="CSV with a line per clip.",
 )
 @click.option("--run", "run_id", required=True, metavar="ID", help="Id of the new run.")
+@click.option("--title", default="", help="Name of the run; its id when left out.")
+@click.option("--measured-by", default="not stated", help="Who measured.")
+@click.option(
+    "--published",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Day of publication; today, said to be so, when left out.",
+)
+@click.option("--source", default="", metavar="URL", help="Where the numbers were published.")
+@click.option("--machine", default="not stated", help="A machine's id or its name.")
+@click.option("--software", multiple=True, metavar="NAME=VERSION", help="May be repeated.")
+@click.option("--weights", default="not stated", help="Which weights.")
+@click.option("--rights", default="not stated", help="Whose clips these are, and their licence.")
+@click.option(
+    "--label",
+    type=click.Choice(["published-elsewhere", "measured-here", "projected"]),
+    default="published-elsewhere",
+    show_default=True,
+)
+@click.option("--pipeline", default="not stated", help="For lines that name none.")
+@click.option("--url-prefix", default="", metavar="URL", help="Where the files stand publicly.")
+@click.option("--publish-media", is_flag=True, help="The clips may enter the site.")
+@click.option(
+    "--media",
+    type=click.Choice(["copy", "link", "none"]),
+    default="copy",
+    show_default=True,
+    help="Copy the clips into the run, hard-link them, or leave them where they are.",
+)
 @ROOT
 @_examples(
     "python -m generator ingest ~/clips --table ~/clips/results.csv --run 2026-05-my-model-h100",
+    "python -m generator ingest ~/clips --table ~/clips/results.csv --run 2026-05-my-model-h100 "
+    "--measured-by 'Our lab' --machine h100-80gb --publish-media --rights 'Ours, CC BY 4.0'",
 )
-def ingest(folder: Path, table: Path, run_id: str, root: Path | None) -> None:
-    """Turn a folder of clips and a table of numbers into a run."""
+def ingest(
+    folder: Path,
+    table: Path,
+    run_id: str,
+    root: Path | None,
+    published: datetime | None,
+    software: tuple[str, ...],
+    label: str,
+    media: Literal["copy", "link", "none"],
+    **stated: Any,
+) -> None:
+    """Turn a folder of clips and a table of numbers into a run.
+
+    Sizes and hashes are read from the files; columns are found by their usual names. What only a
+    person can know stays "not stated" until an option or run.toml states it.
+    """
+    from generator.clips.ingest import About
     from generator.clips.ingest import ingest as ingest_run
+    from generator.records import Label
 
     project = find_project(root)
-    report = ingest_run(folder, table=table, run_id=run_id, project=project)
+    about = About(
+        published=published.date() if published else None,
+        software=dict(_name_and_version(entry) for entry in software),
+        label=Label(label),
+        **stated,
+    )
+    with _progress() as progress:
+        report = ingest_run(
+            folder,
+            table=table,
+            run_id=run_id,
+            project=project,
+            about=about,
+            media=media,
+            on_progress=progress,
+        )
     click.echo(str(report))
+
+
+def _name_and_version(entry: str) -> tuple[str, str]:
+    name, separator, version = entry.partition("=")
+    if not (name and separator and version):
+        raise UsageError(f'--software "{entry}": write NAME=VERSION, such as torch=2.13.0')
+    return name, version
 
 
 @command.command(cls=_Command)
