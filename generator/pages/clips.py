@@ -70,6 +70,11 @@ class ClipView:
         return "–" if self.clip.fps is None else words.decimal(self.clip.fps, least=1, most=2)
 
     @property
+    def cell_still(self) -> bool:
+        """Whether its cell shows a picture; a test card's would be figures behind figures."""
+        return self.media.has_still and self.pipeline.renderer != "test-card"
+
+    @property
     def at_film_rate(self) -> bool:
         return self.clip.fps is not None and self.clip.fps >= FILM_RATE_HZ
 
@@ -193,13 +198,14 @@ def neighbours(view: ClipView, views: Sequence[ClipView]) -> Neighbours:
     """Cells of the same pipeline that differ from `view` in one respect, and its test card."""
     same = [other for other in views if other.clip.pipeline == view.clip.pipeline]
 
-    def alike(other: ClipView, *but: str) -> bool:
-        return other is not view and all(
-            name in but or _aspects(other)[name] == _aspects(view)[name] for name in _aspects(view)
-        )
+    def apart(other: ClipView, *names: str) -> bool:
+        """`other` differs in one of these and in nothing else."""
+        theirs, ours = _aspects(other), _aspects(view)
+        differing = {name for name in ours if theirs[name] != ours[name]}
+        return bool(differing) and differing <= set(names)
 
     line = sorted(
-        (other for other in same if alike(other, "steps") or other is view),
+        (other for other in same if other is view or apart(other, "pace")),
         key=lambda other: (len(other.clip.steps), sum(other.clip.steps), other.clip.steps),
     )
     if not view.clip.steps:
@@ -212,19 +218,20 @@ def neighbours(view: ClipView, views: Sequence[ClipView]) -> Neighbours:
         along=("fewer steps", "more steps") if view.clip.steps else ("slower", "faster"),
         before=line[at - 1] if at else None,
         after=line[at + 1] if at + 1 < len(line) else None,
-        other_prompts=tuple(other for other in same if alike(other, "prompt")),
-        other_sizes=tuple(other for other in same if alike(other, "size") and view.clip.steps),
-        other_series=tuple(other for other in same if alike(other, "series", "run")),
+        other_prompts=tuple(other for other in same if apart(other, "prompt")),
+        other_sizes=tuple(other for other in same if apart(other, "size")),
+        other_series=tuple(other for other in same if apart(other, "series", "run")),
         test_card=test_card(view, views),
     )
 
 
 def _aspects(view: ClipView) -> dict[str, object]:
+    """What was chosen for a clip. Test cards have no steps: what is chosen there is the rate."""
     clip = view.clip
     return {
         "prompt": clip.prompt,
         "size": (clip.width, clip.height),
-        "steps": clip.steps,
+        "pace": clip.steps or clip.fps,
         "run": clip.run,
         "series": clip.series,
     }

@@ -412,9 +412,10 @@ def _empty_group(group_id: str) -> Group:
 
 
 def _groups(pages: Sequence[Page]) -> tuple[Group, ...]:
-    """Groups in the order of their first page."""
+    """Groups in the order of their first page; those that hold nothing but plans come last."""
     ordered = sorted(pages, key=lambda page: (page.order, page.id))
-    ids = dict.fromkeys(page.group for page in ordered)
+    done = {page.group for page in ordered if page.kind != "plan"}
+    ids = sorted(dict.fromkeys(page.group for page in ordered), key=lambda group: group not in done)
     return tuple(
         Group(
             id=one,

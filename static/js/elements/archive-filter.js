@@ -15,6 +15,10 @@ export class ArchiveFilter extends HTMLElement {
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     this.hidden = false;
+    const wide = matchMedia('(min-width: 46.01rem)');
+    const fold = () => { this.querySelector('details').open = wide.matches; };
+    fold();
+    wide.addEventListener('change', fold, { signal });
     this.#read(new URLSearchParams(location.search));
     this.addEventListener('input', () => this.#apply(), { signal });
     this.querySelector('.filter-reset').addEventListener('click', () => this.reset(), { signal });
