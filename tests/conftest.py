@@ -20,3 +20,11 @@ def archive() -> Path:
             "name the folder with MATRIX_ARCHIVE_CLIPS"
         )
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--refresh-golden",
+        action="store_true",
+        help="take the sample's site as it is now over into tests/golden/",
+    )
