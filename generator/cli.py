@@ -245,18 +245,24 @@ def _print_claims(found: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    counts: dict[tuple[str, str, str], Counter[str]] = {}
+    from generator.records import Outcome
+
+    counts: dict[str, dict[tuple[str, str], Counter[str]]] = {}
     for clip, _, verdicts in found:
         for verdict in verdicts:
-            key = (clip.run, verdict.claim, clip.pipeline)
-            counts.setdefault(key, Counter())[verdict.outcome] += 1
-    table = Table("run", "claim", "pipeline", "holds", "fails", "cannot be checked")
-    for key, outcomes in counts.items():
-        table.add_row(
-            *key, *(str(outcomes[name]) for name in ("holds", "fails", "cannot be checked"))
-        )
+            rows = counts.setdefault(clip.run, {})
+            rows.setdefault((verdict.claim, clip.pipeline), Counter())[verdict.outcome] += 1
     console = Console()
-    console.print(table)
+    for run, rows in counts.items():
+        table = Table(title=run, title_justify="left", box=None, pad_edge=False)
+        for name in ("claim", "pipeline"):
+            table.add_column(name, overflow="fold")
+        for outcome in Outcome:
+            table.add_column(str(outcome), justify="right")
+        for (claim, pipeline), outcomes in rows.items():
+            table.add_row(claim, pipeline, *(str(outcomes[outcome] or "–") for outcome in Outcome))
+        console.print(table)
+        console.print()
     absent = sum(facts is None for _, facts, _ in found)
     if absent:
         console.print(
