@@ -37,26 +37,19 @@ def flags_of(track: Track, *, duration_s: Fraction, stated_hz: Fraction | None) 
 
 def is_constant_rate(track: Track) -> bool:
     """Frames stand on an even grid, but for the rounding of the container's ticks."""
-    stamps = [packet.pts for packet in track.shown]
+    stamps = [packet.pts for packet in track.visible]
     if len(stamps) < 3:
         return True
     step = Fraction(stamps[-1] - stamps[0], len(stamps) - 1)
     return all(abs(stamps[0] + n * step - stamp) <= 1 for n, stamp in enumerate(stamps))
 
 
-def hides_frames(track: Track) -> int:
-    """Packets that hold a picture for reference only, which is never shown (VP8)."""
-    if track.codec != "vp8":
-        return 0
-    return sum(not packet.first_byte & 0x10 for packet in track.packets)
-
-
 Found = tuple[str, str] | None
 
 
 def _duplicates(track: Track) -> Found:
-    count = len(track.packets)
-    repeated = count - len({packet.pts for packet in track.packets})
+    count = len(track.visible)
+    repeated = count - len({packet.pts for packet in track.visible})
     if not repeated:
         return None
     return (
@@ -69,7 +62,7 @@ def _duplicates(track: Track) -> Found:
 def _variable(track: Track) -> Found:
     if is_constant_rate(track):
         return None
-    gaps = [(b.pts - a.pts) * track.time_base for a, b in pairwise(track.shown)]
+    gaps = [(b.pts - a.pts) * track.time_base for a, b in pairwise(track.visible)]
     low, high, middle = min(gaps), max(gaps), Fraction(statistics.median(gaps))
     return (
         "variable-rate",
@@ -78,7 +71,7 @@ def _variable(track: Track) -> Found:
 
 
 def _stated_rate(track: Track, duration_s: Fraction, stated_hz: Fraction | None) -> Found:
-    true_hz = len(track.packets) / duration_s
+    true_hz = len(track.visible) / duration_s
     if stated_hz is None or abs(stated_hz / true_hz - 1) <= RATE_TOLERANCE:
         return None
     return (
@@ -131,7 +124,7 @@ def _late_start(track: Track) -> Found:
 
 
 def _hidden(track: Track) -> Found:
-    hidden = hides_frames(track)
+    hidden = sum(packet.hidden for packet in track.packets)
     if not hidden:
         return None
     return "hidden-frames", f"{hidden} of {len(track.packets)} packets hold no frame to be shown"

@@ -23,6 +23,8 @@ DEADLINE_S = 60.0
 MAX_PACKETS = 500_000
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "ffv1")
 """What is opened at all; `ffmpeg.DECODERS` names the decoders."""
+VP8_SHOW_FRAME = 0x10
+"""Bit of a VP8 frame's first byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ class Packet:
     keyframe: bool
     discarded: bool
     """An edit list says that it is not to be shown."""
-    first_byte: int
+    hidden: bool
+    """It holds a picture for reference only (VP8 says so in its first byte)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,11 @@ class Track:
     def shown(self) -> list[Packet]:
         """Packets in order of presentation."""
         return sorted(self.packets, key=lambda packet: packet.pts)
+
+    @property
+    def visible(self) -> list[Packet]:
+        """Those packets, in order of presentation, whose frames come to be seen."""
+        return [packet for packet in self.shown if not (packet.hidden or packet.discarded)]
 
     @property
     def reordered(self) -> bool:
@@ -124,7 +132,7 @@ def _track(layout: container.Layout, said: dict[str, Any]) -> Track:
                 size=size,
                 keyframe=keyframe,
                 discarded=discarded,
-                first_byte=first,
+                hidden=said["codec"] == "vp8" and not first & VP8_SHOW_FRAME,
             )
             for pts, duration, size, keyframe, discarded, first in said["packets"]
         ),

@@ -14,12 +14,12 @@ from typing import Any
 
 from generator.clips import retime
 from generator.clips.codecs import is_playable
-from generator.clips.flags import hides_frames, is_constant_rate
+from generator.clips.flags import is_constant_rate
 from generator.clips.packets import read_track
 from generator.errors import MediaError
 from generator.records import Facts
 
-RECIPE = 1
+RECIPE = 2
 """Raise it when copies are made otherwise than before, so that cached ones are made anew."""
 
 ORIGINAL, REMUXED, RETIMED, REENCODED = "original", "remuxed", "retimed", "re-encoded"
@@ -100,14 +100,13 @@ def _container(facts: Facts) -> str:
     return "webm" if facts.codec == "vp8" or facts.container in ("webm", "matroska") else "mp4"
 
 
-def _grid(count: int, spread_s: Fraction, container: str) -> tuple[Fraction, ...]:
-    tick_s = retime.MATROSKA_TICK_S if container == "webm" else None
-    return retime.even_grid(count, spread_s, tick_s=tick_s)
+def _tick(container: str) -> Fraction | None:
+    return retime.MATROSKA_TICK_S if container == "webm" else None
 
 
 def _is_spread(facts: Facts, spread_s: Fraction, container: str) -> bool:
     """The file itself has its frames where they are asked for."""
-    grid = _grid(facts.frame_count, spread_s, container)
+    grid = retime.even_grid(facts.frame_count, spread_s, tick_s=_tick(container))
     return facts.timestamps_s == grid and facts.duration_s == spread_s
 
 
@@ -132,8 +131,8 @@ def _spread(source: Path, facts: Facts, spread_s: Fraction, container: str) -> P
         kind=RETIMED,
         container=container,
         frame_count=facts.frame_count,
-        timestamps_s=_grid(facts.frame_count, spread_s, container),
-        duration_s=spread_s,
+        timestamps_s=retime.even_grid(facts.frame_count, spread_s, tick_s=_tick(container)),
+        duration_s=retime.on_tick(spread_s, _tick(container)),
         spread_over_s=spread_s,
         options=(*_copying(container), *options.items()),
     )
@@ -170,7 +169,7 @@ def _reencoded(source: Path, facts: Facts, spread_s: Fraction | None, why: str) 
         exact: tuple[tuple[str, Any], ...] = ()
     else:
         ticks, frame = retime.ticks(rate)
-        clock, exact = f"N*{frame}", (("bsf:v", f"setts=duration={frame}"),)
+        clock, exact = f"N*{frame}", (("bsf:v", f"setts=pts=PTS:dts=DTS:duration={frame}"),)
     return Plan(
         kind=REENCODED,
         container="mp4",
@@ -205,9 +204,7 @@ def _shown(source: Path, facts: Facts) -> int:
     """Frames that come to be seen."""
     if not NOT_ALL_SHOWN & {flag.id for flag in facts.flags}:
         return facts.frame_count
-    track = read_track(source)
-    discarded = sum(packet.discarded for packet in track.packets)
-    return len(track.packets) - hides_frames(track) - discarded
+    return len(read_track(source).visible)
 
 
 def _common_ticks(stamps: tuple[Fraction, ...]) -> int:

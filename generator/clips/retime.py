@@ -22,10 +22,12 @@ def even_grid(
     count: int, spread_s: Fraction, *, tick_s: Fraction | None = None
 ) -> tuple[Fraction, ...]:
     """Times of `count` frames spread over `spread_s` seconds, on whole ticks if there are any."""
-    exact = (n * spread_s / count for n in range(count))
-    if tick_s is None:
-        return tuple(exact)
-    return tuple(math.floor(time / tick_s + Fraction(1, 2)) * tick_s for time in exact)
+    return tuple(on_tick(n * spread_s / count, tick_s) for n in range(count))
+
+
+def on_tick(time_s: Fraction, tick_s: Fraction | None) -> Fraction:
+    """The nearest whole tick, a half going up; the time itself where there are no ticks."""
+    return time_s if tick_s is None else math.floor(time_s / tick_s + Fraction(1, 2)) * tick_s
 
 
 def ticks(rate_hz: Fraction) -> tuple[int, int]:
@@ -35,9 +37,14 @@ def ticks(rate_hz: Fraction) -> tuple[int, int]:
 
 
 def matroska_options(rate_hz: Fraction) -> dict[str, Any]:
-    """Output options that put packet N at N / rate; the rate that the file states follows."""
-    rate = f"{rate_hz.numerator}/{rate_hz.denominator}"
-    return {"r": rate, "bsf:v": _setts(1 / rate_hz, pts="N", dts="N", duration=1)}
+    """Output options that put packet N at the tick nearest to N / rate; the rate that the file
+    states follows."""
+    step = 1 / (rate_hz * MATROSKA_TICK_S)
+    start, end = (f"floor({n}*{step.numerator}/{step.denominator}+0.5)" for n in ("N", "(N+1)"))
+    return {
+        "r": f"{rate_hz.numerator}/{rate_hz.denominator}",
+        "bsf:v": _setts(MATROSKA_TICK_S, pts=start, dts=start, duration=f"{end}-{start}"),
+    }
 
 
 def mp4_options(rate_hz: Fraction) -> dict[str, Any]:
@@ -70,6 +77,6 @@ def reordered_mp4_options(
     return {"bsf:v": bsf, "video_track_timescale": base, "movie_timescale": base}
 
 
-def _setts(time_base: Fraction, *, pts: str, dts: str, duration: int) -> str:
+def _setts(time_base: Fraction, *, pts: str, dts: str, duration: int | str) -> str:
     base = f"{time_base.numerator}/{time_base.denominator}"
     return f"setts=time_base={base}:prescale=1:pts={pts}:dts={dts}:duration={duration}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
@@ -92,7 +93,7 @@ def plan_stills(facts: Facts) -> Plan:
         poster_frame=_frame_at(facts, POSTER_AT),
         poster_size=_fit(facts, POSTER_MAX_WIDTH, 1 << 14),
         tile_frames=_tile_frames(facts),
-        tile_size=_fit(facts, TILE_WIDTH, TILE_MAX_HEIGHT),
+        tile_size=_fit(facts, TILE_WIDTH, TILE_MAX_HEIGHT, multiple=2),
         suffix="webp" if webp else "jpg",
         encoding=WEBP if webp else JPEG,
     )
@@ -113,14 +114,14 @@ def _frame_at(facts: Facts, part: Fraction) -> int:
     return max(0, bisect_right(facts.timestamps_s, part * facts.duration_s) - 1)
 
 
-def _fit(facts: Facts, width: int, height: int) -> tuple[int, int]:
-    """The largest even size of the clip's shape within these bounds, and never enlarged."""
+def _fit(facts: Facts, width: int, height: int, *, multiple: int = 1) -> tuple[int, int]:
+    """The largest size of the clip's shape within these bounds, and never enlarged."""
     scale = min(Fraction(1), Fraction(width, facts.width), Fraction(height, facts.height))
-    return _even(facts.width * scale), _even(facts.height * scale)
-
-
-def _even(length: Fraction) -> int:
-    return max(2, 2 * round(length / 2))
+    across, down = (
+        max(1, math.floor(side * scale / multiple + Fraction(1, 2))) * multiple
+        for side in (facts.width, facts.height)
+    )
+    return across, down
 
 
 def _take(path: Path, plan: Plan, poster: Path, storyboard: Path, *, about: str) -> None:

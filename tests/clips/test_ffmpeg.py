@@ -1,0 +1,131 @@
+"""The one door to ffmpeg: what it refuses, how it ends, what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ffmpeg as builder
+import pytest
+from making import clip, vp8
+
+from generator.clips import ffmpeg
+from generator.clips.process import run_alone
+from generator.errors import MediaError, UsageError
+
+
+def copy_to(path: Path, demuxer: str, target: Path) -> None:
+    node = builder.output(
+        ffmpeg.source(path, demuxer)["V:0"], ffmpeg.file_url(target), c="copy", f="null"
+    )
+    ffmpeg.run(node, about=path.name)
+
+
+def test_only_media_containers_may_be_demuxers(tmp_path: Path) -> None:
+    """Even a caller that asks for concat or HLS by name does not get it."""
+    vp8(tmp_path / "real.webm", frames=3)
+    listed = tmp_path / "list.mp4"
+    listed.write_text("ffconcat version 1.0\nfile real.webm\n")
+    playlist = tmp_path / "play.mp4"
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nreal.webm\n#EXT-X-ENDLIST\n")
+    for path, demuxer in ((listed, "concat"), (playlist, "hls"), (listed, "mov")):
+        with pytest.raises(MediaError, match=path.name):
+            copy_to(path, demuxer, tmp_path / "out")
+
+
+def test_decoders_outside_the_list_are_not_opened(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv", "-c:v", "mjpeg", frames=2)
+    node = builder.output(ffmpeg.source(path, "matroska")["V:0"], "-", f="null")
+    with pytest.raises(MediaError, match="opening decoder"):
+        ffmpeg.run(node, about="a.mkv")
+
+
+def test_pictures_beyond_the_limit_are_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = vp8(tmp_path / "a.webm", frames=2)
+    monkeypatch.setattr(ffmpeg, "MAX_PIXELS", 100)
+    node = builder.output(ffmpeg.source(path, "matroska")["V:0"], "-", f="null", xerror=None)
+    with pytest.raises(MediaError):
+        ffmpeg.run(node, about="a.webm")
+
+
+def test_a_failure_names_the_work_and_quotes_ffmpeg(tmp_path: Path) -> None:
+    (tmp_path / "a.webm").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(200))
+    with pytest.raises(MediaError) as caught:
+        copy_to(tmp_path / "a.webm", "matroska", tmp_path / "out")
+    message = str(caught.value)
+    assert message.startswith("a.webm: ffmpeg failed (")
+    assert "EBML" in message
+    assert "0x" not in message
+    assert "\n" not in message
+
+
+def test_work_that_takes_too_long_is_stopped_with_all_it_started(tmp_path: Path) -> None:
+    """The deadline ends the child's child as well."""
+    child = tmp_path / "child"
+    script = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(child)!r}, 'w').write(str(child.pid))\n"
+        "time.sleep(60)\n"
+    )
+    started = time.monotonic()
+    with pytest.raises(MediaError, match=r"work: stopped after 2 s"):
+        run_alone([sys.executable, "-c", script], about="work", deadline_s=2)
+    assert time.monotonic() - started < 20
+    pid = int(child.read_text())
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or "Z" in state(pid):
+            return
+        time.sleep(0.05)
+    os.kill(pid, 9)
+    pytest.fail("the child's child outlived it")
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+def test_the_processor_limit_is_passed_on() -> None:
+    endless = builder.output(ffmpeg.drawn("testsrc2=s=1280x720"), "-", f="null")
+    with pytest.raises(MediaError, match="endless"):
+        ffmpeg.run(endless, about="endless", cpu_s=1, deadline_s=60)
+
+
+def test_programs_get_no_environment_and_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATRIX_TEST_SECRET", "x")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    code = "import os, sys; print(sorted(os.environ), repr(sys.stdin.read()))"
+    told = run_alone([sys.executable, "-I", "-c", code], about="look", deadline_s=30).output
+    names, read = told.decode().rsplit(" ", 1)
+    assert "MATRIX_TEST_SECRET" not in names
+    assert "PROXY" not in names
+    assert read.strip() == "''"
+
+
+def test_the_version_names_this_very_build() -> None:
+    line = subprocess.run(
+        [ffmpeg.executable(), "-version"], capture_output=True, text=True, check=True
+    ).stdout.split()[2]
+    assert ffmpeg.version().startswith(f"{line}+")
+    assert ffmpeg.has_encoder("libx264")
+    assert not ffmpeg.has_encoder("no-such-encoder")
+
+
+def test_another_ffmpeg_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    other = tmp_path / "my ffmpeg"
+    other.write_text("#!/bin/sh\necho ffmpeg version 1.2.3 Copyright\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("MATRIX_FFMPEG", str(other))
+    assert ffmpeg.executable() == str(other)
+    assert ffmpeg.version().startswith("1.2.3+")
+    monkeypatch.setenv("MATRIX_FFMPEG", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="MATRIX_FFMPEG"):
+        ffmpeg.executable()
