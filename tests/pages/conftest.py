@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from generator.pages import Rendered, render
-from tests.pages import sample
+from pages import sample
 
 
 @pytest.fixture(scope="session")

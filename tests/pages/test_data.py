@@ -10,7 +10,7 @@ from typing import Any
 
 from generator.pages import Rendered
 from generator.pages.data import COLUMNS
-from tests.pages import sample
+from pages import sample
 
 KINDS = {
     "string": str,

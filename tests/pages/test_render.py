@@ -16,7 +16,7 @@ import html5lib
 import pytest
 
 from generator.pages import Rendered, render
-from tests.pages import sample
+from pages import sample
 
 ADDRESSES = {"href", "src", "poster", "data-src", "data-clips", "data-timestamps"}
 

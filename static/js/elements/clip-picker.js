@@ -89,7 +89,7 @@ export class ClipPicker extends HTMLElement {
     });
     this.#write(side);
     this.#keep();
-    this.#say(media ? media.note : `${clip.title}: no clip.`);
+    this.#say(`${side.toUpperCase()}: ${media ? media.note : 'no clip.'}`);
   }
 
   #address(path) {
@@ -144,7 +144,7 @@ export class ClipPicker extends HTMLElement {
 
   #show(side, typed) {
     const wanted = fold(typed).split(/\s+/).filter(Boolean);
-    const found = this.#clips.filter((clip) => wanted.every((word) => clip.words.includes(word)));
+    const found = this.#clips.filter((clip) => wanted.every((part) => clip.words.some((word) => word.startsWith(part))));
     const list = this.#list(side);
     list.replaceChildren(...found.slice(0, SHOWN_AT_MOST).map((clip) => this.#option(side, clip)));
     if (!found.length) list.append(element('li', 'pick-none', 'No clip matches.'));
@@ -216,11 +216,12 @@ export class ClipPicker extends HTMLElement {
   }
 }
 
+/** What a clip can be found by: the beginning of any of these. */
 function wordsOf(clip) {
   const parts = [clip.title, clip.series, clip.label, clip.state, clip.size.replace(/\s/g, '')];
   if (clip.fps !== null) parts.push(`${rate(clip.fps)} fps`, `${rate(clip.fps)}fps`);
   if (clip.steps) parts.push(`${clip.steps}steps`);
-  return fold(parts.join(' '));
+  return fold(parts.join(' ')).split(/[\s·]+/);
 }
 
 /** Small letters, no accents, "x" for the multiplication sign. */

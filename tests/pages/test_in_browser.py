@@ -1,0 +1,195 @@
+"""The sample site in a real browser, under its own content policy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser.launch import open_chromium
+from browser.loopback import serving
+from chromium import REMEDY, find
+from playwright.sync_api import Browser, Page, expect
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from generator.pages import Rendered
+from pages import sample
+
+pytestmark = pytest.mark.browser
+
+SUBPATH = "deep/down/"
+WATCH = """
+globalThis.violations = []; globalThis.shift = 0;
+document.addEventListener('securitypolicyviolation', (e) =>
+  violations.push(`${e.effectiveDirective}: ${e.sample || e.blockedURI}`));
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) shift += entry.value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+PAGES = (
+    *("", "archive/", "compare/", "method/", "data/", "plans/", "plans/b200/", "runs/loud/"),
+    *("prompts/rain/", "pipelines/model/", "clips/loud--a/", "clips/loud--gone/"),
+    "clips/quiet--far/",
+)
+TYPES = {"html": "text/html", "json": "application/json", "svg": "image/svg+xml"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = find()
+    if program is None:
+        pytest.skip(REMEDY)
+    with open_chromium(program) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def base(rendered: Rendered) -> Iterator[str]:
+    """Address of the sample site, served in a folder of its host."""
+    policy = re.search(r"Content-Security-Policy: (.*)", rendered.texts["_headers"])
+    assert policy
+    headers = {"Content-Security-Policy": policy[1]}
+
+    def answer(request: Request) -> Response:
+        name = request.path_params["path"].removeprefix(SUBPATH)
+        name += "index.html" if name == "" or name.endswith("/") else ""
+        if name in rendered.texts:
+            kind = TYPES.get(name.rpartition(".")[2], "text/plain")
+            return Response(rendered.texts[name], headers=headers, media_type=kind)
+        static = sample.STATIC / name.removeprefix(sample.ASSETS)
+        path = static if name.startswith(sample.ASSETS) else rendered.files.get(name)
+        if path is None or not path.is_file():
+            return Response("nothing here", status_code=404, media_type="text/plain")
+        return FileResponse(path, headers=headers)
+
+    app = Starlette(routes=[Route("/{path:path}", answer)])
+    with serving(app) as address:
+        yield f"{address.rstrip('/')}/{SUBPATH}"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.add_init_script(WATCH)
+    opened.route(re.compile(r"example\.(net|com|org)"), lambda route: route.abort())
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_breaks_no_policy_no_rule_of_access_and_no_phone(
+    page: Page, base: str, address: str
+) -> None:
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on(
+        "response",
+        lambda answer: failures.append(answer.url) if answer.status >= 400 else None,
+    )
+    page.goto(base + address, wait_until="networkidle")
+
+    assert page.evaluate("violations") == []
+    assert failures == []
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:120]) for one in found] == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_fonts_arrive_without_moving_the_page(page: Page, base: str) -> None:
+    page.goto(base, wait_until="load")
+    page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(300)
+
+    assert page.evaluate("[...document.fonts].filter((f) => f.status === 'loaded').length") >= 2
+    assert page.evaluate("shift") <= 0.1
+
+
+def test_the_picker_finds_a_clip_and_keeps_it_in_the_address(page: Page, base: str) -> None:
+    page.goto(f"{base}compare/")
+    field = page.get_by_role("combobox", name="B")
+    field.click()
+    expect(page.locator(".picker [role=option]:visible")).to_have_count(len(sample.CLIPS))
+    field.fill("card 12.8fps")
+    expect(page.locator(".picker [role=option]:visible")).to_have_count(1)
+    field.press("Enter")
+
+    expect(page).to_have_url(f"{base}compare/?a=loud--a&b=cards--card")
+    video = page.locator('[data-side="b"] video')
+    expect(video).to_have_attribute("data-clip", "cards--card")
+    assert (video.get_attribute("src") or "").startswith(f"{base}media/")
+    expect(page.locator('[data-side="b"] .pane-fps')).to_have_attribute(
+        "href", f"{base}clips/cards--card/"
+    )
+
+
+def test_the_address_chooses_the_clips(page: Page, base: str) -> None:
+    page.goto(f"{base}compare/?a=quiet--far&b=nothing")
+
+    expect(page.locator('[data-side="a"] video')).to_have_attribute(
+        "src", "https://clips.example.net/v/far.webm"
+    )
+    expect(page.locator('[data-side="b"] video')).to_have_attribute("data-clip", "loud--b")
+    expect(page.get_by_text("No clip is called nothing.")).to_be_visible()
+
+
+def test_escape_leaves_the_choice_as_it_was(page: Page, base: str) -> None:
+    page.goto(f"{base}compare/")
+    field = page.get_by_role("combobox", name="A")
+    before = field.input_value()
+    field.fill("zzz")
+    expect(page.get_by_text("No clip matches.")).to_be_visible()
+    field.press("Escape")
+
+    expect(field).to_have_value(before)
+    expect(page.locator(".picker [role=option]:visible")).to_have_count(0)
+
+
+def test_texts_from_content_stay_text_in_captions(page: Page, base: str) -> None:
+    page.goto(f"{base}compare/?a=loud--b&b=quiet--near")
+
+    expect(page.locator('[data-side="a"] .pane-title')).to_contain_text("Model <1>")
+
+
+def test_the_filter_narrows_the_matrix_and_keeps_its_state(page: Page, base: str) -> None:
+    page.goto(f"{base}archive/")
+    count = page.locator(".filter-count")
+    expect(count).to_have_text(f"{len(sample.CLIPS)} cells")
+    page.get_by_role("checkbox", name="Sun").check(force=True)
+    expect(count).to_have_text(f"2 of {len(sample.CLIPS)} cells")
+    expect(page.locator("[data-row]:visible")).to_have_count(1)
+    page.get_by_role("checkbox", name="no clip").check(force=True)
+
+    expect(page).to_have_url(f"{base}archive/?prompt=sun&state=none")
+    page.reload()
+    expect(page.get_by_role("checkbox", name="Sun")).to_be_checked()
+    page.get_by_role("button", name="Show all").click()
+    expect(page).to_have_url(f"{base}archive/")
+    expect(count).to_have_text(f"{len(sample.CLIPS)} cells")
+
+
+def test_a_mark_steps_at_the_rate_of_the_cell_pointed_at(page: Page, base: str) -> None:
+    page.goto(f"{base}archive/")
+    page.wait_for_load_state("networkidle")
+    page.locator('.cell[data-fps="49.3"]').first.hover()
+    timing = "document.getAnimations().map((a) => a.effect.getTiming())"
+    (found,) = page.evaluate(timing)
+
+    assert found["easing"] == "steps(49)"
+    assert found["duration"] == pytest.approx(1000 * 49 / 49.3)
+
+
+def test_everything_is_there_without_javascript(browser: Browser, base: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}compare/")
+    assert page.locator("video[controls]").count() == 2
+    assert page.get_by_role("combobox").count() == 0
+    page.goto(f"{base}archive/")
+    assert page.locator(".cell:visible").count() == len(sample.CLIPS)
+    assert page.get_by_role("checkbox").count() == 0
+    context.close()
