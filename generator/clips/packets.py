@@ -103,7 +103,10 @@ def read_track(path: Path) -> Track:
     untimed = sum(row[0] is None for row in said["packets"])
     if untimed:
         raise MediaError(f"{path}: {untimed} frames carry no timestamp; {container.REENCODE}")
-    return _track(layout, said)
+    track = _track(layout, said)
+    if not track.visible:
+        raise MediaError(f"{path}: none of its frames is to be shown; {container.REENCODE}")
+    return track
 
 
 def _track(layout: container.Layout, said: dict[str, Any]) -> Track:

@@ -19,7 +19,7 @@ from generator.clips.packets import read_track
 from generator.errors import MediaError
 from generator.records import Facts
 
-RECIPE = 2
+RECIPE = 3
 """Raise it when copies are made otherwise than before, so that cached ones are made anew."""
 
 ORIGINAL, REMUXED, RETIMED, REENCODED = "original", "remuxed", "retimed", "re-encoded"
@@ -139,9 +139,13 @@ def _spread(source: Path, facts: Facts, spread_s: Fraction, container: str) -> P
 
 
 def _remuxed(facts: Facts, container: str) -> Plan:
+    """The same times, counted from the first frame."""
     start = facts.timestamps_s[0]
     stamps = tuple(stamp - start for stamp in facts.timestamps_s)
     options = _copying(container)
+    if start:
+        shift = f"({start.numerator}/{start.denominator}/TB)"
+        options += (("bsf:v", f"setts=pts=PTS-{shift}:dts=DTS-{shift}"),)
     if container == "mp4":
         options += (("video_track_timescale", _common_ticks(stamps)),)
     return Plan(
@@ -154,10 +158,11 @@ def _remuxed(facts: Facts, container: str) -> Plan:
 
 
 def _copying(container: str) -> tuple[tuple[str, Any], ...]:
-    """Output options for the same packets with the index in front."""
+    """Output options for the same packets, with the file's own times, and the index in front."""
+    copy = (("c", "copy"), ("copyts", None))
     if container == "webm":
-        return ("c", "copy"), ("f", "webm"), ("cues_to_front", 1)
-    return ("c", "copy"), ("f", "mp4"), ("movflags", "+faststart")
+        return *copy, ("f", "webm"), ("cues_to_front", 1)
+    return *copy, ("f", "mp4"), ("movflags", "+faststart")
 
 
 def _reencoded(source: Path, facts: Facts, spread_s: Fraction | None, why: str) -> Plan:

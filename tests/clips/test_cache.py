@@ -132,8 +132,8 @@ make_display(source, facts, None, cache=cache)
 def test_an_encode_that_was_killed_never_counts(tmp_path: Path) -> None:
     """SIGKILL in the middle of an encode: what it wrote is no entry, and the next build makes a
     whole one and clears away the rest."""
-    noisy = "testsrc2=s=480x270:r=25,noise=alls=60:allf=t"
-    source = clip(tmp_path / "a.mkv", "-c:v", "ffv1", frames=60, source=noisy)
+    large = "testsrc2=s=640x360:r=25"
+    source = clip(tmp_path / "a.mkv", "-c:v", "ffv1", frames=60, source=large)
     cache = tmp_path / "cache"
     command = [sys.executable, "-c", BUILD, str(source), str(cache)]
     with subprocess.Popen(command, start_new_session=True) as process:
@@ -156,7 +156,7 @@ def wait_for(find):
     while time.monotonic() < deadline:
         if found := find():
             return found
-        time.sleep(0.01)
+        time.sleep(0.02)
     return None
 
 

@@ -140,6 +140,51 @@ def test_frames_are_spread_exactly_and_stay_the_same(
     }
 
 
+def unusual(folder: Path) -> dict[str, Path]:
+    """Files as recorders and cutters leave them, all of the same fifty frames out of order."""
+    base = h264(folder / "base.mp4", "-preset", "medium", "-bf", "3")
+    paths = {name: folder / name for name in ("fragments.mp4", "late.mp4", "late.mkv", "cut.mp4")}
+    copy = ("-c", "copy")
+    ffmpeg("-i", base, *copy, "-movflags", "frag_keyframe+empty_moov", paths["fragments.mp4"])
+    ffmpeg("-itsoffset", "3", "-i", base, *copy, paths["late.mp4"])
+    ffmpeg("-i", base, *copy, "-output_ts_offset", "3", paths["late.mkv"])
+    ffmpeg("-ss", "0.5", "-i", base, *copy, paths["cut.mp4"])
+    return paths
+
+
+@pytest.mark.parametrize("name", ["fragments.mp4", "late.mp4", "late.mkv"])
+def test_unusual_files_are_retimed_without_loss(tmp_path: Path, name: str) -> None:
+    path = unusual(tmp_path)[name]
+    display = show(path, 4)
+    assert display.kind == "retimed"
+    assert display.facts.timestamps_s == even_grid(50, Fraction(4))
+    assert packets(display.path) == packets(tmp_path / "base.mp4")
+    assert list(pictures(display.path)) == list(pictures(tmp_path / "base.mp4"))
+
+
+@pytest.mark.parametrize("name", ["late.mp4", "late.mkv"])
+def test_a_copy_starts_at_zero_and_keeps_the_intervals(tmp_path: Path, name: str) -> None:
+    path = unusual(tmp_path)[name]
+    assert times(path)[0] >= 3
+    display = show(path)
+    assert display.kind == "remuxed"
+    assert display.facts.timestamps_s == tuple(Fraction(n, 25) for n in range(50))
+
+
+@pytest.mark.parametrize("spread", [None, 4])
+def test_frames_that_an_edit_list_hides_stay_hidden(tmp_path: Path, spread: int | None) -> None:
+    path = unusual(tmp_path)["cut.mp4"]
+    facts = cached_facts(path, sha256=None, cache=tmp_path / "cache")
+    with av.open(str(path)) as opened:
+        shown = sum(1 for _ in opened.decode(video=0))
+    assert shown < facts.frame_count
+    display = show(path, spread)
+    assert display.kind == "re-encoded"
+    assert display.facts.frame_count == shown
+    if spread is not None:
+        assert display.facts.timestamps_s == even_grid(shown, Fraction(spread))
+
+
 def test_duplicates_become_distinct(tmp_path: Path) -> None:
     vp8(tmp_path / "a.webm")
     shared = "setts=pts=floor(N/2)*80:dts=floor(N/2)*80"
