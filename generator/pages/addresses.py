@@ -74,8 +74,13 @@ def timestamps(clip_id: str) -> str:
 
 
 def poster(clip_id: str) -> str:
-    """The drawn stand-in for a clip whose pictures may not be shown."""
+    """The drawn stand-in for a clip whose pictures may not be shown: its number and cadence."""
     return f"posters/{clip_id}.svg"
+
+
+def plain_poster(clip_id: str) -> str:
+    """The same without the number, for the page that says it large anyway."""
+    return f"posters/{clip_id}.plain.svg"
 
 
 def file_of(address: str) -> str:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment
-
-from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
-from generator.measure.fit import fit_line
-from generator.pages import addresses, data, feeds, metadata, words
-from generator.pages.clips import (
-    ClipView,
-    clip_views,
-    fact_rows,
-    neighbours,
-    provenance,
-)
+from generator.charts import Chart
+from generator.pages import addresses, columns, data, feeds, metadata, words
+from generator.pages.clips import ClipView, clip_views, fact_rows, provenance
 from generator.pages.environment import environment
-from generator.pages.facets import FacetView, facets
+from generator.pages.facets import facets
+from generator.pages.groups import Group, empty_group, groups
 from generator.pages.home import extremes, preset_pair
 from generator.pages.matrix import matrix
-from generator.pages.method import ClaimView, claim_views
-from generator.records import Catalogue, Clip, Evidence, Page, Pipeline, Prompt, Run
+from generator.pages.method import claim_views
+from generator.pages.neighbours import neighbours
+from generator.pages.press import Press
+from generator.records import Catalogue, Evidence, Pipeline, Prompt, Run
 
 METHOD_GROUP = "method"
 """The group whose pages are listed on the method page instead of on one of their own."""
@@ -36,120 +29,6 @@ class Rendered:
 
     texts: dict[str, str]
     files: dict[str, Path]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Pages of prose that are listed together."""
-
-    id: str
-    title: str
-    address: str
-    lead: Page | None
-    """The page that bears the group's own name: it introduces the list."""
-    pages: tuple[Page, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Press:
-    """What all pages share, and where they go."""
-
-    catalogue: Catalogue
-    views: tuple[ClipView, ...]
-    claims: tuple[ClaimView, ...]
-    facets: Mapping[str, tuple[FacetView, ...]]
-    groups: tuple[Group, ...]
-    method: Group
-    jinja: Environment
-    assets: str
-    texts: dict[str, str] = field(default_factory=dict)
-
-    def page(
-        self,
-        address: str,
-        template: str,
-        *,
-        title: str,
-        description: str,
-        section: str = "",
-        view: ClipView | None = None,
-        **context: object,
-    ) -> None:
-        """Render `templates/pages/<template>.html` to `address`."""
-        here = addresses.file_of(address)
-        site = self.catalogue.site
-        if address == addresses.NOT_FOUND:
-            href = partial(addresses.rooted, base_url=site.base_url)
-        else:
-            href = partial(addresses.reference, here=here)
-        self.texts[here] = self.jinja.get_template(f"pages/{template}.html").render(
-            href=href,
-            asset=lambda name: href(self.assets + name),
-            prose=partial(addresses.relink, href=href),
-            at=addresses,
-            site=site,
-            navigation=self.navigation(section),
-            meta=metadata.page_meta(
-                site,
-                title=title,
-                description=description,
-                address=address,
-                assets=self.assets,
-                view=view,
-            ),
-            title=title,
-            address=address,
-            **context,
-        )
-
-    def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
-        """(title, address, is the section at hand)."""
-        entries = [
-            ("Archive", addresses.ARCHIVE),
-            ("Compare", addresses.COMPARE),
-            *((group.title, group.address) for group in self.groups),
-            ("Method", addresses.METHOD),
-            ("Data", addresses.DATA),
-        ]
-        return tuple((title, address, address == section) for title, address in entries)
-
-    def charts(
-        self, clips: Iterable[ClipView], address: str, name: str, *, fits: bool = True
-    ) -> tuple[tuple[Chart, str], ...]:
-        """The charts of some clips for the page at `address`, with the address of their data.
-
-        `name` tells apart charts of different pages: hrefs inside a figure are the page's own.
-        """
-        evidence = [view.evidence for view in clips]
-        here = addresses.file_of(address)
-
-        def clip_url(clip: Clip) -> str:
-            return addresses.reference(addresses.clip(clip.id), here)
-
-        made = [
-            fps_against_steps(
-                evidence,
-                pipelines=self.catalogue.pipelines,
-                prompts=self.catalogue.prompts,
-                clip_url=clip_url,
-                chart_id=f"{name}-fps-against-steps",
-            )
-        ]
-        if fits:
-            made.append(
-                ms_per_frame_against_steps(
-                    evidence,
-                    pipelines=self.catalogue.pipelines,
-                    prompts=self.catalogue.prompts,
-                    clip_url=clip_url,
-                    fit_line=fit_line,
-                    chart_id=f"{name}-ms-per-frame-against-steps",
-                )
-            )
-        drawn = [chart for chart in made if chart is not None]
-        for chart in drawn:
-            self.texts[addresses.chart_data(chart.id)] = chart.figure + "\n"
-        return tuple((chart, addresses.chart_data(chart.id)) for chart in drawn)
 
 
 def render(
@@ -165,15 +44,15 @@ def render(
         assets: published prefix of the static tree, with its closing slash.
     """
     views = clip_views(catalogue, evidence)
-    groups = _groups(catalogue.pages)
+    prose = groups(catalogue.pages)
     press = Press(
         catalogue=catalogue,
         views=views,
         claims=claim_views(catalogue.runs, views),
         facets=facets(catalogue, views),
-        groups=tuple(group for group in groups if group.id != METHOD_GROUP),
+        groups=tuple(group for group in prose if group.id != METHOD_GROUP),
         method=next(
-            (group for group in groups if group.id == METHOD_GROUP), _empty_group(METHOD_GROUP)
+            (group for group in prose if group.id == METHOD_GROUP), empty_group(METHOD_GROUP)
         ),
         jinja=environment(templates),
         assets=assets,
@@ -384,7 +263,7 @@ def _data(press: Press) -> None:
         title="Data",
         description="Everything this site knows, as CSV and JSON, with its schema.",
         section=addresses.DATA,
-        columns=data.COLUMNS,
+        columns=columns.COLUMNS,
         cells=len(press.views),
         runs=press.catalogue.runs,
     )
@@ -403,26 +282,6 @@ def _posters(press: Press) -> None:
     """Drawn stand-ins for clips whose own pictures are not published."""
     template = press.jinja.get_template("poster.svg")
     for view in press.views:
-        if not view.media.has_still:
-            press.texts[addresses.poster(view.id)] = template.render(view=view)
-
-
-def _empty_group(group_id: str) -> Group:
-    return Group(id=group_id, title="", address=addresses.group(group_id), lead=None, pages=())
-
-
-def _groups(pages: Sequence[Page]) -> tuple[Group, ...]:
-    """Groups in the order of their first page; those that hold nothing but plans come last."""
-    ordered = sorted(pages, key=lambda page: (page.order, page.id))
-    done = {page.group for page in ordered if page.kind != "plan"}
-    ids = sorted(dict.fromkeys(page.group for page in ordered), key=lambda group: group not in done)
-    return tuple(
-        Group(
-            id=one,
-            title=one.replace("-", " ").capitalize(),
-            address=addresses.group(one),
-            lead=next((page for page in ordered if page.id == page.group == one), None),
-            pages=tuple(page for page in ordered if page.group == one and page.id != one),
-        )
-        for one in ids
-    )
+        if view.media.playable and not view.media.has_still:
+            press.texts[addresses.poster(view.id)] = template.render(view=view, plain=False)
+            press.texts[addresses.plain_poster(view.id)] = template.render(view=view, plain=True)

@@ -31,10 +31,11 @@ LABELS = {
 }
 
 OUTCOMES = {
-    Outcome.HOLDS: "holds",
-    Outcome.FAILS: "fails",
-    Outcome.CANNOT_CHECK: "cannot be checked",
+    Outcome.HOLDS: ("holds", "hold"),
+    Outcome.FAILS: ("fails", "fail"),
+    Outcome.CANNOT_CHECK: ("cannot be checked", "cannot be checked"),
 }
+"""After one clip, after several."""
 
 DISPLAY_KINDS = {
     "original": "The file as it came, byte for byte.",

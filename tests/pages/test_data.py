@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from generator.pages import Rendered
-from generator.pages.data import COLUMNS
+from generator.pages.columns import COLUMNS
 from pages import sample
 
 KINDS = {
