@@ -9,8 +9,8 @@
 /** The law's constants. Seconds, or a share of the rate chosen by the viewer. */
 export const LAW = Object.freeze({
   deadBandS: 0.001, // smaller errors are left alone
-  settleS: 0.15, // an error decays by e in this time
-  maxNudge: 0.5, // correction never exceeds this share of the chosen rate
+  settleS: 0.1, // an error decays by e in this time
+  maxNudge: 0.75, // correction never exceeds this share of the chosen rate
   hardErrorS: 0.1, // beyond this an element is sought, not nudged ...
   hardSamples: 2, // ... once this many samples in a row agree
   looseS: 0.02, // an element this near its mark starts without a seek
