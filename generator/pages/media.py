@@ -87,7 +87,7 @@ def media_view(evidence: Evidence) -> MediaView:
         state, src = "remote", clip.url
         mime = media.display.mime if media else _mime(clip.url)
         plays = media.facts if media else None
-        note = "Streams from the original address with the file's own timing. " + (
+        note = "Plays from its original address with the file's own timing. " + (
             words.timing(plays)
             if plays
             else "The file was not at hand when this site was built, so nothing is said about it."
