@@ -447,8 +447,9 @@ export class ClipPair extends HTMLElement {
     this.#readoutMs = nowMs;
     this.#said = text;
     write(this.#parts.readout, text);
-    const off = state.offsetMs !== null && state.offsetMs > IN_STEP_MS;
-    setAttribute(this.#parts.readout, 'data-step', off ? 'off' : 'in');
+    const { offsetMs } = state;
+    const step = offsetMs === null ? 'none' : offsetMs > IN_STEP_MS ? 'off' : 'in';
+    setAttribute(this.#parts.readout, 'data-step', step);
   }
 
   #readoutText(state) {
