@@ -3,7 +3,8 @@
  *
  * State: the checked boxes and the lowest rate, mirrored in the address with replaceState. Rows
  * carry data-prompt, -pipeline, -size and -label; cells data-state and data-fps. Rows that do not
- * match are hidden; cells that do not match in a row that does are dimmed.
+ * match are hidden; cells that do not match in a row that does are dimmed. On phones the groups
+ * are folded until `open` (an attribute) is set by the toggle.
  */
 
 const ROW_KEYS = ['pipeline', 'prompt', 'size', 'label'];
@@ -14,11 +15,10 @@ export class ArchiveFilter extends HTMLElement {
   connectedCallback() {
     this.#connection = new AbortController();
     const { signal } = this.#connection;
-    this.hidden = false;
-    const wide = matchMedia('(min-width: 46.01rem)');
-    const fold = () => { this.querySelector('details').open = wide.matches; };
-    fold();
-    wide.addEventListener('change', fold, { signal });
+    const toggle = this.querySelector('.filter-toggle');
+    toggle.addEventListener('click', () => {
+      toggle.ariaExpanded = String(this.toggleAttribute('open'));
+    }, { signal });
     this.#read(new URLSearchParams(location.search));
     this.addEventListener('input', () => this.#apply(), { signal });
     this.querySelector('.filter-reset').addEventListener('click', () => this.reset(), { signal });

@@ -31,7 +31,6 @@ export class ClipPicker extends HTMLElement {
     }
     this.root = new URL('../', source); // clips.json stands in data/
     this.#byId = new Map(this.#clips.map((clip) => [clip.id, clip]));
-    this.hidden = false;
     for (const side of SIDES) this.#listen(side);
     this.#readAddress();
   }
