@@ -28,10 +28,11 @@ class ExtremesView:
 
 
 def preset_pair(site: Site, views: Sequence[ClipView]) -> PairView | None:
-    """The first preset that plays, else two test cards far apart, else any two clips that play."""
-    by_id = {view.id: view for view in views}
+    """The first preset whose files this build has seen, else two test cards far apart, else any
+    two clips that play. What first meets the eye is nothing that nobody has looked at."""
+    by_id = {view.id: view for view in views if view.media.plays is not None}
     for a, b in site.compare_presets:
-        if a in by_id and b in by_id and by_id[a].media.playable and by_id[b].media.playable:
+        if a in by_id and b in by_id:
             return PairView(a=by_id[a], b=by_id[b])
     return _cards_apart(views) or _any_two(views)
 
