@@ -23,6 +23,8 @@ export class ArchiveFilter extends HTMLElement {
     this.addEventListener('input', () => this.#apply(), { signal });
     this.querySelector('.filter-reset').addEventListener('click', () => this.reset(), { signal });
     this.#apply();
+    // What is worked before this would be lost, so the page is written with all of it disabled.
+    for (const control of this.querySelectorAll(':disabled')) control.disabled = false;
   }
 
   disconnectedCallback() {

@@ -33,6 +33,8 @@ export class ClipPicker extends HTMLElement {
     this.#byId = new Map(this.#clips.map((clip) => [clip.id, clip]));
     for (const side of SIDES) this.#listen(side);
     this.#readAddress();
+    // What is typed before this would be lost, so the page is written with the fields disabled.
+    for (const side of SIDES) this.#input(side).disabled = false;
   }
 
   disconnectedCallback() {
