@@ -15,7 +15,7 @@ import {
 } from '../lib/transport.js';
 
 const START_TIMEOUT_MS = 1500; // an element that has not moved by then is gathered again
-const HOLD_EXACT_AFTER_MS = 250; // a hold this long is used to bring all pictures to one moment
+const HOLD_EXACT_AFTER_MS = 60; // a hold this long is used to bring all pictures to one moment
 const HOLD_PATIENCE_MS = 10000; // after this a thin buffer no longer holds the others
 const INSIST_MS = 2000; // a second outside pause within this time is meant
 const CALM_MS = 10000; // running this long without a stall forgives the earlier ones
