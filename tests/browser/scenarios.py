@@ -118,8 +118,8 @@ class Outcome:
     max_ms: float
     advance: float
     """Slowest of the two elements and the player's clock, in seconds per second of wall time."""
-    start_ms: float
-    """From the start of play until both pictures moved; NaN where they never did."""
+    start_ms: float | None
+    """From the start of play until both pictures moved; None where they never did."""
     busy: float
     """Share of this machine's processors in use, by anybody, while the samples were taken."""
     attempts: int = 1
@@ -148,7 +148,7 @@ def run(browser: Browser, base: str, reel: Reel, scenario: Scenario, player: str
         before = processor_ticks()
         samples = page.evaluate("(ms) => watch(ms)", scenario.watch_s * 1000)
         busy = busy_share(before, processor_ticks())
-        start_ms = page.evaluate("() => Promise.race([movedMs, new Promise((r) => r(NaN))])")
+        start_ms = page.evaluate("() => Promise.race([movedMs, new Promise((r) => r(null))])")
     finally:
         context.close()
     return summarise(samples, scenario.name, player, reel.kind, start_ms, busy)
@@ -195,7 +195,7 @@ def summarise(
     scenario: str,
     player: str,
     footage: str,
-    start_ms: float,
+    start_ms: float | None,
     busy: float,
 ) -> Outcome:
     """Figures of one watch; samples are [wall ms, a s, b s, clock s or null, ...]."""
@@ -212,7 +212,7 @@ def summarise(
         p95_ms=round(quantile(offsets, 0.95), 1),
         max_ms=round(offsets[-1], 1),
         advance=round(min((last[i] - first[i]) / wall_s for i in columns), 4),
-        start_ms=round(start_ms, 1),
+        start_ms=None if start_ms is None else round(start_ms, 1),
         busy=round(busy, 2),
     )
 
