@@ -121,6 +121,8 @@ class Claim:
     id: str
     kind: str
     says: str
+    quoted: bool = False
+    """Whether `says` is word for word what was published."""
     series: tuple[str, ...]
     seconds: Fraction | None
     tolerance_s: Fraction
@@ -142,6 +144,8 @@ class Series:
     """Spread the frames evenly over this time in the display copy; None keeps the file's."""
     interpolation: str
     chart: bool
+    note: str = ""
+    """What a viewer of its clips must know; "" when nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +282,7 @@ class Verdict:
     claim: str
     """Claim id."""
     says: str
+    quoted: bool = False
     outcome: Outcome
     stated: str
     found: str

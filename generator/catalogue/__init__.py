@@ -302,6 +302,7 @@ def _claim(form: forms.DurationClaimForm | forms.FpsClaimForm | forms.StatementF
         id=form.id,
         kind=form.kind,
         says=form.says,
+        quoted=form.quoted,
         series=form.series,
         seconds=given.get("seconds"),
         tolerance_s=given.get("tolerance_s", Fraction(0)),

@@ -221,6 +221,8 @@ class SeriesForm(Form):
     """Frame interpolation that the FPS includes."""
     chart: bool = True
     """Whether the series is drawn in charts."""
+    note: str = ""
+    """What a viewer of its clips must know, such as that a recording repeats frames."""
 
 
 class DurationClaimForm(Form):
@@ -231,7 +233,9 @@ class DurationClaimForm(Form):
     id: Id
     """Name of the claim."""
     says: Text
-    """The claim in the words of whoever made it."""
+    """The claim, in the words of whoever made it where `quoted` is set."""
+    quoted: bool = False
+    """Whether `says` is word for word what was published; it is then shown in quotation marks."""
     series: tuple[Id, ...] = ()
     """Series that it is made for; all when empty."""
     seconds: Positive
@@ -248,7 +252,9 @@ class FpsClaimForm(Form):
     id: Id
     """Name of the claim."""
     says: Text
-    """The claim in the words of whoever made it."""
+    """The claim, in the words of whoever made it where `quoted` is set."""
+    quoted: bool = False
+    """Whether `says` is word for word what was published; it is then shown in quotation marks."""
     series: tuple[Id, ...] = ()
     """Series that it is made for; all when empty."""
     seconds: Positive
@@ -267,7 +273,9 @@ class StatementForm(Form):
     id: Id
     """Name of the claim."""
     says: Text
-    """The claim in the words of whoever made it."""
+    """The claim, in the words of whoever made it where `quoted` is set."""
+    quoted: bool = False
+    """Whether `says` is word for word what was published; it is then shown in quotation marks."""
     series: tuple[Id, ...] = ()
     """Series that it is made for; all when empty."""
     reason: Text

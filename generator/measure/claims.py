@@ -6,12 +6,11 @@ Arithmetic is exact (fractions), so "cut to one decimal" means just that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from fractions import Fraction
 from math import floor
 
-from generator.records import Claim, Clip, Evidence, Facts, Outcome, Run, Verdict
+from generator.records import Claim, Clip, Facts, Outcome, Run, Verdict
 
 NO_FILE = "no file at hand to check it with"
 
@@ -112,6 +111,7 @@ def _table_verdict(name: str, says: str, stated: str, found: str) -> Verdict:
     return Verdict(
         claim=f"table-{name}",
         says=says,
+        quoted=False,
         outcome=Outcome.HOLDS if stated == found else Outcome.FAILS,
         stated=stated,
         found=found,
@@ -123,64 +123,11 @@ def _verdict(
     claim: Claim, outcome: Outcome, *, stated: str = "", found: str = "", note: str = ""
 ) -> Verdict:
     return Verdict(
-        claim=claim.id, says=claim.says, outcome=outcome, stated=stated, found=found, note=note
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """One claim over the clips of one run and pipeline."""
-
-    run: str
-    pipeline: str
-    claim: str
-    says: str
-    holds: int
-    fails: int
-    cannot_check: int
-    note: str
-    clips: tuple[tuple[str, Outcome], ...]
-    """(clip id, outcome), in the order of the table."""
-
-    @property
-    def total(self) -> int:
-        return self.holds + self.fails + self.cannot_check
-
-
-def tally(evidence: Sequence[Evidence]) -> tuple[Tally, ...]:
-    """Verdicts summed up per run, claim and pipeline, in the order in which they first occur."""
-    rows: dict[tuple[str, str, str], list[tuple[str, Verdict]]] = {}
-    for item in evidence:
-        for verdict in item.verdicts:
-            key = (item.run.id, verdict.claim, item.clip.pipeline)
-            rows.setdefault(key, []).append((item.clip.id, verdict))
-    tallies = []
-    for (run, claim, pipeline), found in sorted(rows.items(), key=lambda row: _rank(row[0], rows)):
-        outcomes = [verdict.outcome for _, verdict in found]
-        tallies.append(
-            Tally(
-                run=run,
-                pipeline=pipeline,
-                claim=claim,
-                says=found[0][1].says,
-                holds=outcomes.count(Outcome.HOLDS),
-                fails=outcomes.count(Outcome.FAILS),
-                cannot_check=outcomes.count(Outcome.CANNOT_CHECK),
-                note=found[0][1].note,
-                clips=tuple((clip, verdict.outcome) for clip, verdict in found),
-            )
-        )
-    return tuple(tallies)
-
-
-def _rank(
-    key: tuple[str, str, str], rows: dict[tuple[str, str, str], list[tuple[str, Verdict]]]
-) -> tuple[int, int, int]:
-    """Runs, then claims, then pipelines, each as first met."""
-    keys = list(rows)
-    run, claim, pipeline = key
-    return (
-        next(i for i, other in enumerate(keys) if other[0] == run),
-        next(i for i, other in enumerate(keys) if other[:2] == (run, claim)),
-        next(i for i, other in enumerate(keys) if other[2] == pipeline),
+        claim=claim.id,
+        says=claim.says,
+        quoted=claim.quoted,
+        outcome=outcome,
+        stated=stated,
+        found=found,
+        note=note,
     )

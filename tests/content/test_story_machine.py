@@ -136,7 +136,8 @@ def test_claims_are_those_of_the_page(run: Run) -> None:
     kinds = {claim.id: (claim.kind, claim.series) for claim in run.claims}
     assert kinds == {
         "exact-duration": ("duration", ()),
-        "fps-is-frames-over-20s": ("fps-from-frames", ("memflow-rife", "helios")),
+        "fps-is-frames-over-20s": ("fps-from-frames", ("memflow-rife",)),
+        "helios-fps-is-frames-over-20s": ("fps-from-frames", ("helios",)),
         "wall-time": ("statement", ()),
         "cache-reset": ("statement", ()),
         "rife-on": ("statement", ("memflow-rife",)),
