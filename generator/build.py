@@ -227,6 +227,7 @@ def recipes(
         source = {"source_sha256": item.media.facts.sha256}
         made[item.media.display.path] = {**source, **item.media.display.recipe}
         made[item.media.poster.path] = {**source, "step": "poster"}
+        made[item.media.thumbnail.path] = {**source, "step": "thumbnail"}
         made[item.media.storyboard.path] = {**source, "step": "storyboard"}
     return {name: made[path] for name, path in files.items() if path in made}
 

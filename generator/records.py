@@ -333,6 +333,8 @@ class Media:
     facts: Facts
     display: Display
     poster: Still
+    thumbnail: Still
+    """The poster's frame, small: for cells."""
     storyboard: Storyboard
 
 

@@ -25,7 +25,7 @@ from generator.records import Display, Facts, Media
 def prepare(
     source: Path, *, sha256: str | None, spread_over_s: Fraction | None, cache: Path
 ) -> Media:
-    """Everything derived from a clip's file: facts, display copy, poster and storyboard.
+    """Everything derived from a clip's file: facts, display copy and pictures.
 
     `sha256` is the file's hash where the caller has taken it. `spread_over_s` asks for a display
     copy whose frames stand evenly over that time. Work already in `cache` is taken from there.
@@ -33,8 +33,15 @@ def prepare(
     """
     facts = cached_facts(source, sha256=sha256, cache=cache)
     display = make_display(source, facts, spread_over_s, cache=cache)
-    poster, storyboard = stills(display, about=str(source), cache=cache)
-    return Media(source=source, facts=facts, display=display, poster=poster, storyboard=storyboard)
+    pictures = stills(display, about=str(source), cache=cache)
+    return Media(
+        source=source,
+        facts=facts,
+        display=display,
+        poster=pictures.poster,
+        thumbnail=pictures.thumbnail,
+        storyboard=pictures.storyboard,
+    )
 
 
 def make_display(

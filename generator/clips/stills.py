@@ -1,4 +1,4 @@
-"""Poster and storyboard: pictures of a clip, taken in one pass over its display copy."""
+"""Poster, thumbnail and storyboard: pictures of a clip, taken in one pass over its display copy."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ from generator.clips.container import examine
 from generator.errors import MediaError
 from generator.records import Display, Facts, Still, Storyboard
 
-RECIPE = 1
+RECIPE = 2
 """Raise it when stills are made otherwise than before, so that cached ones are made anew."""
 
 POSTER_AT = Fraction(2, 5)
 """Part of the clip after which the poster is taken."""
 POSTER_MAX_WIDTH = 848
+THUMBNAIL_MAX_WIDTH = 320
+"""For cells, which are seldom wider than 200 px."""
 COLUMNS, ROWS = 5, 5
 TILE_WIDTH, TILE_MAX_HEIGHT = 160, 200
 
 SCALING = {"flags": "lanczos+accurate_rnd+full_chroma_int+bitexact", "out_color_matrix": "bt601"}
 WEBP = {"c:v": "libwebp", "quality": 80, "compression_level": 4, "pix_fmt": "yuv420p"}
 JPEG = {"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p"}
+SMALLER = {"libwebp": {"quality": 60}, "mjpeg": {"q:v": 7}}
+"""What thumbnails change in the encoding, by its encoder: they lie dimmed behind figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +41,14 @@ class Plan:
 
     poster_frame: int
     poster_size: tuple[int, int]
+    thumbnail_size: tuple[int, int]
     tile_frames: tuple[int, ...]
     tile_size: tuple[int, int]
     suffix: str
     encoding: dict[str, Any]
+
+    def file(self, name: str) -> str:
+        return f"{name}.{self.suffix}"
 
     @property
     def columns(self) -> int:
@@ -51,39 +59,60 @@ class Plan:
         return -(-len(self.tile_frames) // self.columns)
 
     @property
+    def thumbnail_encoding(self) -> dict[str, Any]:
+        return {**self.encoding, **SMALLER[self.encoding["c:v"]]}
+
+    @property
     def recipe(self) -> dict[str, Any]:
         return {
             "step": "stills",
             "version": RECIPE,
             "encoding": self.encoding,
             "poster": [self.poster_frame, *self.poster_size],
+            "thumbnail": [self.thumbnail_encoding, *self.thumbnail_size],
             "tiles": [list(self.tile_frames), *self.tile_size],
         }
 
 
-def stills(display: Display, *, about: str, cache: Path) -> tuple[Still, Storyboard]:
-    """Poster and storyboard of a display copy.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stills:
+    """The pictures of one clip. `thumbnail` shows the frame of `poster`."""
+
+    poster: Still
+    thumbnail: Still
+    storyboard: Storyboard
+
+
+def stills(display: Display, *, about: str, cache: Path) -> Stills:
+    """Poster, thumbnail and storyboard of a display copy.
 
     `about` names the clip in the MediaError that is raised when it cannot be decoded.
     """
     plan = plan_stills(display.facts)
-    names = f"poster.{plan.suffix}", f"storyboard.{plan.suffix}"
 
     def make(folder: Path) -> None:
-        _take(display.path, plan, folder / names[0], folder / names[1], about=about)
+        _take(display.path, plan, folder, about=about)
 
     folder = derived(cache, source_sha256=display.facts.sha256, recipe=plan.recipe, make=make)
-    (width, height), (tile_width, tile_height) = plan.poster_size, plan.tile_size
-    return Still(path=folder / names[0], width=width, height=height), Storyboard(
-        path=folder / names[1],
-        width=plan.columns * tile_width,
-        height=plan.rows * tile_height,
-        columns=plan.columns,
-        rows=plan.rows,
-        tiles=len(plan.tile_frames),
-        tile_width=tile_width,
-        tile_height=tile_height,
+    tile_width, tile_height = plan.tile_size
+    return Stills(
+        poster=_still(folder / plan.file("poster"), plan.poster_size),
+        thumbnail=_still(folder / plan.file("thumbnail"), plan.thumbnail_size),
+        storyboard=Storyboard(
+            path=folder / plan.file("storyboard"),
+            width=plan.columns * tile_width,
+            height=plan.rows * tile_height,
+            columns=plan.columns,
+            rows=plan.rows,
+            tiles=len(plan.tile_frames),
+            tile_width=tile_width,
+            tile_height=tile_height,
+        ),
     )
+
+
+def _still(path: Path, size: tuple[int, int]) -> Still:
+    return Still(path=path, width=size[0], height=size[1])
 
 
 def plan_stills(facts: Facts) -> Plan:
@@ -92,6 +121,7 @@ def plan_stills(facts: Facts) -> Plan:
     return Plan(
         poster_frame=_frame_at(facts, POSTER_AT),
         poster_size=_fit(facts, POSTER_MAX_WIDTH, 1 << 14),
+        thumbnail_size=_fit(facts, THUMBNAIL_MAX_WIDTH, 1 << 14),
         tile_frames=_tile_frames(facts),
         tile_size=_fit(facts, TILE_WIDTH, TILE_MAX_HEIGHT, multiple=2),
         suffix="webp" if webp else "jpg",
@@ -124,31 +154,39 @@ def _fit(facts: Facts, width: int, height: int, *, multiple: int = 1) -> tuple[i
     return across, down
 
 
-def _take(path: Path, plan: Plan, poster: Path, storyboard: Path, *, about: str) -> None:
-    frames = ffmpeg.source(path, examine(path).demuxer)["V:0"].filter_multi_output("split")
-    wanted = "+".join(f"eq(n,{frame})" for frame in plan.tile_frames)
-    one = _scaled(frames[0].filter("select", f"eq(n,{plan.poster_frame})"), plan.poster_size)
-    many = _scaled(frames[1].filter("select", wanted), plan.tile_size).filter(
-        "tile", f"{plan.columns}x{plan.rows}", nb_frames=len(plan.tile_frames)
-    )
+def _take(path: Path, plan: Plan, folder: Path, *, about: str) -> None:
+    frames = ffmpeg.source(path, examine(path).demuxer)["V:0"].filter_multi_output("split", 3)
+    poster = f"eq(n,{plan.poster_frame})"
+    tiles = "+".join(f"eq(n,{frame})" for frame in plan.tile_frames)
+    pictures = {
+        "poster": (_taken(frames[0], poster, plan.poster_size), plan.encoding),
+        "thumbnail": (_taken(frames[1], poster, plan.thumbnail_size), plan.thumbnail_encoding),
+        "storyboard": (
+            _taken(frames[2], tiles, plan.tile_size).filter(
+                "tile", f"{plan.columns}x{plan.rows}", nb_frames=len(plan.tile_frames)
+            ),
+            plan.encoding,
+        ),
+    }
+    targets = {name: folder / plan.file(name) for name in pictures}
     outputs = [
         builder.output(
             picture,
-            ffmpeg.file_url(target),
+            ffmpeg.file_url(targets[name]),
             f="image2",
             update=1,
             fps_mode="passthrough",
             **{"frames:v": 1},
-            **plan.encoding,
+            **encoding,
             **ffmpeg.REPRODUCIBLE,
         )
-        for picture, target in ((one, poster), (many, storyboard))
+        for name, (picture, encoding) in pictures.items()
     ]
     ffmpeg.run(builder.merge_outputs(*outputs), about=about)
-    for target in (poster, storyboard):
+    for target in targets.values():
         if not target.is_file() or not target.stat().st_size:
             raise MediaError(f"{about}: its frames cannot be decoded; export the clip anew")
 
 
-def _scaled(picture: Any, size: tuple[int, int]) -> Any:
-    return picture.filter("scale", *size, **SCALING)
+def _taken(frames: Any, wanted: str, size: tuple[int, int]) -> Any:
+    return frames.filter("select", wanted).filter("scale", *size, **SCALING)

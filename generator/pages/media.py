@@ -42,6 +42,10 @@ class MediaView:
     poster_width: int
     poster_height: int
     has_still: bool
+    thumbnail: str
+    """The photograph, small; "" where there is none."""
+    thumbnail_width: int
+    thumbnail_height: int
     storyboard: SpriteView | None
     width: int
     height: int
@@ -73,10 +77,13 @@ def media_view(evidence: Evidence) -> MediaView:
     clip, media = evidence.clip, evidence.media
     files: list[tuple[str, Path]] = []
     poster, poster_size, has_still = addresses.poster(clip.id), (1280, 720), False
+    thumbnail, thumbnail_size = "", (0, 0)
     sprite = None
     if media and evidence.publish_stills:
         poster, has_still = _named(media.poster.path, files), True
         poster_size = (media.poster.width, media.poster.height)
+        thumbnail = _named(media.thumbnail.path, files)
+        thumbnail_size = (media.thumbnail.width, media.thumbnail.height)
         sprite = _sprite(media.storyboard, files)
     state, src, mime, plays, note = "none", "", "", None, no_clip(evidence)
     if media and evidence.publish_media:
@@ -100,6 +107,9 @@ def media_view(evidence: Evidence) -> MediaView:
         poster_width=poster_size[0],
         poster_height=poster_size[1],
         has_still=has_still,
+        thumbnail=thumbnail,
+        thumbnail_width=thumbnail_size[0],
+        thumbnail_height=thumbnail_size[1],
         storyboard=sprite,
         width=plays.width if plays else clip.width,
         height=plays.height if plays else clip.height,

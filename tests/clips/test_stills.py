@@ -1,4 +1,4 @@
-"""Poster and storyboard: the right frames, read back from test cards that number their own."""
+"""Poster, thumbnail and storyboard: the right frames, read back from test cards that number their own."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def gray(path: Path) -> NDArray[np.uint8]:
         return next(opened.decode(video=0)).to_ndarray(format="gray")
 
 
+def frame_gray(path: Path, *, frame: int) -> NDArray[np.float64]:
+    with av.open(str(path)) as opened:
+        frames = [one.to_ndarray(format="gray") for one in opened.decode(video=0)]
+    return frames[frame].astype(float)
+
+
 def test_the_poster_shows_the_frame_at_forty_per_cent(tmp_path: Path) -> None:
     path = tmp_path / "card.mp4"
     render_card(path, width=512, height=288, rate=Fraction(25), seconds=Fraction(4))
@@ -34,6 +40,16 @@ def test_the_poster_shows_the_frame_at_forty_per_cent(tmp_path: Path) -> None:
     picture = gray(poster.path)
     assert (poster.width, poster.height) == (512, 288) == picture.shape[::-1]
     assert read_frame_code(picture) == 40
+
+
+def test_the_thumbnail_is_the_poster_made_small(tmp_path: Path) -> None:
+    path = tmp_path / "card.mp4"
+    render_card(path, width=1280, height=768, rate=Fraction(25), seconds=Fraction(4))
+    media = prepared(path)
+    small, large = gray(media.thumbnail.path).astype(float), frame_gray(path, frame=40)
+    assert small.shape == (192, 320)
+    assert np.abs(small - large.reshape(192, 4, 320, 4).mean(axis=(1, 3))).mean() < 3
+    assert media.thumbnail.path.stat().st_size < media.poster.path.stat().st_size / 2
 
 
 def test_tiles_show_the_middle_of_each_part(tmp_path: Path) -> None:
@@ -75,20 +91,26 @@ def test_short_clips_have_as_many_tiles_as_frames(tmp_path: Path, frames: int) -
 
 
 @pytest.mark.parametrize(
-    ("size", "poster", "tile"),
+    ("size", "poster", "thumbnail", "tile"),
     [
-        ("1280x720", (848, 477), (160, 90)),
-        ("96x160", (96, 160), (96, 160)),
-        ("480x832", (480, 832), (116, 200)),
-        ("64x48", (64, 48), (64, 48)),
+        ("1280x720", (848, 477), (320, 180), (160, 90)),
+        ("96x160", (96, 160), (96, 160), (96, 160)),
+        ("480x832", (480, 832), (320, 555), (116, 200)),
+        ("64x48", (64, 48), (64, 48), (64, 48)),
     ],
 )
 def test_sizes_are_told_as_they_are(
-    tmp_path: Path, size: str, poster: tuple[int, int], tile: tuple[int, int]
+    tmp_path: Path,
+    size: str,
+    poster: tuple[int, int],
+    thumbnail: tuple[int, int],
+    tile: tuple[int, int],
 ) -> None:
     media = prepared(vp8(tmp_path / "a.webm", frames=2, source=f"testsrc2=s={size}:r=25"))
     assert (media.poster.width, media.poster.height) == poster
     assert gray(media.poster.path).shape[::-1] == poster
+    assert (media.thumbnail.width, media.thumbnail.height) == thumbnail
+    assert gray(media.thumbnail.path).shape[::-1] == thumbnail
     assert (media.storyboard.tile_width, media.storyboard.tile_height) == tile
     assert gray(media.storyboard.path).shape == (media.storyboard.height, media.storyboard.width)
 
@@ -96,8 +118,9 @@ def test_sizes_are_told_as_they_are(
 def test_without_webp_there_is_jpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ffmpeg, "has_encoder", lambda name: name != "libwebp")
     media = prepared(vp8(tmp_path / "a.webm", frames=5))
-    assert media.poster.path.suffix == media.storyboard.path.suffix == ".jpg"
-    assert media.poster.path.read_bytes()[:3] == b"\xff\xd8\xff"
+    for picture in (media.poster, media.thumbnail, media.storyboard):
+        assert picture.path.suffix == ".jpg"
+        assert picture.path.read_bytes()[:3] == b"\xff\xd8\xff"
 
 
 def test_colours_survive(tmp_path: Path) -> None:

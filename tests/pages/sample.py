@@ -288,6 +288,7 @@ def _media(one: Clip, folder: Path) -> Media:
             recipe={"step": "retimed", "ffmpeg": "7.0"},
         ),
         poster=Still(path=write(".webp"), width=512, height=288),
+        thumbnail=Still(path=write(".small.webp"), width=320, height=180),
         storyboard=Storyboard(
             path=write(".board.webp"),
             width=1024,
