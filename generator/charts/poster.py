@@ -31,9 +31,9 @@ def draw_poster(plot: Plot) -> str:
     )
 
 
-def draw_swatch(look: Look) -> str:
-    """A short piece of a line with a mark on it, for the legend."""
-    line = f'<line x1="0" y1="7" x2="40" y2="7" {_stroke(look)}/>'
+def draw_swatch(look: Look, *, lined: bool = True) -> str:
+    """A mark for the legend, on a short piece of its line where the chart draws one."""
+    line = f'<line x1="0" y1="7" x2="40" y2="7" {_stroke(look)}/>' if lined else ""
     mark = f'<g transform="translate(20 7)">{_shape(look, radius_px(look, 0))}</g>'
     return (
         '<svg class="chart-swatch" width="40" height="14" aria-hidden="true" focusable="false">'

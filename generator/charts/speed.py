@@ -129,7 +129,8 @@ def ms_per_frame_against_steps(
         title="Milliseconds per frame against denoising steps",
         summary=(
             "Each line is a least-squares fit a + b · steps within one series: "
-            "a is what a frame costs apart from its steps, b what every step adds."
+            "a is what an output frame costs apart from its steps, b what every step adds to it."
+            f"{_interpolated(drawn)}"
         ),
         figure=write_figure(plot),
         poster=draw_poster(plot),
@@ -148,6 +149,14 @@ def ms_per_frame_against_steps(
             *_notes(lines),
         ),
     )
+
+
+def _interpolated(lines: Sequence[Line]) -> str:
+    """What an output frame is, where some come from an interpolator."""
+    names = {line.cells[0].series.interpolation for line in lines} - {"", "none"}
+    if not names:
+        return ""
+    return f" Frames from {sentence_list(sorted(names))} count as output frames."
 
 
 def _ms(fps: Fraction) -> float:
@@ -200,17 +209,18 @@ def _fit(line: Line, fit_line: FitLine) -> Fit | str:
 
 def _finding(fit: Fit | str) -> str:
     if isinstance(fit, str):
-        return fit
+        return fit[:1].upper() + fit[1:]
     sign = "+" if fit.b_ms_per_step >= 0 else "−"
     slope = f"{abs(fit.b_ms_per_step):.2f} ms/step"
     return f"{signed(fit.a_ms, 1)} ms {sign} {slope}, r² {_r2(fit)}"
 
 
 def _r2(fit: Fit) -> str:
-    """Cut, not rounded: 0.99996 is not 1."""
+    """To the nearest of four decimals; only a perfect fit is called 1."""
     if fit.r2 is None:
         return "undefined"
-    return f"{int(fit.r2 * 10_000) / 10_000:.4f}"
+    rounded = f"{fit.r2:.4f}"
+    return "0.9999" if rounded == "1.0000" and fit.r2 != 1 else rounded
 
 
 def _fit_table(lines: Sequence[Line], fits: Sequence[Fit | str]) -> Table:
@@ -276,9 +286,14 @@ def _legend(
     """One group per run and series, under its label."""
     entries: dict[tuple[str, str], list[LegendEntry]] = defaultdict(list)
     indices = traces_per_stroke(strokes)
-    for line, note, traces in zip(lines, notes, indices, strict=True):
+    for line, stroke, note, traces in zip(lines, strokes, notes, indices, strict=True):
         entries[line.series].append(
-            LegendEntry(name=line.name, note=note, swatch=draw_swatch(line.look), traces=traces)
+            LegendEntry(
+                name=line.name,
+                note=note,
+                swatch=draw_swatch(line.look, lined=len(stroke.through) > 1),
+                traces=traces,
+            )
         )
     series = {line.series: line.cells[0].series for line in lines}
     return tuple(

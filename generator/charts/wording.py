@@ -45,7 +45,8 @@ def named_prompt(clip: Clip, prompts: Mapping[str, Prompt]) -> str:
 
 
 def named_size(clip: Clip) -> str:
-    return f"{clip.width}×{clip.height}"
+    """`848 × 480`; no-break spaces keep it in one piece."""
+    return f"{clip.width}\u00a0×\u00a0{clip.height}"
 
 
 def sentence_list(names: Sequence[str]) -> str:

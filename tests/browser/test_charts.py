@@ -196,12 +196,12 @@ def test_nothing_is_loaded_before_it_is_nearly_seen(visit, address):
 
 def test_pointing_names_the_clip(visit):
     page = drawn(visit())
-    x, y, _ = point_of(page, "MemFlow, 8 steps Drone over a metropolis 512×288")
+    x, y, _ = point_of(page, "MemFlow, 8 steps Drone over a metropolis 512\u00a0×\u00a0288")
     page.mouse.move(x, y)
 
     hover = page.locator(".hoverlayer .hovertext").first
     for words in (
-        *("MemFlow, 8 steps", "Drone over a metropolis", "512×288"),
+        *("MemFlow, 8 steps", "Drone over a metropolis", "512\u00a0×\u00a0288"),
         *("23.0 FPS, published elsewhere", "measured by the page's author"),
     ):
         expect(hover).to_contain_text(words)
@@ -209,7 +209,7 @@ def test_pointing_names_the_clip(visit):
 
 def test_a_click_opens_the_clips_page(visit, address):
     page = drawn(visit())
-    x, y, href = point_of(page, "MemFlow, 2 steps Cyberpunk detective 512×288")
+    x, y, href = point_of(page, "MemFlow, 2 steps Cyberpunk detective 512\u00a0×\u00a0288")
     page.mouse.move(x, y)
     page.mouse.click(x, y)
 
@@ -219,7 +219,7 @@ def test_a_click_opens_the_clips_page(visit, address):
 
 def test_a_click_with_control_opens_it_beside(visit, address):
     page = drawn(visit())
-    x, y, href = point_of(page, "MemFlow, 2 steps Cyberpunk detective 512×288")
+    x, y, href = point_of(page, "MemFlow, 2 steps Cyberpunk detective 512\u00a0×\u00a0288")
     page.mouse.move(x, y)
     page.keyboard.down("Control")
     with page.context.expect_page() as opened:
@@ -231,7 +231,7 @@ def test_a_click_with_control_opens_it_beside(visit, address):
 
 def test_a_finger_is_told_first_and_taken_there_second(visit, address):
     page = drawn(visit(360, has_touch=True, is_mobile=True))
-    x, y, href = point_of(page, "MemFlow, 2 steps Cyberpunk detective 512×288")
+    x, y, href = point_of(page, "MemFlow, 2 steps Cyberpunk detective 512\u00a0×\u00a0288")
     page.touchscreen.tap(x, y)
     expect(page.locator(".hoverlayer .hovertext").first).to_contain_text("MemFlow, 2 steps")
     page.wait_for_timeout(400)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
+from generator.measure.fit import fit_line
 from generator.records import Evidence, Label
 
 from .samples import (
@@ -97,7 +98,7 @@ class TestEveryMark:
             for href, text in zip(trace["customdata"], trace["hovertext"], strict=True):
                 item = record[href]
                 words = text.replace("<br>", " ")
-                assert item.clip.size.replace("x", "×") in words
+                assert item.clip.size.replace("x", "\u00a0×\u00a0") in words
                 assert item.clip.steps_label in words
                 act = "projected" if item.series.label is Label.PROJECTED else "measured"
                 assert f"{act} by {item.run.measured_by}" in words
@@ -205,9 +206,9 @@ def test_fits_are_those_of_numpy_within_one_line_each():
         title = next(p.title for p in PROMPTS if p.id == prompt)
         ms = [1000 / float(fps) for fps in figures]
         b, a = np.polyfit(STEPS, ms, 1)
-        _, _, a_ms, b_ms, r2, _, points = found[f"MemFlow · {width}×{height} · {title}"]
+        _, _, a_ms, b_ms, r2, _, points = found[f"MemFlow · {width}\u00a0×\u00a0{height} · {title}"]
         assert (float(a_ms), float(b_ms)) == pytest.approx((a, b), abs=0.006)
-        assert float(r2) == pytest.approx(np.corrcoef(STEPS, ms)[0, 1] ** 2, abs=1.01e-4)
+        assert float(r2) == pytest.approx(np.corrcoef(STEPS, ms)[0, 1] ** 2, abs=5.1e-5)
         assert points == "7 points"
 
 
@@ -225,7 +226,7 @@ def test_two_points_are_not_fitted_and_the_reason_is_shown():
 
     assert [cell.text for cell in helios[2:6]] == ["—"] * 4
     assert "2 points" in helios[6].text
-    assert "2 points" in notes["Helios · 640×384 · Cyberpunk detective"]
+    assert "2 points" in notes["Helios · 640\u00a0×\u00a0384 · Cyberpunk detective"]
     assert not any(trace["name"].startswith("Helios") for trace in lines(chart))
 
 
@@ -331,3 +332,41 @@ def test_a_mark_tells_of_those_it_nearly_hides():
     assert told[12].endswith("close by: Drone over a metropolis")
     assert "Drone" not in told[2].removesuffix("close by: Drone over a metropolis")
     assert "Drone" not in hover[clip_url(PUBLISHED[0].clip)]
+
+
+@pytest.mark.parametrize(
+    ("r2", "shown"),
+    [(0.9956, "0.9956"), (0.99996, "0.9999"), (1.0, "1.0000"), (0.12344, "0.1234")],
+)
+def test_only_a_perfect_fit_is_called_one(r2, shown):
+    def fit(points):
+        return replace(fit_line(points), r2=r2)
+
+    chart = ms_per_frame_against_steps(
+        PUBLISHED, pipelines=PIPELINES, prompts=PROMPTS, clip_url=clip_url, fit_line=fit
+    )
+
+    assert chart is not None
+    assert f"r² {shown}" in chart.legend[0].entries[0].note
+
+
+def test_the_legend_shows_a_line_where_the_chart_draws_one():
+    """Two points of Helios are not fitted, so no line is drawn, and the legend draws none."""
+    chart = ms_chart()
+    drawn = {(trace["legendgroup"], trace["name"]) for trace in lines(chart)}
+    listed = {
+        (f"{group.label} · {group.title}", entry.name): "<line" in entry.swatch
+        for group in chart.legend
+        for entry in group.entries
+    }
+
+    assert {key for key, lined in listed.items() if lined} == drawn
+    assert set(listed) > drawn
+
+
+def test_the_summary_says_what_a_frame_is():
+    interpolated = tuple(
+        replace(item, series=replace(item.series, interpolation="RIFE")) for item in PUBLISHED
+    )
+
+    assert "Frames from RIFE count as output frames." in ms_chart(interpolated).summary
