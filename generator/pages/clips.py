@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.pages import addresses, words
 from generator.pages.media import STATES, MediaView, media_view
@@ -74,6 +74,11 @@ class ClipView:
         return self.media.has_still and self.pipeline.renderer != "test-card"
 
     @property
+    def rendered_here(self) -> bool:
+        """A card that this build drew: there is no original elsewhere."""
+        return _rendered_here(self.clip, self.pipeline)
+
+    @property
     def at_film_rate(self) -> bool:
         return self.clip.fps is not None and self.clip.fps >= FILM_RATE_HZ
 
@@ -113,6 +118,16 @@ class ClipView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlagRow:
+    """What a player feels with the original, and what became of it in the copy."""
+
+    text: str
+    fate: str
+    """"" where no other copy is published."""
+    mended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactRow:
     """One fact of a file, of the original and of the display copy."""
 
@@ -129,18 +144,30 @@ def clip_views(catalogue: Catalogue, evidence: Sequence[Evidence]) -> tuple[Clip
     views = []
     for piece in evidence:
         prompt = prompts.get(piece.clip.prompt)
+        pipeline = pipelines[piece.clip.pipeline]
         short = shorts[piece.clip.id]
         views.append(
             ClipView(
                 evidence=piece,
-                pipeline=pipelines[piece.clip.pipeline],
+                pipeline=pipeline,
                 prompt=prompt,
-                media=media_view(piece),
+                media=_media(piece, pipeline),
                 short=short,
                 title=f"{short} · {prompt.title}" if prompt else short,
             )
         )
     return tuple(views)
+
+
+def _media(piece: Evidence, pipeline: Pipeline) -> MediaView:
+    media = media_view(piece)
+    if not (_rendered_here(piece.clip, pipeline) and media.state == "local" and media.plays):
+        return media
+    return replace(media, note=f"{words.RENDERED} {words.timing(media.plays)}")
+
+
+def _rendered_here(clip: Clip, pipeline: Pipeline) -> bool:
+    return pipeline.renderer == "test-card" and not (clip.url or clip.file or clip.sha256)
 
 
 def _shorts(evidence: Sequence[Evidence], pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
@@ -179,6 +206,31 @@ def fact_rows(view: ClipView) -> tuple[FactRow, ...]:
     )
 
 
+def flag_rows(view: ClipView) -> tuple[FlagRow, ...]:
+    """The flags of the original, each with its fate in the published copy, then the copy's own."""
+    source = view.source_facts
+    if source is None:
+        return ()
+    if view.display is None or view.display.kind == "original":
+        return tuple(FlagRow(text=flag.text, fate="", mended=False) for flag in source.flags)
+    copied = {flag.id: flag.text for flag in view.display.facts.flags}
+    rows = []
+    for flag in source.flags:
+        left = copied.pop(flag.id, None)
+        if left is None:
+            fate = "Mended in the display copy."
+        elif left == flag.text:
+            fate = "The same in the display copy."
+        else:
+            fate = f"In the display copy: {left}."
+        rows.append(FlagRow(text=flag.text, fate=fate, mended=left is None))
+    own = (
+        FlagRow(text=text, fate="In the display copy only.", mended=False)
+        for text in copied.values()
+    )
+    return (*rows, *own)
+
+
 def _facts(facts: Facts) -> dict[str, str]:
     gap = words.longest_keyframe_gap_s(facts)
     codec = ", ".join(part for part in (facts.codec, facts.profile, facts.pixel_format) if part)
@@ -208,8 +260,16 @@ def provenance(view: ClipView, machines: Mapping[str, Machine]) -> tuple[tuple[s
     run, series, clip = view.run, view.series, view.clip
     machine = machines.get(run.machine)
     software = "; ".join(f"{name} {version}" for name, version in run.software)
+    number = words.NOT_STATED if clip.fps is None else f"{view.fps} FPS, {view.label}"
+    in_table = [
+        ("Frames, in the run’s table", clip.stated_frames),
+        (
+            "Duration, in the run’s table",
+            None if clip.stated_seconds is None else words.seconds(clip.stated_seconds),
+        ),
+    ]
     rows = [
-        ("Number", words.LABELS[series.label][0]),
+        ("Number", number),
         ("It means", series.fps_means),
         ("Measured by", run.measured_by),
         ("Published", run.published),
@@ -218,11 +278,7 @@ def provenance(view: ClipView, machines: Mapping[str, Machine]) -> tuple[tuple[s
         ("Software", software),
         ("Weights", run.weights),
         ("Interpolation", series.interpolation),
-        ("Stated frames", clip.stated_frames),
-        (
-            "Stated duration",
-            None if clip.stated_seconds is None else words.seconds(clip.stated_seconds),
-        ),
+        *((name, value) for name, value in in_table if value is not None),
         ("Seed", clip.seed),
         *clip.extra,
     ]

@@ -21,7 +21,7 @@ def texts(catalogue: Catalogue, views: Sequence[ClipView]) -> dict[str, str]:
     return {
         "data/clips.csv": clips_csv(views),
         "data/archive.json": dump(archive(catalogue, views), indent=1),
-        "data/schema.json": dump(schema(), indent=1),
+        "data/schema.json": dump(schema(catalogue.site), indent=1),
         "data/clips.json": dump([brief(view) for view in views]),
         **{addresses.clip_data(view.id): dump(packets(view)) for view in views},
         **{
@@ -140,11 +140,18 @@ def _run(run: Run) -> Json:
                 "fps_means": one.fps_means or None,
                 "spread_over_s": number(one.spread_over_s),
                 "interpolation": one.interpolation or None,
+                "note": one.note or None,
             }
             for one in run.series
         ],
         "claims": [
-            {"id": one.id, "kind": one.kind, "says": one.says, "series": list(one.series)}
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "says": one.says,
+                "quoted": one.quoted,
+                "series": list(one.series),
+            }
             for one in run.claims
         ],
     }
@@ -169,6 +176,7 @@ def brief(view: ClipView) -> Json:
         "page": view.page,
         "media": _brief_media(view.media, view.id) if view.media.playable else None,
         "state": view.state,
+        "missing": None if view.media.playable else view.media.note,
     }
 
 
@@ -177,7 +185,7 @@ def _brief_media(media: MediaView, clip_id: str) -> Json:
     return {
         "src": media.src,
         "type": media.mime,
-        "poster": media.poster,
+        "poster": media.plain_poster,
         "storyboard": board
         and {
             "src": board.src,
@@ -192,7 +200,7 @@ def _brief_media(media: MediaView, clip_id: str) -> Json:
         "duration_s": number(media.duration_s),
         "frames": media.frames,
         "timestamps": addresses.timestamps(clip_id) if media.plays else None,
-        "note": media.note,
+        "playing": media.playing,
     }
 
 

@@ -34,11 +34,13 @@ def environment(templates: Sequence[Path]) -> Environment:
         "or_not_stated": words.or_not_stated,
         "number": number,
         "count": words.count,
+        "sentence": words.sentence,
+        "typeset": words.typeset,
     }
     made.globals |= {
         "LABELS": words.LABELS,
         "OUTCOMES": words.OUTCOMES,
-        "DISPLAY_KINDS": words.DISPLAY_KINDS,
+        "display_kind": words.display_kind,
         "cadence": cadence,
         "packet_plot": packet_plot,
         "time_marks": time_marks,

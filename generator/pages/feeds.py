@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
-from generator.pages import addresses
+from generator.pages import addresses, words
 from generator.pages.clips import ClipView
 from generator.pages.data import dump
-from generator.records import Catalogue, Site
+from generator.records import Catalogue, Label, Run, Site
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -26,6 +26,7 @@ def atom(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
     _text(feed, "title", site.title)
     _text(feed, "subtitle", site.tagline)
     _text(feed, "updated", _midnight(runs[0].published if runs else "1970-01-01"))
+    _text(ElementTree.SubElement(feed, "author"), "name", site.title)
     ElementTree.SubElement(feed, "link", rel="self", href=site.base_url + "feed.xml")
     ElementTree.SubElement(feed, "link", rel="alternate", href=site.base_url)
     for run in runs:
@@ -35,11 +36,9 @@ def atom(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
         _text(entry, "title", run.title)
         _text(entry, "updated", _midnight(run.published))
         _text(entry, "published", _midnight(run.published))
-        author = ElementTree.SubElement(entry, "author")
-        _text(author, "name", run.measured_by or site.title)
         ElementTree.SubElement(entry, "link", rel="alternate", href=address)
-        cells = sum(view.run.id == run.id for view in views)
-        _text(entry, "summary", f"{run.summary} {cells} cells.".strip())
+        cells = words.count(sum(view.run.id == run.id for view in views), "cell")
+        _text(entry, "summary", f"{run.summary} {cells}. {_measured(run)}".strip())
     return _xml(feed)
 
 
@@ -108,6 +107,12 @@ def headers(views: Sequence[ClipView]) -> str:
         "\n".join([path, *(f"  {name}: {value}" for name, value in values.items()), ""])
         for path, values in sections.items()
     )
+
+
+def _measured(run: Run) -> str:
+    """Nobody measures what is declared."""
+    declared = all(one.label is Label.DECLARED for one in run.series)
+    return f"Measured by {run.measured_by}." if run.measured_by and not declared else ""
 
 
 def _midnight(date: str) -> str:

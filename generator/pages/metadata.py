@@ -9,11 +9,14 @@ from markupsafe import Markup
 
 from generator.pages import words
 from generator.pages.clips import ClipView
-from generator.records import Site
+from generator.records import Label, Site
 
 CARD = "img/card.png"
 """Below the static tree: the picture of pages that have none of their own."""
 CARD_SIZE = (1200, 630)
+CARD_ALT = (
+    "The words Matrix Archive above two rows of strokes: a sparse grey one and a dense yellow one"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ def page_meta(
         image=image,
         image_width=still.poster_width if still else CARD_SIZE[0],
         image_height=still.poster_height if still else CARD_SIZE[1],
-        image_alt=title,
+        image_alt=f"A frame of the clip {view.title}" if view and still else CARD_ALT,
         video=video,
         video_type=playable.mime if playable else "",
         video_width=playable.width if playable else 0,
@@ -80,9 +83,20 @@ def _video_object(view: ClipView, description: str, page: str, image: str, video
         "width": view.media.width,
         "height": view.media.height,
     }
+    if view.series.label is Label.PUBLISHED_ELSEWHERE:
+        about |= _credit(view)
     if view.media.duration_s is not None:
         about["duration"] = words.iso_duration(view.media.duration_s)
     return script_json(about)
+
+
+def _credit(view: ClipView) -> dict[str, object]:
+    """Whose a clip is that is not this site's own."""
+    run = view.run
+    credit: dict[str, object] = {"creditText": run.measured_by, "copyrightNotice": run.rights}
+    if run.source:
+        credit["isPartOf"] = {"@type": "WebPage", "name": run.source.title, "url": run.source.url}
+    return {name: value for name, value in credit.items() if value}
 
 
 def script_json(value: object) -> Markup:

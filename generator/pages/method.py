@@ -45,6 +45,10 @@ class ClaimView:
     run: Run
     id: str
     says: str
+    quoted: bool
+    """`says` is word for word what was published."""
+    kind: str
+    """As the run's claim names it; "table" for what its table states."""
     reason: str
     series: tuple[str, ...]
     written: bool
@@ -57,9 +61,27 @@ class ClaimView:
         return f"claim-{self.run.id}-{self.id}"
 
     @property
+    def declared(self) -> bool:
+        """Of cards that were drawn as ordered."""
+        return all(one.label is Label.DECLARED for one in self.run.series)
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """Who says so: words before and after the run's name."""
+        if not self.written:
+            return "From the table of", ""
+        if self.quoted:
+            return "Claimed by", ""
+        if self.declared:
+            return "Declared by", ""
+        if self.kind == "fps-from-frames":
+            return "Read into the numbers of", "by this archive"
+        return "In this archive’s words, from", ""
+
+    @property
     def about_models(self) -> bool:
         """A claim about what some model did, not about cards that were drawn as ordered."""
-        return self.written and any(one.label is not Label.DECLARED for one in self.run.series)
+        return self.written and not self.declared
 
 
 def claim_views(runs: Sequence[Run], views: Sequence[ClipView]) -> tuple[ClaimView, ...]:
@@ -85,6 +107,8 @@ def _claim(run: Run, claim_id: str, claim: Claim | None, findings: Sequence[Find
         run=run,
         id=claim_id,
         says=claim.says if claim else findings[0].verdict.says,
+        quoted=claim.quoted if claim else False,
+        kind=claim.kind if claim else "table",
         reason=claim.reason if claim else "",
         series=tuple(titles.get(one, one) for one in claim.series) if claim else (),
         written=claim is not None,

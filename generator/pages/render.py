@@ -8,10 +8,11 @@ from pathlib import Path
 
 from generator.charts import Chart
 from generator.pages import addresses, columns, data, feeds, metadata, words
-from generator.pages.clips import ClipView, clip_views, fact_rows, provenance
+from generator.pages.clips import ClipView, clip_views, fact_rows, flag_rows, provenance
 from generator.pages.environment import environment
 from generator.pages.facets import facets
 from generator.pages.groups import Group, empty_group, groups
+from generator.pages.holdings import copies, gaps
 from generator.pages.home import extremes, preset_pair
 from generator.pages.matrix import matrix
 from generator.pages.method import claim_views
@@ -97,6 +98,7 @@ def _home(press: Press) -> None:
         charts=press.charts(views, "", "home", fits=False),
         bands=matrix(views),
         claims=tuple(claim for claim in press.claims if claim.about_models),
+        gaps=gaps(press.catalogue.runs, views),
         cells=len(views),
         watchable=sum(view.media.playable for view in views),
     )
@@ -106,7 +108,7 @@ def _archive(press: Press) -> None:
     press.page(
         addresses.ARCHIVE,
         "archive",
-        title="Matrix Archive",
+        title="The archive",
         description=f"Every cell: {words.count(len(press.views), 'clip')} by prompt, pipeline, "
         "size and steps, with the stated frames per second of each.",
         section=addresses.ARCHIVE,
@@ -165,6 +167,7 @@ def _runs(press: Press) -> None:
             facet=facet,
             machine=machines.get(run.machine),
             bands=matrix(facet.clips),
+            copies=copies(facet.clips),
             claims=tuple(claim for claim in press.claims if claim.run.id == run.id),
         )
 
@@ -182,6 +185,8 @@ def _clips(press: Press) -> None:
             view=view,
             clip=view,
             facts=fact_rows(view),
+            flags=flag_rows(view),
+            copies=copies([view]),
             provenance=provenance(view, machines),
             neighbours=neighbours(view, press.views),
             claims={verdict.claim: claims[view.run.id, verdict.claim] for verdict in view.verdicts},
@@ -218,6 +223,7 @@ def _method(press: Press) -> None:
         "every claim when it was held against every file.",
         section=addresses.METHOD,
         claims=press.claims,
+        gaps=gaps(press.catalogue.runs, press.views),
         runs=press.catalogue.runs,
         group=press.method,
     )
@@ -265,7 +271,10 @@ def _data(press: Press) -> None:
         section=addresses.DATA,
         columns=columns.COLUMNS,
         cells=len(press.views),
-        runs=press.catalogue.runs,
+        runs=tuple(
+            (run, copies([view for view in press.views if view.run.id == run.id]))
+            for run in press.catalogue.runs
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from generator.pages.columns import COLUMNS, Column
-from generator.records import Label, Outcome
+from generator.records import Label, Outcome, Site
 
 FORMAT = 1
 """Of archive.json; grows when a reader of the old format would misunderstand the new one."""
@@ -14,14 +14,15 @@ FORMAT = 1
 Json = dict[str, Any]
 
 
-def schema() -> Json:
+def schema(site: Site) -> Json:
     """The whole file: an object whose parts are all required and none unknown."""
     text, number = _typed("string"), _typed("number")
     link = _object({"title": _exactly("string"), "url": _exactly("string")})
     words_ = _exactly("string")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Matrix Archive data",
+        "$id": f"{site.base_url}data/schema.json",
+        "title": f"{site.title}: data",
         **_object(
             {
                 "format": {"const": FORMAT},
@@ -88,11 +89,20 @@ def _run_schema(link: Mapping[str, object]) -> Json:
                         "fps_means": text,
                         "spread_over_s": _typed("number"),
                         "interpolation": text,
+                        "note": text,
                     }
                 )
             ),
             "claims": _list(
-                _object({"id": words_, "kind": words_, "says": words_, "series": _list(words_)})
+                _object(
+                    {
+                        "id": words_,
+                        "kind": words_,
+                        "says": words_,
+                        "quoted": _exactly("boolean"),
+                        "series": _list(words_),
+                    }
+                )
             ),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from generator.records import Display, Facts, Label, Outcome
@@ -39,13 +40,17 @@ OUTCOMES = {
 
 DISPLAY_KINDS = {
     "original": "The file as it came, byte for byte.",
-    "remuxed": "The same packets with the same times; the index was moved to the front so that "
-    "playback and seeking start at once.",
+    "remuxed": "The same packets with the same times, counted from the first; the index stands at "
+    "the front, so that playback and seeking start at once.",
     "retimed": "The same packets, bit for bit, with new timestamps: the frames are spread evenly "
     "over the time that the run states.",
-    "re-encoded": "An H.264 display copy, made because the original's codec does not play in "
-    "browsers. It is not the evidence.",
+    "re-encoded": "An H.264 display copy. It is not the evidence.",
 }
+RENDERED = "Rendered by this build."
+"""Of a test card: nobody sent it."""
+
+_SIZE = re.compile(r"\b(\d+)x(\d+)\b")
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 
 
 def rate(value: Fraction | None) -> str:
@@ -87,6 +92,16 @@ def dimensions(width: int, height: int) -> str:
     return f"{width}\u00a0×\u00a0{height}"
 
 
+def typeset(text: str) -> str:
+    """Plain text as it is printed: `848 × 480` in one piece, curly apostrophes."""
+    return _APOSTROPHE.sub("’", _SIZE.sub("\\1\u00a0×\u00a0\\2", text))
+
+
+def sentence(text: str) -> str:
+    """The same, with a capital letter at its beginning."""
+    return typeset(text[:1].upper() + text[1:])
+
+
 def steps(counts: tuple[int, ...], label: str) -> str:
     """`8 steps`, `[2,2,2] steps`; "" where there are none."""
     if not counts:
@@ -124,5 +139,49 @@ def timing(facts: Facts) -> str:
     return f"{count(frames, 'frame')} in {length}."
 
 
+def display_kind(display: Display) -> str:
+    """How the copy was made, and why where that is not plain."""
+    why = display.recipe.get("why")
+    if not why:
+        return DISPLAY_KINDS[display.kind]
+    return f"An H.264 display copy, made because {why}. It is not the evidence."
+
+
 def display_timing(display: Display) -> str:
-    return f"{DISPLAY_KINDS[display.kind]} {timing(display.facts)}"
+    return f"{display_kind(display)} {timing(display.facts)}"
+
+
+PLAYS = {
+    "original": "as recorded",
+    "remuxed": "as recorded",
+    "retimed": "retimed",
+    "re-encoded": "re-encoded for browsers",
+    "declared": "as rendered",
+    "remote": "streams from its original address",
+}
+"""What plays, by the kind of the display copy; "declared" for cards that the build draws."""
+
+UNSEEN = f"{PLAYS['remote']}; nobody has looked at the file in this build"
+
+
+def pictures(facts: Facts, *, evenly: bool = False) -> str:
+    """What a viewer of these bytes can see; `evenly` where frames stand at equal distances."""
+    frames, distinct = facts.frame_count, facts.distinct_timestamps
+    length = f"{decimal(facts.duration_s, least=1, most=1)}\u00a0s"
+    if evenly:
+        return f"{count(frames, 'frame')} evenly over {length}"
+    rate_hz = decimal(distinct / facts.duration_s, least=1, most=1)
+    if distinct < frames:
+        return (
+            f"{count(frames, 'frame')} in {length}, of which {grouped(distinct)} can be shown: "
+            f"{rate_hz} pictures a second at most"
+        )
+    return f"{count(frames, 'frame')} in {length}, {rate_hz} pictures a second"
+
+
+def playing(facts: Facts, how: str, note: str) -> str:
+    """What really plays, for the caption under it. `how` is a key of PLAYS, `note` what the
+    series says about its recordings."""
+    evenly = how in ("retimed", "declared")
+    said = f"{PLAYS[how]}: {pictures(facts, evenly=evenly)}"
+    return f"{said}. {note}" if note else said
