@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from generator import catalogue as reading
 from generator import pages
-from generator.clips import card, locate
+from generator.clips import card, locate, process
 from generator.clips.cache import cached_facts
 from generator.clips.display import prepare
 from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
@@ -252,6 +252,7 @@ def _in_parallel(
                 on_done(i + 1, len(items))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            process.end_all()
             raise
     if failures:
         raise MediaError("\n".join(map(str, failures)))

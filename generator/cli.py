@@ -6,8 +6,11 @@ Exit codes: 0 done; 1 content, media, download or site is wrong (every mistake i
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +36,11 @@ EPILOG = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without dashes still gets the rest
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = command.main(
             args=list(arguments) if arguments is not None else None,
@@ -46,8 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        _say_error("interrupted; nothing published was changed")
+        _say_error("interrupted; give the same command again to go on")
         return 130
+    except OSError as error:  # what no room could name better: a full disk, a closed pipe
+        with contextlib.suppress(OSError):
+            _say_error(f"{error.filename or 'output'}: {error.strerror or error}")
+        return 1
     return result if isinstance(result, int) else 0
 
 
@@ -421,8 +433,12 @@ def serve(root: Path | None, host: str, port: int) -> None:
     project = find_project(root)
     if not (project.site / "index.html").is_file():
         raise UsageError(f"{project.site}: no site there; run `python -m generator build` first")
-    click.echo(f"http://{host}:{port}/ (Ctrl-C ends)")
-    serving.serve(project.site, host=host, port=port)
+    serving.serve(
+        project.site,
+        host=host,
+        port=port,
+        on_ready=lambda address: click.echo(f"{address} (Ctrl-C ends)"),
+    )
 
 
 @contextmanager

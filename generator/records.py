@@ -30,6 +30,23 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardLimits:
+    """What a test card can be. Sides in pixels."""
+
+    min_width: int = 160
+    min_height: int = 96
+    """A smaller picture holds no readable frame code."""
+    max_side: int = 4096
+    max_rate_term: int = 1_000_000
+    """Of the rate as a fraction in lowest terms."""
+    max_frames: int = 1 << 16
+    """As many as the frame code can number."""
+
+
+CARD = CardLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A titled address."""
 

@@ -34,7 +34,7 @@ THIRD_PARTY = {
     "records": set(),
     "project": set(),
     "catalogue": {"markdown", "nh3", "frontmatter", "yaml", "pydantic", "pydantic_core"},
-    "clips": {"ffmpeg", "imageio_ffmpeg", "av", "numpy", "httpx", "tomli_w"},
+    "clips": {"filelock", "ffmpeg", "imageio_ffmpeg", "av", "numpy", "httpx"},
     "measure": {"numpy"},
     "charts": {"plotly"},
     "pages": {"jinja2", "markupsafe"},

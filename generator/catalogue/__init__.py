@@ -26,6 +26,7 @@ from generator.catalogue.text import to_html
 from generator.errors import ContentError, UsageError
 from generator.project import Project
 from generator.records import (
+    CARD,
     Catalogue,
     Claim,
     Clip,
@@ -43,11 +44,6 @@ from generator.records import (
 __all__ = ["load"]
 
 NounT = TypeVar("NounT", Prompt, Pipeline)
-
-CARD_MIN_SIZE = (160, 96)
-"""Pixels; a smaller picture holds no readable frame code."""
-CARD_MAX_FRAMES = 1 << 16
-"""As many as the frame code can number."""
 
 
 def load(project: Project, *, base_url: str | None = None) -> Catalogue:
@@ -271,6 +267,13 @@ def _run(
             if name not in series_ids:
                 complaints.add(path, f"$.claims[{i}].series", *_unknown("series", name, series_ids))
     machine = machines.get(form.machine)
+    if form.publish_media and form.rights.strip().lower() == "not stated":
+        complaints.add(
+            path,
+            "$.publish_media",
+            "the clips would be published, but whose they are is not stated",
+            "write under rights whose they are and what may be done with them",
+        )
     if len(complaints.found) > before or machine is None:
         return []
     run = Run(
@@ -321,15 +324,23 @@ def _clips(
 ) -> list[Clip]:
     """Lines of a run's table; where the run itself has mistakes, its series are not known."""
     path = folder / "clips.csv"
-    labels = None if run is None else {series.id: series.label for series in run.series}
+    series_by_id = None if run is None else {one.id: one for one in reversed(run.series)}
     clips: list[Clip] = []
     lines_of: dict[str, list[int]] = defaultdict(list)
     for line, form, extra in read_clips(path, complaints):
         lines_of[form.id].append(line)
         place = f"line {line}, "
         pipeline = pipelines.get(form.pipeline)
-        if labels is not None and form.series not in labels:
-            complaints.add(path, place + "series", *_unknown("series", form.series, labels))
+        series = None if series_by_id is None else series_by_id.get(form.series)
+        if series_by_id is not None and series is None:
+            complaints.add(path, place + "series", *_unknown("series", form.series, series_by_id))
+        if series is not None and form.fps is not None and not series.fps_means:
+            complaints.add(
+                path,
+                place + "fps",
+                f'series "{series.id}" does not say what its FPS means',
+                "write fps_means for it in run.toml",
+            )
         if form.pipeline not in pipelines:
             complaints.add(
                 path, place + "pipeline", *_unknown("pipeline", form.pipeline, pipelines)
@@ -337,7 +348,7 @@ def _clips(
         if form.prompt is not None and form.prompt not in prompts:
             complaints.add(path, place + "prompt", *_unknown("prompt", form.prompt, prompts))
         if pipeline is not None:
-            label = None if labels is None else labels.get(form.series)
+            label = None if series is None else series.label
             _check_source(path, line, form, pipeline, label, complaints)
         width, height = map(int, form.size.split("x"))
         clips.append(
@@ -387,6 +398,13 @@ def _check_source(
     if pipeline.renderer == "test-card":
         _check_card(path, place, form, label, complaints)
         return
+    if label is Label.DECLARED:
+        complaints.add(
+            path,
+            place + "series",
+            f'"{form.series}" is labelled declared, but "{pipeline.id}" is no test card',
+            "put the clip into a series whose label says where its number comes from",
+        )
     for name in ("sha256", "file"):
         if form.no_clip and getattr(form, name):
             complaints.add(
@@ -449,20 +467,33 @@ def _check_card(
                 "number of frames",
                 "choose seconds so that fps x seconds is whole",
             )
-        elif frames > CARD_MAX_FRAMES:
+        elif frames > CARD.max_frames:
             complaints.add(
                 path,
                 place + "seconds",
                 f"{frames} frames are more than a test card can number",
-                f"choose fps x seconds of at most {CARD_MAX_FRAMES}",
+                f"choose fps x seconds of at most {CARD.max_frames}",
+            )
+        if max(form.fps.numerator, form.fps.denominator) > CARD.max_rate_term:
+            complaints.add(
+                path,
+                place + "fps",
+                f"{form.fps} FPS is no rate that a test card can keep",
+                "write a rate such as 49.3 or 30000/1001",
             )
     width, height = map(int, form.size.split("x"))
-    if width % 2 or height % 2 or width < CARD_MIN_SIZE[0] or height < CARD_MIN_SIZE[1]:
+    if (
+        width % 2
+        or height % 2
+        or not CARD.min_width <= width <= CARD.max_side
+        or not CARD.min_height <= height <= CARD.max_side
+    ):
         complaints.add(
             path,
             place + "size",
             f'"{form.size}" cannot hold a test card',
-            f"choose even sides of at least {CARD_MIN_SIZE[0]} x {CARD_MIN_SIZE[1]}",
+            f"choose even sides from {CARD.min_width} x {CARD.min_height} "
+            f"to {CARD.max_side} x {CARD.max_side}",
         )
 
 

@@ -31,6 +31,11 @@ CLAIM_KINDS = ("duration", "fps-from-frames", "statement")
 NEAR = 0.65
 """Likeness (0 to 1) from which a known name is offered for an unknown one."""
 
+EXAMPLE = "`python -m generator new DIR` makes a project to look at"
+
+SHOWN_AT_MOST = 80
+"""Characters of a faulty value that a complaint repeats."""
+
 _REST = "\0rest"
 
 
@@ -49,9 +54,12 @@ class Complaints:
 def read_text(path: Path, complaints: Complaints) -> str | None:
     """The file's text; complains of what cannot be read as UTF-8."""
     try:
+        if path.exists() and not path.is_file():
+            complaints.add(path, "", "this is no file", "put a text file in its place")
+            return None
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        complaints.add(path, "", "no such file", "write it; docs/content.md shows an example")
+        complaints.add(path, "", "no such file", f"write it; {EXAMPLE}")
     except UnicodeDecodeError as error:
         complaints.add(
             path, f"byte {error.start}", "this is not UTF-8 text", "save the file as UTF-8"
@@ -71,6 +79,12 @@ def read_toml(path: Path, form: type[FormT], complaints: Complaints) -> FormT | 
     except tomllib.TOMLDecodeError as error:
         complaints.add(path, "", f"no valid TOML: {error}", "mend the syntax there")
         return None
+    except ValueError:  # Python reads whole numbers of at most 4300 digits
+        complaints.add(path, "", "holds a number of thousands of digits", "shorten it")
+        return None
+    except RecursionError:
+        complaints.add(path, "", "lists stand in lists without end", "write fewer brackets")
+        return None
     return validate(path, "$", data, form, complaints)
 
 
@@ -83,6 +97,9 @@ def read_markdown(
         return None
     try:
         data, body = frontmatter.parse(text)
+    except RecursionError:
+        complaints.add(path, "", "lists stand in lists without end", "write fewer brackets")
+        return None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         mark = getattr(error, "problem_mark", None)
         place = f"line {_front_matter_line(text) + mark.line}" if mark else ""
@@ -154,6 +171,12 @@ def read_clips(
 def _check_header(
     path: Path, header: Sequence[str], known: Sequence[str], complaints: Complaints
 ) -> bool:
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in header[0]:
+            complaints.add(
+                path, "line 1", f"the columns are separated by {name}", "separate them by commas"
+            )
+            return False
     before = len(complaints.found)
     for name in dict.fromkeys(header):
         if header.count(name) > 1:
@@ -224,6 +247,8 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
             return "kind is missing", f"write kind = one of: {', '.join(CLAIM_KINDS)}"
         case "string_pattern_mismatch":
             return f"{shown} does not fit", _PATTERN_REMEDIES[str(context["pattern"])]
+        case "string_too_long":
+            return f"{shown} is too long", f"write {context['max_length']} characters or fewer"
         case "string_too_short" | "too_short":
             return "is empty", f"write it: {meaning}"
         case "value_error":
@@ -244,10 +269,19 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
 def _shown(value: object) -> str:
     """A value as people wrote it: text in quotes, unless it is a number from a table."""
     if isinstance(value, str):
+        if len(value) > SHOWN_AT_MOST:
+            value = value[: SHOWN_AT_MOST - 1] + "…"
+        value = "".join(sign if sign.isprintable() else "\ufffd" for sign in value)
         return value if re.fullmatch(forms.NUMBER_PATTERN, value) else f'"{value}"'
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "this number"
+    try:
+        text = str(value)
+    except RecursionError:
+        return "this"
+    return text if len(text) <= SHOWN_AT_MOST else text[: SHOWN_AT_MOST - 1] + "…"
 
 
 _TYPE_REMEDIES = {
@@ -298,11 +332,11 @@ def _fields_at(form: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
 def _meaning(form: type[BaseModel], loc: Sequence[int | str]) -> str:
     names = [part for part in loc if isinstance(part, str)]
     if not names:
-        return "see docs/content.md"
+        return EXAMPLE
     here = _form_at(form, loc[:-1]) or form
     field = here.model_fields.get(names[-1])
     if field is None or not field.description:
-        return "see docs/content.md"
+        return EXAMPLE
     return field.description.strip()
 
 

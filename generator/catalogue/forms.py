@@ -1,27 +1,42 @@
 """What people write: the shape of every file in content/, with the words that explain it.
 
 These types are the content reference (docs/content.md is generated from them). They check one
-file at a time; what refers to something else is resolved in `catalogue.resolve`.
+file at a time; what refers to something else is resolved by `catalogue.load`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    field_validator,
+)
 
 from generator.records import Label
 
-NUMBER_PATTERN = r"[+-]?\d{1,15}(\.\d{0,15})?([eE][+-]?\d)?|[+-]?\d{1,15}/\d{1,15}"
+NUMBER_PATTERN = r"[+-]?[0-9]{1,15}(\.[0-9]{0,15})?([eE][+-]?[0-9])?|[+-]?[0-9]{1,15}/[0-9]{1,15}"
 """49.3, 24 or 30000/1001: bounded, so that no line of a table can ask for a billion digits."""
 _NO_NUMBER = "is no number; write digits, such as 49.3 or 30000/1001"
 
 ID_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
-SIZE_PATTERN = r"^[1-9]\d{0,4}x[1-9]\d{0,4}$"
-STEPS_PATTERN = r"^[1-9]\d{0,3}(/[1-9]\d{0,3})*$"
+HOST_PATTERN = r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]"
+TAKEN = (
+    *("archive", "assets", "clips", "compare", "data", "embed", "media", "pipelines"),
+    *("posters", "prompts", "runs", "sizes", "steps"),
+)
+"""Folders of the site itself, whose names no group of pages may bear."""
+SIZE_PATTERN = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+STEPS_PATTERN = r"^[1-9][0-9]{0,3}(/[1-9][0-9]{0,3})*$"
 
 
 class Form(BaseModel):
@@ -35,23 +50,51 @@ class Form(BaseModel):
         allow_inf_nan=False,
     )
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _readable(cls, value: object) -> object:
+        """Feeds and pages cannot hold control characters, however they were written."""
+        if any(CONTROL.search(text) for text in _texts(value)):
+            raise ValueError("holds a control character; take it out")
+        return value
+
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, dict):
+        for pair in value.items():
+            yield from _texts(pair)
+
 
 # Validators say "what is wrong; what mends it". `decode` puts the value before it.
 
 
 def _plain_url(value: str) -> str:
     try:
-        HttpUrl(value)
+        address = HttpUrl(value)
     except ValueError:
         raise ValueError("is no web address; write one that begins with https://") from None
-    return value
+    if address.username or address.password:
+        raise ValueError("holds a user's name; an address that is published must not")
+    if not re.fullmatch(HOST_PATTERN, address.host or ""):
+        raise ValueError("names no host; write one such as https://example.org/")
+    return str(address)
 
 
 def _directory_url(value: str) -> str:
-    _plain_url(value)
+    address = _plain_url(value)
+    if "?" in address or "#" in address:
+        raise ValueError("is no folder; write an address without ? and #")
     if not value.endswith("/"):
         raise ValueError(f"does not end with a slash; write {value}/")
-    return value
+    return address
 
 
 def _exact(value: object) -> object:
@@ -79,6 +122,31 @@ def _not_negative(value: Fraction) -> Fraction:
     return value
 
 
+def _at_most_a_day(value: Fraction) -> Fraction:
+    if value > 86_400:
+        raise ValueError("is longer than a day; write seconds")
+    return value
+
+
+def _whole(value: object) -> object:
+    """Digits only: a table's `1_0` or `4.0` is a slip, not a number of frames."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
+        raise ValueError("is no whole number; write digits only")
+    return value
+
+
+def _own_claim(value: str) -> str:
+    if value.startswith("table-"):
+        raise ValueError("is kept for what the table states; name the claim otherwise")
+    return value
+
+
+def _own_group(value: str) -> str:
+    if value in TAKEN or "." in value:
+        raise ValueError("is taken by the site itself; choose another, such as notes")
+    return value
+
+
 def _inside_media(value: str) -> str:
     parts = re.split(r"[/\\]", value)
     if {"", ".", ".."} & set(parts) or value.startswith("~") or ":" in value:
@@ -87,12 +155,16 @@ def _inside_media(value: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
+ClaimId = Annotated[Id, AfterValidator(_own_claim)]
+GroupId = Annotated[Id, AfterValidator(_own_group)]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Address = Annotated[str, AfterValidator(_plain_url)]
 FolderAddress = Annotated[str, AfterValidator(_directory_url)]
 Exact = Annotated[Fraction, BeforeValidator(_exact)]
 Positive = Annotated[Exact, AfterValidator(_positive)]
 NotNegative = Annotated[Exact, AfterValidator(_not_negative)]
+Duration = Annotated[Positive, AfterValidator(_at_most_a_day)]
 
 
 class LinkForm(Form):
@@ -196,7 +268,7 @@ class PageForm(Form):
     """Heading."""
     summary: Text
     """One sentence for lists and previews."""
-    group: Id
+    group: GroupId
     """The listing it belongs to, such as `enhancements`, `plans` or `method`."""
     kind: Literal["page", "plan"] = "page"
     """A plan is work not done yet, and is marked as such."""
@@ -215,7 +287,7 @@ class SeriesForm(Form):
     """Where the numbers come from; labels never mix in one series."""
     fps_means: str = ""
     """What the stated FPS is, in words; leave out when the series states none."""
-    spread_over_s: Positive | None = None
+    spread_over_s: Duration | None = None
     """Spread each clip's frames evenly over this many seconds in the copy that players show."""
     interpolation: str = "none"
     """Frame interpolation that the FPS includes."""
@@ -230,7 +302,7 @@ class DurationClaimForm(Form):
 
     kind: Literal["duration"]
     """Compares the container's duration with `seconds`."""
-    id: Id
+    id: ClaimId
     """Name of the claim."""
     says: Text
     """The claim, in the words of whoever made it where `quoted` is set."""
@@ -249,7 +321,7 @@ class FpsClaimForm(Form):
 
     kind: Literal["fps-from-frames"]
     """Compares the stated FPS with the file's frames / `seconds`."""
-    id: Id
+    id: ClaimId
     """Name of the claim."""
     says: Text
     """The claim, in the words of whoever made it where `quoted` is set."""
@@ -270,7 +342,7 @@ class StatementForm(Form):
 
     kind: Literal["statement"]
     """Listed on every clip as "cannot be checked"."""
-    id: Id
+    id: ClaimId
     """Name of the claim."""
     says: Text
     """The claim, in the words of whoever made it where `quoted` is set."""
@@ -350,11 +422,11 @@ class ClipForm(Form):
     """Denoising steps; one number a stage for staged samplers, such as 2/2/2."""
     fps: Positive | None = None
     """Output frames per second as stated; empty when not stated."""
-    frames: int | None = Field(default=None, ge=1)
+    frames: Whole | None = Field(default=None, ge=1)
     """Frames as stated; held against the file."""
-    seconds: Positive | None = None
+    seconds: Duration | None = None
     """Seconds as stated; held against the file. Test cards last this long."""
-    seed: int | None = None
+    seed: Whole | None = None
     """Seed of the noise, where stated."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """Hash of the clip's file, by which it is found."""

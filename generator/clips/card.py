@@ -15,12 +15,12 @@ from typing import Any
 
 import ffmpeg as builder
 
-from generator.clips import card_picture, ffmpeg, framecode
+from generator.clips import card_picture, ffmpeg
 from generator.clips.cache import derived
 from generator.clips.card_picture import Frame
 from generator.clips.probe import probe
 from generator.errors import MediaError, UsageError
-from generator.records import Clip
+from generator.records import CARD, Clip
 
 RECIPE = 1
 """Raise it when the drawing changes, so that cached cards are drawn anew."""
@@ -28,10 +28,6 @@ RECIPE = 1
 FILE = "card.mp4"
 DEFAULT_SECONDS = Fraction(20)
 
-MIN_WIDTH, MIN_HEIGHT = 160, 96
-MAX_SIDE = 4096
-MAX_RATE_TERM = 1_000_000
-MAX_FRAMES = 1 << framecode.BITS
 MIN_TICKS = 10_000
 """Ticks a second that an MP4 has at least, whatever the rate."""
 
@@ -78,21 +74,23 @@ def rendered(clip: Clip, *, cache: Path) -> Path:
 
 def _frame(*, width: int, height: int, rate: Fraction, seconds: Fraction) -> Frame:
     if (
-        not (MIN_WIDTH <= width <= MAX_SIDE and MIN_HEIGHT <= height <= MAX_SIDE)
+        not (
+            CARD.min_width <= width <= CARD.max_side and CARD.min_height <= height <= CARD.max_side
+        )
         or width % 2
         or height % 2
     ):
         raise UsageError(
             f"a test card cannot be {width}x{height}; both sides must be even, from "
-            f"{MIN_WIDTH}x{MIN_HEIGHT} to {MAX_SIDE}x{MAX_SIDE}"
+            f"{CARD.min_width}x{CARD.min_height} to {CARD.max_side}x{CARD.max_side}"
         )
-    if rate <= 0 or max(rate.numerator, rate.denominator) > MAX_RATE_TERM:
+    if rate <= 0 or max(rate.numerator, rate.denominator) > CARD.max_rate_term:
         raise UsageError(f"a test card cannot run at {rate} FPS; write a rate such as 49.3 or 24")
     count = round(rate * seconds)
-    if not 1 <= count <= MAX_FRAMES:
+    if not 1 <= count <= CARD.max_frames:
         raise UsageError(
             f"a test card of {card_picture.plain(seconds)} s at {card_picture.plain(rate)} FPS "
-            f"would have {count} frames; it holds 1 to {MAX_FRAMES}"
+            f"would have {count} frames; it holds 1 to {CARD.max_frames}"
         )
     return Frame(width=width, height=height, rate=rate, count=count)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,11 +29,22 @@ class Finished:
     """Standard error."""
 
 
+_running: set[subprocess.Popen[bytes]] = set()
+_guard = threading.Lock()
+
+
+def end_all() -> None:
+    """End every program that `run_alone` has under way in any thread: the build is interrupted."""
+    with _guard:
+        for process in _running:
+            _end(process)
+
+
 def run_alone(command: Sequence[str], *, about: str, deadline_s: float) -> Finished:
     """Run `command` to its end in a session of its own.
 
     Raises MediaError, naming what the work was `about`, when it takes longer than `deadline_s`
-    of real time; then it and all it started are ended. So they are when we are interrupted.
+    of real time; then it and all it started are ended. `end_all` does so from another thread.
     """
     with subprocess.Popen(
         command,
@@ -43,6 +55,8 @@ def run_alone(command: Sequence[str], *, about: str, deadline_s: float) -> Finis
         start_new_session=True,
     ) as process:
         _limit(process.pid)
+        with _guard:
+            _running.add(process)
         try:
             output, said = process.communicate(timeout=deadline_s)
         except subprocess.TimeoutExpired:
@@ -53,6 +67,9 @@ def run_alone(command: Sequence[str], *, about: str, deadline_s: float) -> Finis
         except BaseException:
             _end(process)
             raise
+        finally:
+            with _guard:
+                _running.discard(process)
     return Finished(
         status=process.returncode, output=output, said=said.decode("utf-8", errors="replace")
     )
@@ -62,7 +79,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None and hasattr(os, "killpg"):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
-    process.wait()
 
 
 def _limit(pid: int) -> None:

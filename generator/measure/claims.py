@@ -43,6 +43,15 @@ def decimal(value: Fraction, decimals: int) -> str:
     return f"-{text}" if value < 0 and scaled else text
 
 
+def exact(value: Fraction, least: int) -> str:
+    """`value` >= 0 with at least `least` decimals, and as many more, up to `least` + 4, as it
+    takes to write it exactly: exact(49.35, 1) = 49.35, exact(1/3, 2) = 0.333333."""
+    for decimals in range(least, least + 5):
+        if (value * 10**decimals).denominator == 1:
+            break
+    return decimal(value, decimals)
+
+
 def _check_claim(claim: Claim, clip: Clip, facts: Facts | None) -> Verdict:
     if claim.kind == "statement":
         return _verdict(claim, Outcome.CANNOT_CHECK, note=claim.reason)
@@ -53,7 +62,7 @@ def _check_claim(claim: Claim, clip: Clip, facts: Facts | None) -> Verdict:
 
 
 def _check_duration(claim: Claim, seconds: Fraction, facts: Facts | None) -> Verdict:
-    stated = f"{decimal(seconds, 3)} s"
+    stated = f"{exact(seconds, 3)} s"
     if facts is None:
         return _verdict(claim, Outcome.CANNOT_CHECK, stated=stated, note=NO_FILE)
     off = facts.duration_s - seconds
@@ -62,15 +71,15 @@ def _check_duration(claim: Claim, seconds: Fraction, facts: Facts | None) -> Ver
         claim,
         Outcome.HOLDS if holds else Outcome.FAILS,
         stated=stated,
-        found=f"{decimal(facts.duration_s, 3)} s",
-        note=f"the file's own duration, held to ± {decimal(claim.tolerance_s, 3)} s",
+        found=f"{exact(facts.duration_s, 3)} s",
+        note=f"the file's own duration, held to ± {exact(claim.tolerance_s, 3)} s",
     )
 
 
 def _check_fps(claim: Claim, seconds: Fraction, clip: Clip, facts: Facts | None) -> Verdict:
     if clip.fps is None:
         return _verdict(claim, Outcome.CANNOT_CHECK, note="no FPS is stated for this clip")
-    stated = f"{decimal(clip.fps, claim.decimals)} FPS"
+    stated = f"{exact(clip.fps, claim.decimals)} FPS"
     if facts is None:
         return _verdict(claim, Outcome.CANNOT_CHECK, stated=stated, note=NO_FILE)
     quotient = facts.frame_count / seconds
@@ -81,8 +90,8 @@ def _check_fps(claim: Claim, seconds: Fraction, clip: Clip, facts: Facts | None)
         Outcome.HOLDS if brought == clip.fps else Outcome.FAILS,
         stated=stated,
         found=(
-            f"{facts.frame_count} frames / {decimal(seconds, 1)} s = "
-            f"{decimal(quotient, claim.decimals + 1)}, {how} to "
+            f"{facts.frame_count} frames / {exact(seconds, 1)} s = "
+            f"{exact(quotient, claim.decimals + 1)}, {how} to "
             f"{decimal(brought, claim.decimals)}"
         ),
         note="arithmetic only: a file shows how many frames there are, not how long they took",
@@ -102,8 +111,8 @@ def _check_table(clip: Clip, facts: Facts | None) -> Iterable[Verdict]:
         yield _table_verdict(
             "seconds",
             "Seconds of the file",
-            f"{decimal(clip.stated_seconds, 3)} s",
-            f"{decimal(facts.duration_s, 3)} s",
+            f"{exact(clip.stated_seconds, 3)} s",
+            f"{exact(facts.duration_s, 3)} s",
         )
 
 

@@ -71,7 +71,10 @@ def problems(
                 found.append(f"{name} line {line}, {attribute}: {fault}")
     for name, path in files.items():
         if name.endswith((".css", ".js")) and not name.endswith(".min.js"):
-            found += _source_faults(name, path.read_text("utf-8"), known)
+            try:
+                found += _source_faults(name, path.read_text("utf-8"), known)
+            except UnicodeDecodeError:
+                found.append(f"{name}: is not UTF-8 text; save {path} as UTF-8")
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from generator.errors import UsageError
 
 HeaderRules = Sequence[tuple[str, Mapping[str, str]]]
 
@@ -96,8 +99,23 @@ class _Headers:
         await self.app(scope, receive, send_with_headers)
 
 
-def serve(site: Path, *, host: str, port: int) -> None:
-    """Serve `site` until interrupted."""
+def serve(site: Path, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve `site` until interrupted; `on_ready` gets the address once it answers there.
+
+    Raises:
+        UsageError: nothing can be served under that host and port.
+    """
     import uvicorn
 
-    uvicorn.run(application(site), host=host, port=port, log_level="warning")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        door = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UsageError(
+            f"--host {host} --port {port}: cannot be served there ({error.strerror or error}); "
+            "choose another port"
+        ) from error
+    with door:
+        on_ready(f"http://{f'[{host}]' if family == socket.AF_INET6 else host}:{port}/")
+        config = uvicorn.Config(application(site), log_level="warning")
+        uvicorn.Server(config).run(sockets=[door])

@@ -33,11 +33,16 @@ def only_builder(folder: Path) -> Iterator[None]:
     Raises:
         PublishError: another build is under way.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "build.lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-    except Timeout as error:
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise PublishError(
+                f"{folder}: cannot be written ({error.strerror}); it holds what builds keep, "
+                "so make it a folder that can be written"
+            ) from error
         raise PublishError(
             f"{folder}: another build of this project is under way; wait for it to end"
         ) from error
@@ -61,14 +66,16 @@ def publish(
     Raises:
         PublishError: the disk or a file did not allow it; `target` is as it was.
     """
-    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
+    target = target.resolve()
+    _refuse_what_is_not_ours(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(target)
+        beside = Path(tempfile.mkdtemp(prefix=_beside(target), dir=target.parent))
+    except OSError as error:
         raise PublishError(
-            f"{target}: holds files that no build put there (no {MANIFEST}); "
-            "move them away, so that nothing of yours is lost"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(target)
-    beside = Path(tempfile.mkdtemp(prefix=f"{target.name}.tmp-", dir=target.parent))
+            f"{target.parent}: cannot be written ({error.strerror}); nothing was published"
+        ) from error
     try:
         manifest = _fill(beside, texts, files, notes)
         beside.chmod(0o755)
@@ -85,9 +92,40 @@ def publish(
     return manifest
 
 
+def _refuse_what_is_not_ours(target: Path) -> None:
+    """A folder is replaced only when a build wrote every file in it."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise PublishError(f"{target}: is no folder; move it away")
+    ours = _listed(target / MANIFEST)
+    for path in target.rglob("*"):
+        name = path.relative_to(target).as_posix()
+        if not path.is_dir() and name not in ours:
+            raise PublishError(
+                f"{path}: no build put this file there; "
+                "move it away, so that nothing of yours is lost"
+            )
+
+
+def _listed(manifest: Path) -> set[str]:
+    """The names in a manifest of ours; none when it is no such manifest."""
+    try:
+        known = json.loads(manifest.read_text("utf-8"))
+        if known["version"] == MANIFEST_VERSION:
+            return {MANIFEST, *known["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return set()
+
+
+def _beside(target: Path) -> str:
+    return f".{target.name}.matrix-archive-"
+
+
 def _clear_leftovers(target: Path) -> None:
     """Remove what killed builds left beside the site; the builder's lock is held."""
-    for stray in target.parent.glob(f"{target.name}.tmp-*"):
+    for stray in target.parent.glob(f"{_beside(target)}*"):
         shutil.rmtree(stray, ignore_errors=True)
 
 

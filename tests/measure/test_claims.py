@@ -151,8 +151,21 @@ def test_duration_holds_up_to_its_tolerance(duration: str, outcome: Outcome) -> 
     assert verdict.outcome is outcome
     assert (verdict.stated, verdict.found) == (
         "20.000 s",
-        f"{Decimal(duration).quantize(Decimal('0.001'), ROUND_HALF_UP)} s",
+        f"{Decimal(duration):.{max(3, len(duration) - 3)}f} s",
     )
+
+
+def test_figures_that_differ_are_shown_to_differ() -> None:
+    """A stated figure is printed as it was stated, never rounded into another."""
+    run = a_run(
+        a_claim("fps-from-frames", rounding="nearest"),
+        a_claim("duration", tolerance_s=Fraction(1, 100000)),
+    )
+    fps, duration, _ = claims.check(run, a_clip("49.35"), some_facts(987, "20.0004"))
+    assert (fps.outcome, fps.stated) == (Outcome.FAILS, "49.35 FPS")
+    assert fps.found == "987 frames / 20.0 s = 49.35, rounded to 49.4"
+    assert (duration.stated, duration.found) == ("20.000 s", "20.0004 s")
+    assert "± 0.00001 s" in duration.note
 
 
 def test_what_a_file_cannot_tell_is_never_said_to_hold() -> None:

@@ -32,7 +32,7 @@ def test_the_folder_holds_exactly_what_was_rendered(tmp_path: Path) -> None:
         name: hashlib.sha256(data).hexdigest() for name, data in written.items()
     }
     assert manifest["files"]["media/c.webm"]["made"] == {"a": 1}
-    assert [path.name for path in tmp_path.iterdir() if "tmp" in path.name] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "site"]
 
 
 def test_a_vanished_source_leaves_the_old_site(tmp_path: Path) -> None:
@@ -46,18 +46,40 @@ def test_a_vanished_source_leaves_the_old_site(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_build_are_cleared(tmp_path: Path) -> None:
-    (tmp_path / "site.tmp-killed" / "half").mkdir(parents=True)
+    (tmp_path / ".site.matrix-archive-killed" / "half").mkdir(parents=True)
     publish({"index.html": "one"}, {}, tmp_path / "site", notes={})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
 
 
-def test_a_folder_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+@pytest.mark.parametrize("manifest", [None, '{"name": "my app"}', '{"version": 1, "files": {}}'])
+def test_a_folder_of_somebody_else_is_not_overwritten(tmp_path: Path, manifest: str | None) -> None:
+    """Whether or not it holds a manifest.json of some kind."""
     site = tmp_path / "site"
     site.mkdir()
     (site / "thesis.txt").write_text("years of work")
-    with pytest.raises(PublishError, match="no build put there"):
+    if manifest is not None:
+        (site / MANIFEST).write_text(manifest)
+    before = tree(site)
+    with pytest.raises(PublishError, match="no build put this file there"):
         publish({"index.html": "one"}, {}, site, notes={})
-    assert tree(site) == {"thesis.txt": b"years of work"}
+    assert tree(site) == before
+
+
+def test_a_link_to_a_site_is_followed(tmp_path: Path) -> None:
+    """The link stays a link; what it leads to is the new site."""
+    real, link = tmp_path / "real", tmp_path / "site"
+    real.mkdir()
+    link.symlink_to(real, target_is_directory=True)
+    publish({"index.html": "one"}, {}, link, notes={})
+    assert link.is_symlink()
+    assert (real / "index.html").read_bytes() == b"one"
+
+
+def test_a_file_in_the_site_s_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "site").write_text("a letter")
+    with pytest.raises(PublishError, match="is no folder"):
+        publish({"index.html": "one"}, {}, tmp_path / "site", notes={})
+    assert (tmp_path / "site").read_text() == "a letter"
 
 
 def test_a_second_builder_says_so(tmp_path: Path) -> None:
