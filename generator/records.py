@@ -11,6 +11,9 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+EXTRA_PREFIX = "x-"
+"""Columns of clips.csv that begin so are carried along as they are."""
+
 
 class Label(StrEnum):
     """Where a number comes from. Labels never mix in one series."""

@@ -20,11 +20,9 @@ from pydantic_core import ErrorDetails
 from generator.catalogue import forms
 from generator.errors import Complaint
 from generator.project import Project
+from generator.records import EXTRA_PREFIX
 
 FormT = TypeVar("FormT", bound=forms.Form)
-
-EXTRA_PREFIX = "x-"
-"""Columns of clips.csv that begin so are carried along as they are."""
 
 CLAIM_KINDS = ("duration", "fps-from-frames", "statement")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from generator.catalogue import forms
-from generator.catalogue.decode import EXTRA_PREFIX
+from generator.records import EXTRA_PREFIX
 
 FILES: tuple[tuple[str, tuple[type[forms.Form], ...]], ...] = (
     ("content/site.toml", (forms.SiteForm, forms.LinkForm, forms.PresetForm)),

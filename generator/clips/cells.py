@@ -10,9 +10,9 @@ from urllib.parse import quote
 from generator.clips import draft
 from generator.clips.draft import slug
 from generator.clips.match import Desk
-from generator.clips.table import EXTRA_PREFIX, Row
+from generator.clips.table import Row
 from generator.project import Project
-from generator.records import Facts, Label
+from generator.records import EXTRA_PREFIX, Facts, Label
 
 __all__ = ["cells_of", "kept_name", "start_stub"]
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from generator.errors import Complaint
+from generator.records import EXTRA_PREFIX
 
 __all__ = ["Row", "Table", "read_table"]
 
@@ -49,7 +50,6 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """What a column may be called, in small letters, words parted by blanks. Of two columns that
 could be the same, the one in the earlier group is; two of one group are a mistake."""
 
-EXTRA_PREFIX = "x-"
 UNSTATED = frozenset(
     {"", "-", "--", "–", "—", "?", "n/a", "na", "none", "null", "nan", "unknown", "not stated"}
 )
