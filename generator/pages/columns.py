@@ -96,8 +96,8 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="sha256", type="string", says="SHA-256 of the original file, as the run names it.",
            value=lambda v: v.clip.sha256),
     Column(name="state", type="string",
-           says='What can be watched: "clip" (a copy on this site), "streams from original", '
-           '"no clip".',
+           says='What can be watched: "clip" (a copy on this site), "streams from its original '
+           'address", "no clip".',
            value=lambda v: v.state, always=True, enum=tuple(STATES.values())),
     Column(name="missing", type="string", says="Why there is nothing to watch.",
            value=lambda v: None if v.media.playable else v.media.note),

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from generator.pages import addresses, words
-from generator.records import Evidence, Facts, Storyboard
+from generator.records import Display, Evidence, Facts, Label, Storyboard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class MediaView:
     poster_width: int
     poster_height: int
     has_still: bool
+    plain_poster: str
+    """The poster for a place that says the number itself: the drawn card comes without it."""
     thumbnail: str
     """The photograph, small; "" where there is none."""
     thumbnail_width: int
@@ -52,6 +54,9 @@ class MediaView:
     duration_s: Fraction | None
     frames: int | None
     note: str
+    """How the published bytes were made and what they hold, or why there is nothing."""
+    playing: str
+    """What really plays, for a caption; "" where nothing does."""
     origin: str
     plays: Facts | None
     """The facts of the very bytes that play; None where nobody has looked at them."""
@@ -68,7 +73,7 @@ class MediaView:
 
 STATES = {
     "local": "clip",
-    "remote": "streams from original",
+    "remote": words.PLAYS["remote"],
     "none": "no clip",
 }
 
@@ -77,10 +82,12 @@ def media_view(evidence: Evidence) -> MediaView:
     clip, media = evidence.clip, evidence.media
     files: list[tuple[str, Path]] = []
     poster, poster_size, has_still = addresses.poster(clip.id), (1280, 720), False
+    plain_poster, playing = addresses.plain_poster(clip.id), ""
     thumbnail, thumbnail_size = "", (0, 0)
     sprite = None
     if media and evidence.publish_stills:
         poster, has_still = _named(media.poster.path, files), True
+        plain_poster = poster
         poster_size = (media.poster.width, media.poster.height)
         thumbnail = _named(media.thumbnail.path, files)
         thumbnail_size = (media.thumbnail.width, media.thumbnail.height)
@@ -89,16 +96,18 @@ def media_view(evidence: Evidence) -> MediaView:
     if media and evidence.publish_media:
         state, src, mime = "local", _named(media.display.path, files), media.display.mime
         plays, note = media.display.facts, words.display_timing(media.display)
+        playing = words.playing(plays, _how(evidence, media.display), evidence.series.note)
     elif _streams(evidence):
         assert clip.url is not None
         state, src = "remote", clip.url
         mime = media.display.mime if media else _mime(clip.url)
         plays = media.facts if media else None
-        note = "Plays from its original address with the file's own timing. " + (
-            words.timing(plays)
-            if plays
-            else "The file was not at hand when this site was built, so nothing is said about it."
-        )
+        if plays:
+            playing = words.playing(plays, "remote", evidence.series.note)
+            note = f"It keeps the file's own timing. {words.timing(plays)}"
+        else:
+            playing = words.UNSEEN
+            note = "The file was not at hand when this site was built; nothing is said about it."
     return MediaView(
         state=state,
         src=src,
@@ -107,6 +116,7 @@ def media_view(evidence: Evidence) -> MediaView:
         poster_width=poster_size[0],
         poster_height=poster_size[1],
         has_still=has_still,
+        plain_poster=plain_poster,
         thumbnail=thumbnail,
         thumbnail_width=thumbnail_size[0],
         thumbnail_height=thumbnail_size[1],
@@ -116,6 +126,7 @@ def media_view(evidence: Evidence) -> MediaView:
         duration_s=plays.duration_s if plays else None,
         frames=plays.frame_count if plays else None,
         note=note,
+        playing=playing,
         origin=_origin(src) if state == "remote" else "",
         plays=plays,
         files=tuple(files),
@@ -138,6 +149,14 @@ def _streams(evidence: Evidence) -> bool:
     if not clip.url or clip.no_clip or urlsplit(clip.url).scheme not in ("http", "https"):
         return False
     return media is None or media.display.kind != "re-encoded"
+
+
+def _how(evidence: Evidence, display: Display) -> str:
+    """Key of words.PLAYS. What was ordered and came from no file was drawn, not recorded."""
+    clip = evidence.clip
+    ordered = evidence.series.label is Label.DECLARED
+    drawn = ordered and not (clip.file or clip.url or clip.sha256)
+    return "declared" if drawn and display.kind in ("original", "remuxed") else display.kind
 
 
 def _sprite(storyboard: Storyboard, files: list[tuple[str, Path]]) -> SpriteView:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
@@ -243,7 +245,7 @@ def test_a_loop_stays_in_its_range(open_page: Open) -> None:
     page.evaluate("clipPair().setLoop({ on: true, inS: 2, outS: 3 })")
     page.evaluate("clipPair().play()")
     running(page)
-    samples = page.evaluate("watch(3500)")
+    samples = page.evaluate("watch(2800)")
     seen = [sample[3] for sample in samples]
 
     assert min(seen) >= 1.98
@@ -394,16 +396,58 @@ def test_a_missing_clip_leaves_the_other_to_play(
     page.wait_for_function("() => clipPair().timeS > 0.5")
 
 
-def test_a_clip_that_cannot_be_decoded_says_so_and_the_other_plays(
+def test_a_cell_without_clip_says_so_and_why(open_page: Open) -> None:
+    """Chosen in place of a clip, and as the page came."""
+    page = open_page()
+    page.evaluate("clipPair().load('a', { id: 'gone', missing: 'Never <published>.' })")
+    slate = page.locator("[data-side=a] .pane-slate")
+
+    assert slate.inner_text().split("\n") == ["No clip", "Never <published>."]
+    box, screen = slate.bounding_box(), page.locator("[data-side=a] .pane-screen").bounding_box()
+    assert box == screen
+    assert page.inner_text(".transport-span") == "B only: 13.0 s"
+    assert page.inner_text(".transport-time") == "0.0 s / 13.0 s"
+    page.evaluate("clipPair().load('b', { id: 'too', missing: '' })")
+    assert page.inner_text("[data-side=b] .pane-slate") == "No clip"
+    assert page.inner_text(".transport-span") == ""
+    assert page.inner_text(".transport-readout") == "no clip"
+
+
+def test_a_clip_takes_the_place_of_a_missing_one(open_page: Open, cards: Reel) -> None:
+    page = open_page(f"a={cards.clips['small-a'].name}")
+    slate = page.locator("[data-side=b] .pane-slate")
+    expect(slate).to_have_text("No clip")
+    load(page, "b", cards.clips["other"])
+    expect(slate).to_be_hidden()
+    assert page.inner_text(".transport-span") == "Common 16.0 s, then A alone to 17.0 s"
+
+
+def test_a_clip_of_unknown_length_is_not_counted_in(open_page: Open) -> None:
+    page = open_page()
+    page.evaluate("clipPair().load('b', { id: 'x', src: '/clips/card-other.mp4' })")
+
+    assert page.inner_text(".transport-span") == "A: 17.0 s, B: length not known yet"
+
+
+def test_a_clip_that_cannot_be_loaded_says_so_with_its_address_and_the_other_plays(
     browser: Browser, cards: Reel, cards_base: str
 ) -> None:
     page = open_pair(browser, cards_base, f"a={cards.clips['small-a'].name}")
-    page.evaluate("clipPair().load('b', { id: 'x', src: '/page/fixture.css', durationS: 5 })")
+    page.evaluate("clipPair().load('b', { id: 'x', src: '/page/fixture.css', durationS: 25 })")
     page.evaluate("clipPair().play()")
     running(page)
-    page.locator("[data-side=b] .pane-note").wait_for()
+    slate = page.locator("[data-side=b] .pane-slate")
+    slate.wait_for()
 
-    assert page.inner_text("[data-side=b] .pane-note") == "This clip could not be loaded."
+    assert "Could not be loaded" in slate.inner_text()
+    link = slate.get_by_role("link", name="Open its address")
+    assert link.get_attribute("href") == f"{cards_base}/page/fixture.css"
+    assert page.inner_text(".transport-span") == "A only: 17.0 s"
+    expect(page.locator(".transport-live")).to_have_text("B could not be loaded.")
+    page.evaluate("clipPair().load('a', { id: 'y', src: '/page/naive.js', durationS: 5 })")
+    expect(page.locator(".transport-readout")).to_have_text("could not be loaded")
+    assert page.inner_text(".transport-time") == "– / –"
+    assert "no clip" not in page.inner_text("clip-pair").lower()
     page.context.close()
 
 
@@ -459,6 +503,50 @@ def test_a_phone_stacks_the_panes(open_page: Open, width: int, stacked: bool) ->
     assert (b["y"] >= a["y"] + a["height"]) is stacked
     assert min(a["width"], b["width"]) > 320
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("width", "least"), [(360, 44), (1440, 24)])
+def test_the_table_of_keys_is_opened_by_any_finger(
+    open_page: Open, width: int, least: float
+) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    box = page.locator("summary").bounding_box()
+    assert box
+
+    assert min(box["width"], box["height"]) >= least
+
+
+def test_forced_colours_leave_rail_tail_and_pressed_buttons_to_be_seen(open_page: Open) -> None:
+    """Played, common, tail and pressed are told apart by the pixels of a forced palette."""
+    page = open_page(forced_colors="active", color_scheme="light")
+    page.evaluate("clipPair().seek(6)")
+    still(page)
+    page.evaluate("clipPair().toggleAttribute('swapped')")
+    page.evaluate("clipPair().setLoop({ on: true })")
+    rail = shot(page, ".transport-track")
+    middle, wide = rail.shape[0] // 2, rail.shape[1]
+    canvas = rail[1, wide // 2].astype(int)
+
+    def inked(row: int, share: float) -> float:
+        """Share of the pixels from share of the width on, 60 of them, that stand out."""
+        pixels = rail[row, int(wide * share) : int(wide * share) + 60].astype(int)
+        return float((abs(pixels - canvas).max(axis=1) > 60).mean())
+
+    assert (inked(middle, 0.1), inked(middle, 0.5)) == (1, 1)
+    assert (inked(middle - 3, 0.1), inked(middle - 3, 0.5)) == (1, 0)
+    assert 0.2 <= inked(middle, 0.85) <= 0.5
+    for pressed, other in (("loop", "loop-in"), ("swap", "full")):
+        corners = [
+            shot(page, f"[data-command={name}]")[5, 5].astype(int) for name in (pressed, other)
+        ]
+        assert abs(corners[0] - corners[1]).max() > 60, pressed
+
+
+def shot(page: Page, selector: str) -> Any:
+    """What of an element is to be seen: an array of rows, columns, RGB."""
+    png = page.locator(selector).screenshot()
+    with av.open(io.BytesIO(png), format="png_pipe") as picture:
+        return next(picture.decode(video=0)).to_ndarray(format="rgb24")
 
 
 def test_the_readout_tells_the_offset_that_can_be_measured(open_page: Open) -> None:

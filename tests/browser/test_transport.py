@@ -190,6 +190,31 @@ def test_times_read_as_people_write_them(js: Js, seconds: float, text: str) -> N
     assert js("t.formatTime(x[0])", seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(22.083, "22.1 s"), (17.366, "17.4 s"), (14.95, "15.0 s"), (13, "13.0 s"), (59.96, "1:00.0")],
+)
+def test_lengths_are_rounded_to_the_nearest_tenth(js: Js, seconds: float, text: str) -> None:
+    assert js("t.formatDuration(x[0])", seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("at_s", "end_s", "written", "spoken"),
+    [
+        (0, 22.083, "0.0 s / 22.1 s", "0.0 of 22.1 seconds"),
+        (7.39, 22.083, "7.3 s / 22.1 s", "7.3 of 22.1 seconds"),
+        (22.05, 22.083, "22.0 s / 22.1 s", "22.0 of 22.1 seconds"),
+        (22.083, 22.083, "22.1 s / 22.1 s", "22.1 of 22.1 seconds"),
+        (17.04, 17.04, "17.0 s / 17.0 s", "17.0 of 17.0 seconds"),
+        (0, 0, "– / –", "no length known"),
+    ],
+)
+def test_a_clock_is_cut_counts_up_to_its_end_and_sounds_as_it_reads(
+    js: Js, at_s: float, end_s: float, written: str, spoken: str
+) -> None:
+    assert js("[t.clockText(...x), t.spokenTime(...x)]", at_s, end_s) == [written, spoken]
+
+
 # The frame code, against the writer's own definition
 
 

@@ -90,7 +90,7 @@ def test_the_table_has_a_line_per_clip_with_every_fact(rendered: Rendered) -> No
     assert by_id["loud--silent"]["fps"] == ""
     assert by_id["loud--gone"]["missing"] == "Never published."
     assert by_id["quiet--far"]["display"] == ""
-    assert by_id["quiet--far"]["state"] == "streams from original"
+    assert by_id["quiet--far"]["state"] == "streams from its original address"
 
 
 def test_exact_times_survive(rendered: Rendered) -> None:
@@ -123,6 +123,8 @@ def test_pickers_get_every_clip_and_what_plays(rendered: Rendered) -> None:
 
     assert list(clips) == [clip.id for clip in sample.CLIPS]
     assert clips["loud--gone"]["media"] is None
+    assert clips["loud--gone"]["missing"] == "Never published."
+    assert clips["loud--a"]["missing"] is None
     assert clips["quiet--far"]["media"]["src"] == "https://clips.example.net/v/far.webm"
     assert clips["loud--a"]["media"]["src"] in rendered.files
     assert clips["loud--a"]["media"]["poster"] in rendered.files
@@ -130,3 +132,28 @@ def test_pickers_get_every_clip_and_what_plays(rendered: Rendered) -> None:
     unseen = clips["quiet--unseen"]["media"]
     assert (unseen["duration_s"], unseen["frames"], unseen["timestamps"]) == (None, None, None)
     assert len({clip["title"] for clip in clips.values()}) == len(clips)
+
+
+def test_pickers_are_told_what_really_plays(rendered: Rendered) -> None:
+    """Of a streamed original no more pictures are promised than it has distinct times."""
+    playing = {
+        one["id"]: one["media"]["playing"]
+        for one in json.loads(rendered.texts["data/clips.json"])
+        if one["media"]
+    }
+
+    assert playing["loud--a"] == "retimed: 6 frames evenly over 20.0\u00a0s"
+    assert playing["quiet--far"] == (
+        "streams from its original address: 6 frames in 1.7\u00a0s, of which 4 can be shown: "
+        "2.4 pictures a second at most"
+    )
+    assert playing["quiet--unseen"] == (
+        "streams from its original address; nobody has looked at the file in this build"
+    )
+
+
+def test_where_the_caption_says_the_number_the_poster_does_not(rendered: Rendered) -> None:
+    clips = {one["id"]: one for one in json.loads(rendered.texts["data/clips.json"])}
+
+    assert clips["quiet--far"]["media"]["poster"] == "posters/quiet--far.plain.svg"
+    assert clips["loud--a"]["media"]["poster"].startswith("media/")

@@ -134,7 +134,88 @@ def test_the_address_chooses_the_clips(page: Page, base: str) -> None:
         "src", "https://clips.example.net/v/far.webm"
     )
     expect(page.locator('[data-side="b"] video')).to_have_attribute("data-clip", "loud--b")
-    expect(page.get_by_text("No clip is called nothing.")).to_be_visible()
+    expect(page.get_by_text("B: no clip is called nothing.")).to_be_visible()
+
+
+def test_tab_goes_from_one_list_to_the_other_to_the_player(page: Page, base: str) -> None:
+    """A list of options scrolls, and Chromium would stop at it."""
+    page.goto(f"{base}compare/")
+    first = page.get_by_role("combobox", name="A")
+    expect(first).to_be_enabled()
+    page.locator(".transport").wait_for()
+    first.focus()
+    seen = []
+    for _ in range(2):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.localName"))
+
+    assert seen == ["pick-b", "clip-pair"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("2,2,2", ["loud--b"]),
+        ("[2,2,2]", ["loud--b"]),
+        ("8 steps", ["loud--silent", "quiet--unseen"]),
+        ("8 step", ["loud--silent", "quiet--unseen"]),
+        ("2 steps", ["loud--a"]),
+        ("8 steps sun", ["loud--silent"]),
+        ("8 steps 512×288 rain", ["quiet--unseen"]),
+        ("88 steps", []),
+    ],
+)
+def test_the_picker_understands_steps(page: Page, base: str, typed: str, found: list[str]) -> None:
+    page.goto(f"{base}compare/")
+    page.get_by_role("combobox", name="A").fill(typed)
+    options = page.locator(".picker [role=option]:visible")
+    expect(options).to_have_count(len(found))
+
+    assert [one.get_attribute("data-id") for one in options.all()] == found
+
+
+def test_a_cell_without_clip_says_why_on_its_own_side(page: Page, base: str) -> None:
+    page.goto(f"{base}compare/?a=loud--gone&b=cards--card")
+    pane = page.locator('[data-side="a"].pane')
+    expect(pane.locator(".pane-slate")).to_contain_text("No clip")
+    expect(pane.locator(".pane-slate")).to_contain_text("Never published.")
+    expect(pane.locator(".pane-fps")).to_contain_text("12.8")
+    status = page.get_by_role("status").first
+    expect(status).to_contain_text("A: no clip. Never published.")
+    expect(status).to_contain_text("B: Card")
+    expect(page.locator(".transport-span")).to_have_text("B only: 20.0 s")
+
+
+def test_captions_written_by_script_are_those_of_the_page(page: Page, base: str) -> None:
+    """The same clips, once as the page came and once chosen the other way round."""
+    captions = "[...document.querySelectorAll('clip-pair figcaption')].map((one) => " + (
+        "[...one.children].map((part) => [part.className, part.href ?? '', part.innerText]))"
+    )
+    page.goto(f"{base}compare/")
+    page.locator(".transport").wait_for()
+    written = page.evaluate(captions)
+    page.goto(f"{base}compare/?a=loud--b&b=loud--a")
+    expect(page.locator('[data-side="a"] video')).to_have_attribute("data-clip", "loud--b")
+    expect(page.locator('[data-side="b"] video')).to_have_attribute("data-clip", "loud--a")
+    a, b = page.evaluate(captions)
+
+    assert [written[0][0], written[1][0]] == [["pane-side", "", "A"], ["pane-side", "", "B"]]
+    assert [written[0][1:], written[1][1:]] == [b[1:], a[1:]]
+    assert [a[0][2], b[0][2]] == ["A", "B"]
+    assert written[0][-1] == ["pane-plays", "", "retimed: 6 frames evenly over 20.0\u00a0s"]
+
+
+def test_letters_stay_with_their_clips_and_lists_when_swapped(page: Page, base: str) -> None:
+    page.goto(f"{base}compare/")
+    page.get_by_role("button", name="Swap sides").click()
+    places = {}
+    for side in "ab":
+        letter = page.locator(f'[data-side="{side}"] .pane-side')
+        expect(letter).to_have_text(side.upper())
+        boxes = [letter.bounding_box(), page.locator(f'.picker[data-side="{side}"]').bounding_box()]
+        places[side] = [box["x"] for box in boxes if box]
+
+    assert [a > b for a, b in zip(places["a"], places["b"], strict=True)] == [True, True]
 
 
 def test_escape_leaves_the_choice_as_it_was(page: Page, base: str) -> None:

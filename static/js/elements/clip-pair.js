@@ -8,73 +8,17 @@
  * prefers-reduced-motion), keys="page" (shortcuts work on the whole page; the viewer can turn
  * that off). Attributes kept up to date: playing, phase, rate, loop, swapped.
  * Requests: "clip-pair-request" with {command} from any child. News: "clip-pair-change" with the
- * state. Geometry is the stylesheet's; this file sets only --position, --common, --loop-in/out.
+ * state. The bar itself is clip-pair-bar.js.
  */
 
 import { ElementsEngine } from '../engines/elements.js';
-import { clamp, formatTime } from '../lib/transport.js';
+import { element, setAttribute, toggle, write } from '../lib/dom.js';
+import { formatDuration } from '../lib/transport.js';
+import { COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
 
 const SIDES = ['a', 'b'];
-const JUMP_S = 1;
-const NUDGE_S = 0.1;
-const RATE_STEPS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
-
-/** Every command: its keys, its name, its icon (a path in a 24 x 24 box), and what it does. */
-export const COMMANDS = Object.freeze({
-  toggle: {
-    keys: [' ', 'k'], label: 'Play', pressedLabel: 'Pause',
-    icon: 'M8 5v14l11-7z', pressedIcon: 'M7 5h4v14H7zM13 5h4v14h-4z',
-    run: (pair) => pair.toggle(),
-  },
-  back: {
-    keys: ['j'], label: 'Back 1 second', icon: 'M12 6l-8 6 8 6zM20 6l-8 6 8 6z',
-    run: (pair) => pair.seek(pair.timeS - JUMP_S),
-  },
-  previous: {
-    keys: [','], label: 'Previous frame', icon: 'M6 6h3v12H6zM19 6l-9 6 9 6z',
-    needs: 'timestamps', run: (pair) => pair.step(-1),
-  },
-  next: {
-    keys: ['.'], label: 'Next frame', icon: 'M5 6l9 6-9 6zM15 6h3v12h-3z',
-    needs: 'timestamps', run: (pair) => pair.step(1),
-  },
-  forward: {
-    keys: ['l'], label: 'Forward 1 second', icon: 'M4 6l8 6-8 6zM12 6l8 6-8 6z',
-    run: (pair) => pair.seek(pair.timeS + JUMP_S),
-  },
-  'loop-in': {
-    keys: ['['], label: 'Loop from here', icon: 'M9 4h6v3h-3v10h3v3H9z',
-    run: (pair) => pair.setLoop({ inS: pair.timeS, on: true }),
-  },
-  loop: {
-    keys: ['o'], label: 'Loop', toggles: 'loop',
-    icon: 'M7 7h9V4l5 5-5 5v-3H9v3H5V9a2 2 0 0 1 2-2zM17 17H8v3l-5-5 5-5v3h7v-1h4v3a2 2 0 0 1-2 2z',
-    run: (pair) => pair.setLoop({ on: !pair.state.loop.on }),
-  },
-  'loop-out': {
-    keys: [']'], label: 'Loop to here', icon: 'M15 4H9v3h3v10H9v3h6z',
-    run: (pair) => pair.setLoop({ outS: pair.timeS, on: true }),
-  },
-  swap: {
-    keys: ['x'], label: 'Swap sides', toggles: 'swapped',
-    icon: 'M8 4l-5 5 5 5v-4h13V8H8zM16 20l5-5-5-5v4H3v2h13z',
-    run: (pair) => pair.toggleAttribute('swapped'),
-  },
-  full: {
-    keys: ['f'], label: 'Full screen', icon: 'M4 4h7v2H6v5H4zM20 20h-7v-2h5v-5h2zM13 4h7v7h-2V6h-5zM11 20H4v-7h2v5h5z',
-    run: (pair) => pair.toggleFullScreen(),
-  },
-  help: {
-    keys: ['?'], label: 'Keys', hidden: true, run: (pair) => pair.toggleHelp(),
-  },
-});
-
-const KEY_NAMES = { ' ': 'space' };
-const commandByKey = new Map(
-  Object.entries(COMMANDS).flatMap(([name, { keys }]) => keys.map((key) => [key, name])),
-);
 
 export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
@@ -165,11 +109,11 @@ export class ClipPair extends HTMLElement {
   /**
    * Puts another clip on a side; the transport time stays, and playing goes on with it.
    *
-   * src null means that the clip is missing. captionHtml must come from this site.
+   * src null means that there is no clip, missing says why. captionHtml must come from this site.
    */
   load(side, {
     id = '', src = null, poster = '', width = null, height = null, durationS = 0, frames = null,
-    timestampsUrl = null, captionHtml = null,
+    timestampsUrl = null, captionHtml = null, missing = '',
   }) {
     const video = this.#video(side);
     const { dataset } = video;
@@ -178,6 +122,8 @@ export class ClipPair extends HTMLElement {
     dataset.frames = frames === null ? '' : String(frames);
     if (timestampsUrl) dataset.timestamps = timestampsUrl;
     else delete dataset.timestamps;
+    if (src) delete dataset.missing;
+    else dataset.missing = missing;
     if (width && height) Object.assign(video, { width, height });
     video.poster = poster ?? '';
     this.#engine.removeMember(side);
@@ -210,46 +156,21 @@ export class ClipPair extends HTMLElement {
   // ── building ─────────────────────────────────────────────────────────────────────────────
 
   #build() {
-    const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' });
-    const buttons = Object.fromEntries(
-      Object.entries(COMMANDS)
-        .filter(([, command]) => !command.hidden)
-        .map(([name, command]) => [name, commandButton(name, command)]),
-    );
-    const seek = element('input', {
-      type: 'range', class: 'transport-seek', min: '0', max: '0', step: 'any', value: '0',
-      'aria-label': 'Time',
-    });
-    const track = element('div', { class: 'transport-track' }, seek);
-    const time = element('span', { class: 'transport-time' });
-    const rate = element('select', { class: 'transport-rate', 'aria-label': 'Speed' },
-      ...RATE_STEPS.map((step) => option(step)));
-    const readout = element('span', { class: 'transport-readout' });
-    const span = element('span', { class: 'transport-span' });
-    const live = element('span', { class: 'transport-live', role: 'status' });
-    const help = helpPanel(this);
-    const row = element('div', { class: 'transport-row' },
-      group('transport-play', buttons.toggle, buttons.back, buttons.previous, buttons.next,
-        buttons.forward),
-      time, readout,
-      group('transport-loop', buttons['loop-in'], buttons.loop, buttons['loop-out']),
-      element('label', { class: 'transport-speed' }, element('span', {}, 'Speed'), rate),
-      group('transport-view', buttons.swap, buttons.full));
-    bar.append(track, row, element('div', { class: 'transport-foot' }, span, help), live);
-    this.append(bar);
-    this.#parts = { bar, buttons, seek, track, time, rate, readout, span, live, help };
+    this.#parts = buildBar(this);
+    this.append(this.#parts.bar);
     if (!this.hasAttribute('tabindex')) this.tabIndex = 0;
     if (!this.hasAttribute('aria-label')) {
       this.setAttribute('role', 'region');
       this.setAttribute('aria-label', 'Two clips in step');
     }
-    for (const side of SIDES) this.#buildNote(side);
+    for (const side of SIDES) this.#buildSlate(side);
   }
 
-  /** The line over a picture that says why it stands still. */
-  #buildNote(side) {
+  /** The line over a picture that says why it stands still, and the board in place of one. */
+  #buildSlate(side) {
     const screen = this.#pane(side)?.querySelector('.pane-screen');
-    screen?.append(element('p', { class: 'pane-note', hidden: '' }));
+    screen?.append(element('p', { class: 'pane-note', hidden: '' }),
+      element('div', { class: 'pane-slate', hidden: '' }));
   }
 
   #readAttributes() {
@@ -336,7 +257,7 @@ export class ClipPair extends HTMLElement {
   }
 
   #clicked({ target }) {
-    if (target.closest('.pane-screen')) {
+    if (target.closest('.pane-screen') && !target.closest('a')) {
       this.focus({ preventScroll: true });
       this.toggle();
     }
@@ -350,7 +271,7 @@ export class ClipPair extends HTMLElement {
     if (event.target === this.#parts.seek && this.#pressedOnSeek(event)) return;
     if (typesText(event.target)) return;
     const presses = event.key === ' ' && event.target.closest('button, summary, input, a, select');
-    const name = commandByKey.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+    const name = commandOf(event);
     if (!name || presses) return;
     event.preventDefault();
     if (event.repeat && COMMANDS[name].toggles) return;
@@ -358,17 +279,11 @@ export class ClipPair extends HTMLElement {
   }
 
   #pressedOnSeek(event) {
-    const state = this.#engine.state;
-    const goals = {
-      ArrowLeft: state.timeS - NUDGE_S, ArrowDown: state.timeS - NUDGE_S,
-      ArrowRight: state.timeS + NUDGE_S, ArrowUp: state.timeS + NUDGE_S,
-      PageDown: state.timeS - JUMP_S, PageUp: state.timeS + JUMP_S,
-      Home: 0, End: state.endS, ' ': null,
-    };
-    if (!(event.key in goals)) return false;
+    const goalS = seekGoal(event.key, this.#engine.state);
+    if (goalS === undefined && event.key !== ' ') return false;
     event.preventDefault();
     if (event.key === ' ') this.toggle();
-    else this.seek(goals[event.key]);
+    else this.seek(goalS);
     return true;
   }
 
@@ -377,8 +292,8 @@ export class ClipPair extends HTMLElement {
   #render() {
     const state = this.state;
     this.#showAttributes(state);
-    this.#showBar(state);
-    for (const side of SIDES) this.#showNote(side, state);
+    showBar(this.#parts, state, this.#seeking);
+    for (const side of SIDES) this.#showPane(side, state);
     this.#showReadout(state);
     this.#announceChange(state);
   }
@@ -390,53 +305,39 @@ export class ClipPair extends HTMLElement {
     toggle(this, 'loop', state.loop.on);
   }
 
-  #showBar(state) {
-    const { seek, buttons, time, rate, track, span } = this.#parts;
-    const { timeS, endS, commonS, loop } = state;
-    setAttribute(seek, 'max', String(endS));
-    if (!this.#seeking) seek.value = String(timeS);
-    setAttribute(seek, 'aria-valuetext', `${timeS.toFixed(1)} of ${endS.toFixed(1)} seconds`);
-    write(time, `${formatTime(timeS)} / ${formatTime(endS)}`);
-    if (rate.value !== String(state.rate)) showRate(rate, state.rate);
-    const share = (value) => String(endS ? clamp(value / endS, 0, 1) : 0);
-    const properties = {
-      '--position': share(timeS), '--common': commonS ? share(commonS) : '1',
-      '--loop-in': share(loop.inS ?? 0), '--loop-out': share(loop.outS ?? endS),
-    };
-    for (const [name, value] of Object.entries(properties)) {
-      if (track.style.getPropertyValue(name) !== value) track.style.setProperty(name, value);
-    }
-    write(span, this.#spanText(state));
-    const steps = Object.values(state.clips).some(({ stepsFrames }) => stepsFrames);
-    for (const [name, button] of Object.entries(buttons)) {
-      const command = COMMANDS[name];
-      const pressed = name === 'toggle' ? state.playing : this.hasAttribute(command.toggles ?? '-');
-      showButton(button, command, pressed);
-      button.disabled = (command.needs === 'timestamps' && !steps) || !endS;
-    }
-  }
-
-  #spanText({ endS, commonS, clips }) {
-    const longer = Object.entries(clips).find(([, clip]) => clip.durationS > commonS + 0.05);
-    if (!longer || !commonS) return commonS ? `Both clips: ${formatTime(commonS)}` : '';
-    return `Common ${formatTime(commonS)}, then ${longer[0].toUpperCase()} alone to ` +
-      `${formatTime(endS)}`;
-  }
-
-  #showNote(side, state) {
+  #showPane(side, state) {
     const pane = this.#pane(side);
-    const note = pane?.querySelector('.pane-note');
-    if (!note) return;
+    if (!pane) return;
     const clip = state.clips[side];
-    let text = '';
-    if (clip?.failed) text = 'This clip could not be loaded.';
-    else if (clip?.over && state.timeS > clip.durationS - 0.005 && state.endS > clip.durationS) {
-      text = `ended at ${formatTime(clip.durationS)}`;
-    } else if (state.playing && state.waitingFor.includes(side)) text = 'loading';
+    const text = clip ? noteText(side, clip, state) : '';
+    const note = pane.querySelector('.pane-note');
     write(note, text);
     toggle(note, 'hidden', !text);
+    this.#showSlate(side, clip ? clip.failed && 'failed' : 'missing');
     setAttribute(pane, 'data-status', clip?.failed ? 'failed' : text ? 'waiting' : 'showing');
     toggle(pane, 'data-over', Boolean(clip?.over));
+  }
+
+  /** Where there is nothing to see: that it is so, and why or where to look. */
+  #showSlate(side, kind) {
+    const slate = this.#pane(side).querySelector('.pane-slate');
+    const video = this.#video(side);
+    const about = kind === 'missing' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
+    const shown = kind ? `${kind} ${about}` : '';
+    if (slate.dataset.shows === shown) return;
+    slate.dataset.shows = shown;
+    slate.hidden = !kind;
+    const lines = [];
+    if (kind === 'missing') {
+      lines.push(element('strong', {}, 'No clip'));
+      if (about) lines.push(element('span', {}, about));
+    } else if (kind) {
+      lines.push(element('strong', {}, 'Could not be loaded'),
+        element('span', {}, `${new URL(about).host} did not send it, or it does not play here.`),
+        element('a', { href: about }, 'Open its address'));
+      this.#say(`${side.toUpperCase()} could not be loaded.`);
+    }
+    slate.replaceChildren(...lines);
   }
 
   #showReadout(state) {
@@ -453,8 +354,9 @@ export class ClipPair extends HTMLElement {
   }
 
   #readoutText(state) {
-    const sides = Object.entries(state.clips).filter(([, clip]) => !clip.failed);
-    if (!sides.length) return 'no clip';
+    const all = Object.entries(state.clips);
+    const sides = all.filter(([, clip]) => !clip.failed);
+    if (!sides.length) return all.length ? 'could not be loaded' : 'no clip';
     if (state.blocked) return 'the browser refused to play';
     if (state.playing && state.suspended.length) return `stopped: ${state.suspended.join(', ')}`;
     if (state.playing && state.waitingFor.length) {
@@ -493,99 +395,18 @@ export class ClipPair extends HTMLElement {
   }
 }
 
-// ── small hands ────────────────────────────────────────────────────────────────────────────
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-function group(name, ...children) {
-  return element('div', { class: name }, ...children);
-}
-
-function option(rate) {
-  const made = element('option', { value: String(rate) }, `${rate}×`);
-  made.defaultSelected = rate === 1;
-  return made;
-}
-
-/** Shows a rate that may be none of the steps. */
-function showRate(select, rate) {
-  const listed = [...select.options].some((one) => one.value === String(rate));
-  if (!listed) select.append(option(rate));
-  select.value = String(rate);
-}
-
-const SVG = 'http://www.w3.org/2000/svg';
-
-function commandButton(name, command) {
-  const button = element('button', {
-    type: 'button', class: 'transport-button', 'data-command': name,
-    'aria-keyshortcuts': command.keys.map((key) => (key === ' ' ? 'Space' : key)).join(' '),
-  });
-  const icon = document.createElementNS(SVG, 'svg');
-  icon.setAttribute('viewBox', '0 0 24 24');
-  icon.setAttribute('aria-hidden', 'true');
-  icon.append(document.createElementNS(SVG, 'path'));
-  button.append(icon);
-  button.addEventListener('click', () => {
-    const detail = { command: name };
-    button.dispatchEvent(new CustomEvent('clip-pair-request', { bubbles: true, detail }));
-  });
-  return button;
-}
-
-function showButton(button, command, pressed) {
-  const label = (pressed && command.pressedLabel) || command.label;
-  setAttribute(button, 'aria-label', label);
-  setAttribute(button, 'title', `${label} (${command.keys.map(keyName).join(' or ')})`);
-  setAttribute(button.querySelector('path'), 'd',
-    (pressed && command.pressedIcon) || command.icon);
-  if (command.toggles) setAttribute(button, 'aria-pressed', String(pressed));
-}
-
-function keyName(key) {
-  return KEY_NAMES[key] ?? key;
-}
-
-/** The table of keys, and the switch that keeps them from acting on the whole page. */
-function helpPanel(pair) {
-  const list = element('dl', { class: 'transport-keys' });
-  for (const { keys, label } of Object.values(COMMANDS)) {
-    const names = keys.map((key) => element('kbd', {}, keyName(key)));
-    list.append(element('div', {}, element('dt', {}, ...names), element('dd', {}, label)));
+/** Why a picture stands still; "" while it moves or nobody asked it to. */
+function noteText(side, clip, { timeS, endS, playing, waitingFor }) {
+  if (clip.failed) return '';
+  if (clip.over && timeS > clip.durationS - 0.005 && endS > clip.durationS) {
+    return `ended at ${formatDuration(clip.durationS)}`;
   }
-  list.append(element('div', {}, element('dt', {}, element('kbd', {}, '← →')),
-    element('dd', {}, 'On the time bar: a tenth of a second')));
-  const everywhere = element('input', { type: 'checkbox' });
-  everywhere.checked = pair.getAttribute('keys') === 'page';
-  everywhere.addEventListener('change', () => {
-    if (everywhere.checked) pair.setAttribute('keys', 'page');
-    else pair.removeAttribute('keys');
-  });
-  return element('details', { class: 'transport-help' },
-    element('summary', {}, 'Keys'), list,
-    element('label', {}, everywhere, ' Keys work anywhere on this page'));
+  return playing && waitingFor.includes(side) ? 'loading' : '';
 }
 
 function typesText(target) {
   return target.isContentEditable ||
     target.matches('textarea, select, input:not([type=range]):not([type=checkbox])');
-}
-
-function setAttribute(target, name, value) {
-  if (target.getAttribute(name) !== value) target.setAttribute(name, value);
-}
-
-function toggle(target, name, isSo) {
-  if (target.hasAttribute(name) !== isSo) target.toggleAttribute(name, isSo);
-}
-
-function write(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }
 
 customElements.define('clip-pair', ClipPair);

@@ -3,9 +3,11 @@
  * <clip-pair> inside the element with that id.
  *
  * The choice stands in the address as ?a=&b= (replaceState). Clips that cannot be played are
- * listed, marked, and put a plain "no clip" into the pane.
+ * listed, marked, and put "No clip" with the reason into the pane. Where the panes are swapped,
+ * so are the lists: A stays over A. All words about a clip come from clips.json.
  */
 
+import { element, toggle } from '../lib/dom.js';
 import './clip-pair.js';
 
 const SIDES = ['a', 'b'];
@@ -32,6 +34,7 @@ export class ClipPicker extends HTMLElement {
     this.root = new URL('../', source); // clips.json stands in data/
     this.#byId = new Map(this.#clips.map((clip) => [clip.id, clip]));
     for (const side of SIDES) this.#listen(side);
+    this.#followSwap();
     this.#readAddress();
     // What is typed before this would be lost, so the page is written with the fields disabled.
     for (const side of SIDES) this.#input(side).disabled = false;
@@ -45,6 +48,13 @@ export class ClipPicker extends HTMLElement {
     return document.getElementById(this.getAttribute('for'))?.querySelector('clip-pair');
   }
 
+  #followSwap() {
+    const pair = this.#pair;
+    const follow = () => toggle(this, 'swapped', pair.hasAttribute('swapped'));
+    pair.addEventListener('clip-pair-change', follow, { signal: this.#connection.signal });
+    follow();
+  }
+
   #input(side) {
     return this.querySelector(`.picker[data-side="${side}"] input`);
   }
@@ -55,7 +65,6 @@ export class ClipPicker extends HTMLElement {
 
   #readAddress() {
     const query = new URLSearchParams(location.search);
-    const unknown = [];
     for (const side of SIDES) {
       const asked = query.get(side);
       const preset = this.#pair.querySelector(`[data-side="${side}"] video`)?.dataset.clip;
@@ -63,12 +72,11 @@ export class ClipPicker extends HTMLElement {
         if (asked === preset) this.#chosen[side] = asked;
         else this.choose(side, asked);
       } else {
-        if (asked) unknown.push(asked);
+        if (asked) this.#say(`${side.toUpperCase()}: no clip is called ${asked}.`, side);
         this.#chosen[side] = preset ?? null;
       }
       this.#write(side);
     }
-    if (unknown.length) this.#say(`No clip is called ${unknown.join(' or ')}.`);
   }
 
   /** Puts a clip on a side, by id. */
@@ -86,26 +94,30 @@ export class ClipPicker extends HTMLElement {
       durationS: media?.duration_s ?? 0,
       frames: media?.frames ?? null,
       timestampsUrl: media?.timestamps ? this.#address(media.timestamps) : null,
-      captionHtml: this.#caption(clip),
+      captionHtml: this.#caption(side, clip),
+      missing: clip.missing ?? '',
     });
     this.#write(side);
     this.#keep();
-    this.#say(`${side.toUpperCase()}: ${media ? media.note : 'no clip.'}`);
+    const what = media ? clip.title : `no clip. ${clip.missing ?? ''}`.trim();
+    this.#say(`${side.toUpperCase()}: ${what}`, side, Boolean(media));
   }
 
   #address(path) {
     return new URL(path, this.root).href;
   }
 
-  #caption(clip) {
-    const fps = element('a', 'pane-fps', clip.fps === null ? 'not stated' : rate(clip.fps));
-    fps.href = this.#address(clip.page);
-    if (clip.fps !== null) fps.append(' ', element('small', '', 'FPS'));
+  /** As parts/pair.html writes it. */
+  #caption(side, clip) {
+    const fps = element('a', { class: 'pane-fps', href: this.#address(clip.page) },
+      clip.fps === null ? 'not stated' : rate(clip.fps));
+    if (clip.fps !== null) fps.append(' ', element('small', {}, 'FPS'));
     const short = clip.prompt ? clip.title.replace(` · ${clip.prompt}`, '') : clip.title;
     const sub = [clip.prompt, clip.label].filter(Boolean).join(' · ');
-    return [fps, element('span', 'pane-title', short), element('span', 'pane-sub', sub)]
-      .map((part) => part.outerHTML)
-      .join(' ');
+    const parts = [span('pane-side', side.toUpperCase()), fps, span('pane-title', short),
+      span('pane-sub', sub)];
+    if (clip.media) parts.push(span('pane-plays', clip.media.playing));
+    return parts.map((part) => part.outerHTML).join(' ');
   }
 
   #write(side) {
@@ -120,8 +132,11 @@ export class ClipPicker extends HTMLElement {
     if (address.href !== location.href) history.replaceState(history.state, '', address);
   }
 
-  #say(text) {
-    this.querySelector('.picker-status').textContent = text;
+  /** About one side, or about both; what eyes see below anyway is for ears only. */
+  #say(text, side = 'both', forEars = false) {
+    const line = this.querySelector(`.picker-status [data-about="${side}"]`);
+    line.textContent = text;
+    line.classList.toggle('visually-hidden', forEars);
   }
 
   // ── the list of one side ─────────────────────────────────────────────────────────────────
@@ -144,11 +159,12 @@ export class ClipPicker extends HTMLElement {
   }
 
   #show(side, typed) {
-    const wanted = fold(typed).split(/\s+/).filter(Boolean);
-    const found = this.#clips.filter((clip) => wanted.every((part) => clip.words.some((word) => word.startsWith(part))));
+    const wanted = wantedWords(typed);
+    const found = this.#clips.filter(({ words }) => (
+      wanted.every((part) => words.some((word) => word.startsWith(part)))));
     const list = this.#list(side);
     list.replaceChildren(...found.slice(0, SHOWN_AT_MOST).map((clip) => this.#option(side, clip)));
-    if (!found.length) list.append(element('li', 'pick-none', 'No clip matches.'));
+    if (!found.length) list.append(element('li', { class: 'pick-none' }, 'No clip matches.'));
     list.hidden = false;
     this.#open = side;
     this.#input(side).setAttribute('aria-expanded', 'true');
@@ -165,16 +181,14 @@ export class ClipPicker extends HTMLElement {
   }
 
   #option(side, clip) {
-    const option = element('li', 'pick');
-    option.id = `pick-${side}-${clip.id}`;
-    option.setAttribute('role', 'option');
-    option.setAttribute('aria-selected', 'false');
-    option.dataset.id = clip.id;
-    if (clip.id === this.#chosen[side]) option.dataset.current = '';
-    const what = element('span', 'pick-what', clip.title);
     const small = [clip.label, clip.media ? '' : clip.state].filter(Boolean).join(' · ');
-    what.append(element('small', '', small));
-    option.append(element('span', 'pick-fps', clip.fps === null ? '–' : rate(clip.fps)), what);
+    const what = span('pick-what', clip.title);
+    what.append(element('small', {}, small));
+    const option = element('li', {
+      class: 'pick', id: `pick-${side}-${clip.id}`, role: 'option', 'aria-selected': 'false',
+      'data-id': clip.id,
+    }, span('pick-fps', clip.fps === null ? '–' : rate(clip.fps)), what);
+    toggle(option, 'data-current', clip.id === this.#chosen[side]);
     return option;
   }
 
@@ -225,20 +239,23 @@ function wordsOf(clip) {
   return fold(parts.join(' ')).split(/[\s·]+/);
 }
 
-/** Small letters, no accents, "x" for the multiplication sign. */
+/** What is typed, in such words; "8 steps" and its beginnings from "8 st" on are one of them. */
+function wantedWords(typed) {
+  const text = fold(typed).replace(/(\d[\d,]*)\s*st(?:e|ep|eps)?(?=\s|$)/g, '$1steps');
+  return text.split(/[\s·]+/).filter(Boolean);
+}
+
+/** Small letters, no accents, no brackets, "x" for the multiplication sign. */
 function fold(text) {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').replaceAll('×', 'x').toLowerCase();
+  return text.normalize('NFKD').replace(/[\p{M}[\]]/gu, '').replaceAll('×', 'x').toLowerCase();
 }
 
 function rate(fps) {
   return fps.toFixed(Number.isInteger(fps * 10) ? 1 : 2).replace(/(\.\d)0$/, '$1');
 }
 
-function element(name, className, text = '') {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
+function span(className, text) {
+  return element('span', { class: className }, text);
 }
 
 customElements.define('clip-picker', ClipPicker);

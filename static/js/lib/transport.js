@@ -164,9 +164,42 @@ export function stepTime(timestampLists, timeS, direction, endS) {
   return (edges[index] + untilS) / 2;
 }
 
-/** "7.3 s", or "1:07.3" from a minute on. */
+/** A moment of a running clock, cut to tenths: "7.3 s", or "1:07.3" from a minute on. */
 export function formatTime(timeS) {
-  const tenths = Math.max(0, Math.floor(timeS * 10 + 1e-6));
+  return tenthsText(cutTenths(timeS));
+}
+
+/** A length, to the nearest tenth: "22.1 s", or "1:07.4" from a minute on. */
+export function formatDuration(durationS) {
+  return tenthsText(nearestTenths(durationS));
+}
+
+/** "7.3 s / 22.1 s"; at the end both figures agree. Dashes where no length is known. */
+export function clockText(timeS, endS) {
+  return endS ? `${tenthsText(shownTenths(timeS, endS))} / ${formatDuration(endS)}` : '– / –';
+}
+
+/** The same for ears: "7.3 of 22.1 seconds". */
+export function spokenTime(timeS, endS) {
+  if (!endS) return 'no length known';
+  const [now, end] = [shownTenths(timeS, endS), nearestTenths(endS)];
+  return `${(now / 10).toFixed(1)} of ${(end / 10).toFixed(1)} seconds`;
+}
+
+function cutTenths(timeS) {
+  return Math.max(0, Math.floor(timeS * 10 + 1e-6));
+}
+
+function nearestTenths(durationS) {
+  return Math.max(0, Math.floor(durationS * 10 + 0.5 + 1e-6));
+}
+
+/** A clock counts up to the end as it is written, never past it. */
+function shownTenths(timeS, endS) {
+  return isOver(timeS, endS) ? nearestTenths(endS) : Math.min(cutTenths(timeS), nearestTenths(endS));
+}
+
+function tenthsText(tenths) {
   if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
   const seconds = ((tenths % 600) / 10).toFixed(1).padStart(4, '0');
   return `${Math.floor(tenths / 600)}:${seconds}`;

@@ -1,0 +1,233 @@
+/**
+ * The bar of <clip-pair>: the table of commands, the markup made from it, and what it shows.
+ *
+ * It asks for nothing itself: a button sends "clip-pair-request" with its command's name, and
+ * the element acts. Geometry is the stylesheet's; this file sets only --position, --common,
+ * --loop-in and --loop-out (0 to 1) on the track.
+ */
+
+import { element, setAttribute, write } from '../lib/dom.js';
+import { clamp, clockText, formatDuration, spokenTime } from '../lib/transport.js';
+
+const JUMP_S = 1;
+const NUDGE_S = 0.1;
+const RATE_STEPS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
+
+/** Every command: its keys, its name, its icon (a path in a 24 x 24 box), and what it does. */
+export const COMMANDS = Object.freeze({
+  toggle: {
+    keys: [' ', 'k'], label: 'Play', pressedLabel: 'Pause',
+    icon: 'M8 5v14l11-7z', pressedIcon: 'M7 5h4v14H7zM13 5h4v14h-4z',
+    run: (pair) => pair.toggle(),
+  },
+  back: {
+    keys: ['j'], label: 'Back 1 second', icon: 'M12 6l-8 6 8 6zM20 6l-8 6 8 6z',
+    run: (pair) => pair.seek(pair.timeS - JUMP_S),
+  },
+  previous: {
+    keys: [','], label: 'Previous frame', icon: 'M6 6h3v12H6zM19 6l-9 6 9 6z',
+    needs: 'timestamps', run: (pair) => pair.step(-1),
+  },
+  next: {
+    keys: ['.'], label: 'Next frame', icon: 'M5 6l9 6-9 6zM15 6h3v12h-3z',
+    needs: 'timestamps', run: (pair) => pair.step(1),
+  },
+  forward: {
+    keys: ['l'], label: 'Forward 1 second', icon: 'M4 6l8 6-8 6zM12 6l8 6-8 6z',
+    run: (pair) => pair.seek(pair.timeS + JUMP_S),
+  },
+  'loop-in': {
+    keys: ['['], label: 'Loop from here', icon: 'M9 4h6v3h-3v10h3v3H9z',
+    run: (pair) => pair.setLoop({ inS: pair.timeS, on: true }),
+  },
+  loop: {
+    keys: ['o'], label: 'Loop', toggles: 'loop',
+    icon: 'M7 7h9V4l5 5-5 5v-3H9v3H5V9a2 2 0 0 1 2-2zM17 17H8v3l-5-5 5-5v3h7v-1h4v3a2 2 0 0 1-2 2z',
+    run: (pair) => pair.setLoop({ on: !pair.state.loop.on }),
+  },
+  'loop-out': {
+    keys: [']'], label: 'Loop to here', icon: 'M15 4H9v3h3v10H9v3h6z',
+    run: (pair) => pair.setLoop({ outS: pair.timeS, on: true }),
+  },
+  swap: {
+    keys: ['x'], label: 'Swap sides', toggles: 'swapped',
+    icon: 'M8 4l-5 5 5 5v-4h13V8H8zM16 20l5-5-5-5v4H3v2h13z',
+    run: (pair) => pair.toggleAttribute('swapped'),
+  },
+  full: {
+    keys: ['f'], label: 'Full screen', icon: 'M4 4h7v2H6v5H4zM20 20h-7v-2h5v-5h2zM13 4h7v7h-2V6h-5zM11 20H4v-7h2v5h5z',
+    run: (pair) => pair.toggleFullScreen(),
+  },
+  help: {
+    keys: ['?'], label: 'Keys', hidden: true, run: (pair) => pair.toggleHelp(),
+  },
+});
+
+const commandByKey = new Map(
+  Object.entries(COMMANDS).flatMap(([name, { keys }]) => keys.map((key) => [key, name])),
+);
+
+/** The name of the command that a keydown asks for, if any. */
+export function commandOf(event) {
+  return commandByKey.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+}
+
+/** Where a key on the time bar leads, in seconds; undefined where it has no meaning there. */
+export function seekGoal(key, { timeS, endS }) {
+  return {
+    ArrowLeft: timeS - NUDGE_S, ArrowDown: timeS - NUDGE_S,
+    ArrowRight: timeS + NUDGE_S, ArrowUp: timeS + NUDGE_S,
+    PageDown: timeS - JUMP_S, PageUp: timeS + JUMP_S,
+    Home: 0, End: endS,
+  }[key];
+}
+
+// ── markup ─────────────────────────────────────────────────────────────────────────────────
+
+/** The bar's parts by name; parts.bar holds the others. */
+export function buildBar(pair) {
+  const buttons = Object.fromEntries(
+    Object.entries(COMMANDS)
+      .filter(([, command]) => !command.hidden)
+      .map(([name, command]) => [name, commandButton(name, command)]),
+  );
+  const seek = element('input', {
+    type: 'range', class: 'transport-seek', min: '0', max: '0', step: 'any', value: '0',
+    'aria-label': 'Time',
+  });
+  const track = element('div', { class: 'transport-track' }, seek);
+  const time = element('span', { class: 'transport-time' });
+  const rate = element('select', { class: 'transport-rate', 'aria-label': 'Speed' },
+    ...RATE_STEPS.map((step) => option(step)));
+  const readout = element('span', { class: 'transport-readout' });
+  const span = element('span', { class: 'transport-span' });
+  const live = element('span', { class: 'transport-live', role: 'status' });
+  const help = helpPanel(pair);
+  const row = element('div', { class: 'transport-row' },
+    group('transport-play', buttons.toggle, buttons.back, buttons.previous, buttons.next,
+      buttons.forward),
+    time, readout,
+    group('transport-loop', buttons['loop-in'], buttons.loop, buttons['loop-out']),
+    element('label', { class: 'transport-speed' }, element('span', {}, 'Speed'), rate),
+    group('transport-view', buttons.swap, buttons.full));
+  const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' },
+    track, row, element('div', { class: 'transport-foot' }, span, help), live);
+  return { bar, buttons, seek, track, time, rate, readout, span, live, help };
+}
+
+function group(name, ...children) {
+  return element('div', { class: name }, ...children);
+}
+
+function option(rate) {
+  const made = element('option', { value: String(rate) }, `${rate}×`);
+  made.defaultSelected = rate === 1;
+  return made;
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function commandButton(name, command) {
+  const button = element('button', {
+    type: 'button', class: 'transport-button', 'data-command': name,
+    'aria-keyshortcuts': command.keys.map((key) => (key === ' ' ? 'Space' : key)).join(' '),
+  });
+  const icon = document.createElementNS(SVG, 'svg');
+  icon.setAttribute('viewBox', '0 0 24 24');
+  icon.setAttribute('aria-hidden', 'true');
+  icon.append(document.createElementNS(SVG, 'path'));
+  button.append(icon);
+  button.addEventListener('click', () => {
+    const detail = { command: name };
+    button.dispatchEvent(new CustomEvent('clip-pair-request', { bubbles: true, detail }));
+  });
+  return button;
+}
+
+/** The table of keys, and the switch that keeps them from acting on the whole page. */
+function helpPanel(pair) {
+  const list = element('dl', { class: 'transport-keys' });
+  for (const { keys, label } of Object.values(COMMANDS)) {
+    const names = keys.map((key) => element('kbd', {}, keyName(key)));
+    list.append(element('div', {}, element('dt', {}, ...names), element('dd', {}, label)));
+  }
+  list.append(element('div', {}, element('dt', {}, element('kbd', {}, '← →')),
+    element('dd', {}, 'On the time bar: a tenth of a second')));
+  const everywhere = element('input', { type: 'checkbox' });
+  everywhere.checked = pair.getAttribute('keys') === 'page';
+  everywhere.addEventListener('change', () => {
+    if (everywhere.checked) pair.setAttribute('keys', 'page');
+    else pair.removeAttribute('keys');
+  });
+  return element('details', { class: 'transport-help' },
+    element('summary', {}, 'Keys'), list,
+    element('label', {}, everywhere, ' Keys work anywhere on this page'));
+}
+
+function keyName(key) {
+  return key === ' ' ? 'space' : key;
+}
+
+// ── showing ────────────────────────────────────────────────────────────────────────────────
+
+/** Shows the pair's state; while the viewer drags the time bar (seeking), it is left alone. */
+export function showBar(parts, state, seeking) {
+  showTime(parts, state, seeking);
+  write(parts.span, spanText(state));
+  if (parts.rate.value !== String(state.rate)) showRate(parts.rate, state.rate);
+  const steps = Object.values(state.clips).some(({ stepsFrames }) => stepsFrames);
+  const on = { toggle: state.playing, loop: state.loop.on, swap: state.swapped };
+  for (const [name, button] of Object.entries(parts.buttons)) {
+    const command = COMMANDS[name];
+    showButton(button, command, Boolean(on[name]));
+    button.disabled = (command.needs === 'timestamps' && !steps) || !state.endS;
+  }
+}
+
+function showTime({ seek, time, track }, { timeS, endS, commonS, loop }, seeking) {
+  setAttribute(seek, 'max', String(endS));
+  if (!seeking) seek.value = String(timeS);
+  setAttribute(seek, 'aria-valuetext', spokenTime(timeS, endS));
+  write(time, clockText(timeS, endS));
+  const share = (value) => String(endS ? clamp(value / endS, 0, 1) : 0);
+  const properties = {
+    '--position': share(timeS), '--common': commonS ? share(commonS) : '1',
+    '--loop-in': share(loop.inS ?? 0), '--loop-out': share(loop.outS ?? endS),
+  };
+  for (const [name, value] of Object.entries(properties)) {
+    if (track.style.getPropertyValue(name) !== value) track.style.setProperty(name, value);
+  }
+}
+
+/** How long which clips have a picture of their own. */
+function spanText({ endS, commonS, clips }) {
+  const live = Object.entries(clips).filter(([, clip]) => !clip.failed);
+  const known = live.filter(([, clip]) => clip.durationS);
+  if (!known.length) return '';
+  const name = ([side]) => side.toUpperCase();
+  if (live.length === 1) return `${name(live[0])} only: ${formatDuration(endS)}`;
+  if (known.length < live.length) {
+    const rest = live.find((one) => !known.includes(one));
+    return `${name(known[0])}: ${formatDuration(endS)}, ${name(rest)}: length not known yet`;
+  }
+  const longer = live.find(([, clip]) => clip.durationS > commonS + 0.05);
+  if (!longer) return `Both clips: ${formatDuration(commonS)}`;
+  return `Common ${formatDuration(commonS)}, then ${name(longer)} alone to ` +
+    `${formatDuration(endS)}`;
+}
+
+/** Shows a rate that may be none of the steps. */
+function showRate(select, rate) {
+  const listed = [...select.options].some((one) => one.value === String(rate));
+  if (!listed) select.append(option(rate));
+  select.value = String(rate);
+}
+
+function showButton(button, command, pressed) {
+  const label = (pressed && command.pressedLabel) || command.label;
+  setAttribute(button, 'aria-label', label);
+  setAttribute(button, 'title', `${label} (${command.keys.map(keyName).join(' or ')})`);
+  setAttribute(button.querySelector('path'), 'd',
+    (pressed && command.pressedIcon) || command.icon);
+  if (command.toggles) setAttribute(button, 'aria-pressed', String(pressed));
+}
