@@ -6,7 +6,9 @@ import csv
 import json
 import shutil
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from generator.catalogue import load
 from generator.cli import main
 from generator.errors import ContentError
 from generator.project import Project
-from generator.records import Evidence, Outcome
+from generator.records import Evidence, Facts, Outcome
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RUN = "2026-03-story-machine-h100"
@@ -29,6 +31,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy of content/ without the test cards, so that only the archive is built."""
     root = tmp_path_factory.mktemp("archive")
     shutil.copytree(REPOSITORY / "content", root / "content")
+    shutil.rmtree(root / "content" / "runs" / "test-cards")
+    site = root / "content" / "site.toml"
+    presets = site.read_text("utf-8").split("[[compare]]")
+    site.write_text("[[compare]]".join(one for one in presets if "test-cards" not in one), "utf-8")
     return Project(root=root)
 
 
@@ -41,8 +47,6 @@ def options(archive: Path) -> building.Options:
 def evidence(project: Project, options: building.Options) -> dict[str, Evidence]:
     catalogue = load(project)
     ours = tuple(clip for clip in catalogue.clips if clip.run == RUN)
-    from dataclasses import replace
-
     gathered = building.gather(project, replace(catalogue, clips=ours), options)
     return {item.clip.row_id: item for item in gathered}
 
@@ -169,3 +173,48 @@ def test_media_of_others_stay_out_of_the_site_unless_asked_for(
     displays = {i.media.display.path.read_bytes() for i in evidence.values() if i.media}
     assert displays <= published()
     assert "yepicaiaaron" not in (project.site / "_headers").read_text()
+
+
+def test_the_figures_in_the_prose_are_those_of_the_files(evidence: dict[str, Evidence]) -> None:
+    """content/pages/files-and-claims.md quotes figures; each is computed here from the files."""
+    facts = {name: item.media.facts for name, item in evidence.items() if item.media is not None}
+    memflow = {name: one for name, one in facts.items() if "helios" not in name}
+    plain = {name: one for name, one in memflow.items() if name.endswith("no-rife")}
+    rife = {name: one for name, one in memflow.items() if name not in plain}
+    helios = {name: one for name, one in facts.items() if "helios" in name}
+
+    def span(some: dict[str, Facts]) -> str:
+        durations = [one.duration_s for one in some.values()]
+        return f"{float(min(durations)):.1f} to {float(max(durations)):.1f} s"
+
+    repeats = sum(one.frame_count - one.distinct_timestamps for one in memflow.values())
+    frames = sum(one.frame_count for one in memflow.values())
+    gaps = [
+        max(
+            b - a
+            for a, b in pairwise([*(one.timestamps_s[i] for i in one.keyframes), one.duration_s])
+        )
+        for one in facts.values()
+    ]
+    expected = [
+        f"MemFlow with RIFE: {span(rife)}",
+        f"The four without: {span(plain)}",
+        f"Helios: {span(helios)}",
+        f"{repeats:,} of {frames:,} frames share their time",
+        f"between keyframes is {float(min(gaps)):.1f} to {float(max(gaps)):.1f} s",
+        *(
+            f"| {one.frame_count} | {one.distinct_timestamps} | {float(one.duration_s):.1f} s |"
+            for name, one in rife.items()
+            if name in ("detective-512x288-2", "detective-512x288-4", "detective-848x480-12")
+        ),
+        *(
+            f"| {plain[f'{cell}-4-no-rife'].frame_count} | {rife[f'{cell}-4'].frame_count} |"
+            for cell in (
+                *("detective-512x288", "detective-848x480"),
+                *("metropolis-512x288", "metropolis-848x480"),
+            )
+        ),
+    ]
+    text = (REPOSITORY / "content" / "pages" / "files-and-claims.md").read_text("utf-8")
+    assert [words for words in expected if words not in text] == []
+    assert all(not one.index_first for one in facts.values())

@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "build": set(),
     "cli": {"click", "rich"},
 }
+FOR_THE_COMMAND_LINE = ("print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write")
 HEAVY = ("torch", "cv2", "scipy", "diffusers")
 
 
@@ -92,8 +93,11 @@ def test_only_the_command_line_prints_or_exits() -> None:
         if room(path) == "cli":
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id != "print", f"{path}:{node.lineno}"
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                if path.name == "reference.py" and called == "sys.stdout.write":
+                    continue  # `make docs` runs it as a program
+                assert called not in FOR_THE_COMMAND_LINE, f"{path}:{node.lineno}"
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{path}:{node.lineno}: bare except"
 
