@@ -29,9 +29,9 @@ COLUMNS, ROWS = 5, 5
 TILE_WIDTH, TILE_MAX_HEIGHT = 160, 200
 
 SCALING = {"flags": "lanczos+accurate_rnd+full_chroma_int+bitexact", "out_color_matrix": "bt601"}
-WEBP = {"c:v": "libwebp", "quality": 80, "compression_level": 4, "pix_fmt": "yuv420p"}
+WEBP = {"c:v": "libwebp", "quality": 74, "compression_level": 6, "pix_fmt": "yuv420p"}
 JPEG = {"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p"}
-SMALLER = {"libwebp": {"quality": 60}, "mjpeg": {"q:v": 7}}
+SMALLER = {"libwebp": {"quality": 45}, "mjpeg": {"q:v": 7}}
 """What thumbnails change in the encoding, by its encoder: they lie dimmed behind figures."""
 
 

@@ -270,7 +270,7 @@ def provenance(view: ClipView, machines: Mapping[str, Machine]) -> tuple[tuple[s
     ]
     rows = [
         ("Number", number),
-        ("It means", series.fps_means),
+        ("It means", words.sentence(series.fps_means)),
         ("Measured by", run.measured_by),
         ("Published", run.published),
         ("Machine", machine.title if machine else ""),

@@ -50,6 +50,7 @@ RENDERED = "Rendered by this build."
 """Of a test card: nobody sent it."""
 
 _SIZE = re.compile(r"\b(\d+)x(\d+)\b")
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|FPS|GB|TB/s|px|%)(?!\w))")
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 
 
@@ -93,8 +94,9 @@ def dimensions(width: int, height: int) -> str:
 
 
 def typeset(text: str) -> str:
-    """Plain text as it is printed: `848 × 480` in one piece, curly apostrophes."""
-    return _APOSTROPHE.sub("’", _SIZE.sub("\\1\u00a0×\u00a0\\2", text))
+    """Plain text as it is printed: `848 × 480` and `20 s` in one piece, curly apostrophes."""
+    joined = _UNIT.sub("\u00a0", _SIZE.sub("\\1\u00a0×\u00a0\\2", text))
+    return _APOSTROPHE.sub("’", joined)
 
 
 def sentence(text: str) -> str:
