@@ -305,6 +305,7 @@ def fetch(root: Path | None, runs: tuple[str, ...], jobs: int, timeout: float) -
     """
     from generator.catalogue import load
     from generator.clips.fetch import fetch as fetch_clips
+    from generator.clips.locate import at_hand
 
     project = find_project(root)
     catalogue = load(project)
@@ -313,9 +314,15 @@ def fetch(root: Path | None, runs: tuple[str, ...], jobs: int, timeout: float) -
         if run not in known:
             raise UsageError(f"--run {run}: no such run; known are {', '.join(sorted(known))}")
     clips = [clip for clip in catalogue.clips if not runs or clip.run in runs]
+    folders = {run.id: run.folder for run in catalogue.runs}
     with _progress() as progress:
         report = fetch_clips(
-            clips, into=project.fetched, on_progress=progress, jobs=jobs, timeout_s=timeout
+            clips,
+            into=project.fetched,
+            at_hand=at_hand(clips, runs=folders, fetched=project.fetched),
+            on_progress=progress,
+            jobs=jobs,
+            timeout_s=timeout,
         )
     click.echo(str(report))
 

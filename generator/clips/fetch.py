@@ -2,25 +2,26 @@
 
 A download goes into `.<sha256>.part` beside its final name and takes that name only once its
 bytes have the right hash and are on disk. A part that a killed run left behind is resumed where
-the server can, begun again where it cannot, and removed when nobody wants it any more. The part
-is locked while it is written, so that two runs never write the same one.
+the server can, begun again where it cannot, and removed when nobody wants it any more. The folder
+is locked while it is filled, so that two runs never write the same part.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
+from generator.clips.disk import alone, flush
+from generator.clips.locate import CLIP_SUFFIXES, sha256_of
 from generator.errors import FetchError
 from generator.records import Clip
 
@@ -33,9 +34,12 @@ BACKOFF_S = 0.5
 """Pause before the second attempt; it doubles with each further one."""
 PATIENCE_S = 30.0
 """The longest pause that a server may ask for with Retry-After."""
+OPENING = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""How a part is opened: never through a link."""
 MIN_BYTES_PER_S = 1024
 """A server that sends less than this over a whole time-out is taken for a broken one."""
-SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
+LOCK = ".fetch.lock"
+MAX_PORT = 65_535
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -62,7 +66,7 @@ class FetchReport:
 
     fetched: tuple[Fetched, ...]
     present: tuple[Path, ...]
-    """Files that were here already, and whose hash is right."""
+    """Files that were at hand already, and whose hash is right."""
     unverifiable: tuple[str, ...]
     """Ids of clips that have an address but no sha256: they are never downloaded."""
 
@@ -105,31 +109,43 @@ def fetch(
     clips: Iterable[Clip],
     *,
     into: Path,
+    at_hand: Mapping[str, Path] | None = None,
     on_progress: Progress | None = None,
     jobs: int = 4,
     timeout_s: float = 30.0,
     max_bytes: int = MAX_BYTES,
     backoff_s: float = BACKOFF_S,
 ) -> FetchReport:
-    """Download every clip that has an address and a sha256 and is not in `into` yet.
+    """Download every clip that has an address and a sha256 and is not here yet.
 
-    Files are named `<sha256><suffix of the address>`. `timeout_s` is the longest silence of a
-    server; one that keeps dripping less than 1 kB/s for as long is given up, too. Clips with
-    the same sha256 are one file, whose addresses are tried in turn. `on_progress` hears of
-    "clips" and of "KiB".
+    `at_hand` are files by clip id that were found elsewhere, their hash verified; what is in
+    `into` is found here. Files are named `<sha256><suffix of the address>`. `timeout_s` is the
+    longest silence of a server; one that keeps dripping less than 1 kB/s for as long is given
+    up, too. Clips with the same sha256 are one file, whose addresses are tried in turn.
+    `on_progress` hears of "clips" and of "KiB".
 
     Raises:
-        FetchError: with every clip that did not arrive; all others did.
+        FetchError: with every clip that did not arrive; all others did. Or another fetch fills
+            `into` at this moment, or nothing can be written there.
     """
-    clips = list(clips)
-    wanted = _wanted(clips)
-    into.mkdir(parents=True, exist_ok=True)
-    _sweep(into, keep={one.sha256 for one in wanted})
+    clips, at_hand = list(clips), at_hand or {}
+    found = {clip.sha256: at_hand[clip.id] for clip in clips if clip.id in at_hand and clip.sha256}
+    wanted = [one for one in _wanted(clips) if one.sha256 not in found]
     tell = _Teller(on_progress, total=len(wanted))
     work = _Work(
         into=into, tell=tell, timeout_s=timeout_s, max_bytes=max_bytes, backoff_s=backoff_s
     )
-    results = asyncio.run(work.run(wanted, jobs))
+    try:
+        with alone(into / LOCK) as ours:
+            if not ours:
+                raise FetchError(f"{into}: another fetch is under way; wait for it to end")
+            _sweep(into, keep={one.sha256 for one in wanted})
+            results = asyncio.run(work.run(wanted, jobs))
+    except OSError as error:
+        raise FetchError(
+            f"{into}: downloads cannot be kept there ({error.strerror}); make it a folder that "
+            "can be written"
+        ) from error
     failures = [text for text in results if isinstance(text, str)]
     if failures:
         raise FetchError(
@@ -137,9 +153,11 @@ def fetch(
         )
     return FetchReport(
         fetched=tuple(one for one in results if isinstance(one, Fetched)),
-        present=tuple(one for one in results if isinstance(one, Path)),
+        present=(*found.values(), *(one for one in results if isinstance(one, Path))),
         unverifiable=tuple(
-            clip.id for clip in clips if clip.url and not clip.sha256 and not clip.no_clip
+            clip.id
+            for clip in clips
+            if clip.url and not (clip.sha256 or clip.no_clip or clip.id in at_hand)
         ),
     )
 
@@ -159,21 +177,17 @@ def _part(into: Path, sha256: str) -> Path:
 
 
 def _sweep(into: Path, *, keep: set[str]) -> None:
-    """Remove parts that nobody wants any more and nobody is writing."""
+    """Remove parts that nobody wants any more."""
     for path in into.glob(".*.part"):
-        if path.name[1:-5] in keep:
-            continue
-        with path.open("ab") as file:
-            if _lock(file):
-                path.unlink(missing_ok=True)
+        if path.name[1:-5] not in keep:
+            path.unlink(missing_ok=True)
 
 
-def _lock(file: BinaryIO) -> bool:
-    """Whether this process now owns the part; the lock dies with the process."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+def _drop_if_empty(part: Path) -> bool:
+    """Whether nothing has arrived in this part; it is then removed."""
+    if part.exists() and part.stat().st_size > 0:
         return False
+    part.unlink(missing_ok=True)
     return True
 
 
@@ -217,6 +231,7 @@ class _Work:
             follow_redirects=True,
             max_redirects=MAX_REDIRECTS,
             headers={"Accept": "video/*, */*;q=0.5", "Accept-Encoding": "identity"},
+            event_hooks={"response": [_check_redirect]},
         ) as client:
 
             async def one(clip: _Wanted) -> Fetched | Path | str:
@@ -228,27 +243,30 @@ class _Work:
             return list(await asyncio.gather(*map(one, wanted)))
 
     async def _one(self, client: httpx.AsyncClient, clip: _Wanted) -> Fetched | Path | str:
-        present = await asyncio.to_thread(self._present, clip)
-        if present is not None:
-            return present
         failures = []
-        for url in clip.urls:
-            try:
-                return await self._persist(client, clip, url)
-            except _RefusedError as refused:
-                failures.append(f"{url}: {refused}; {refused.remedy}")
-            except OSError as error:
-                return (
-                    f"{url}: cannot be written to {self.into} ({error.strerror}); make room there"
-                )
+        try:
+            present = await asyncio.to_thread(self._present, clip)
+            if present is not None:
+                return present
+            for url in clip.urls:
+                try:
+                    return await self._persist(client, clip, url)
+                except _RefusedError as refused:
+                    failures.append(f"{url}: {refused}; {refused.remedy}")
+                finally:
+                    _drop_if_empty(_part(self.into, clip.sha256))
+        except OSError as error:
+            return (
+                f"{clip.urls[0]}: cannot be written to {self.into} ({error.strerror}); "
+                "make room there"
+            )
         return "\n".join(failures)
 
     def _present(self, clip: _Wanted) -> Path | None:
         """The file when it is here; a copy that rotted on the disk is removed."""
         for path in sorted(self.into.glob(f"{clip.sha256}*")):
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() == clip.sha256:
-                    return path
+            if sha256_of(path) == clip.sha256:
+                return path
             path.unlink()
         return None
 
@@ -259,8 +277,10 @@ class _Work:
                 return await self._attempt(client, clip, url)
             except _BrokenError as broken:
                 if attempt == ATTEMPTS:
+                    nothing = _drop_if_empty(_part(self.into, clip.sha256))
                     raise _RefusedError(
-                        f"{broken}, {ATTEMPTS} times", "try again later; what arrived is kept"
+                        f"{broken}, {ATTEMPTS} times",
+                        "try again later" + ("" if nothing else "; what arrived is kept"),
                     ) from broken
                 pause = self.backoff_s * 2 ** (attempt - 1)
                 await asyncio.sleep(pause if broken.pause_s is None else broken.pause_s)
@@ -268,15 +288,7 @@ class _Work:
 
     async def _attempt(self, client: httpx.AsyncClient, clip: _Wanted, url: str) -> Fetched:
         part = _part(self.into, clip.sha256)
-        with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "r+b") as file:
-            if (
-                not _lock(file)
-                or not part.exists()
-                or not os.path.samestat(os.fstat(file.fileno()), part.stat())
-            ):
-                raise _RefusedError(
-                    "another fetch is downloading it at this moment", "wait until that one is done"
-                )
+        with os.fdopen(os.open(part, OPENING, 0o644), "r+b") as file:
             digest = hashlib.sha256()
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -299,15 +311,15 @@ class _Work:
                         self._check_size(size)
                         self.tell.bytes(clip.sha256, size, expected)
                 if digest.hexdigest() != clip.sha256:
-                    part.unlink()
+                    file.truncate(0)
                     if start:
                         raise _BrokenError("what an earlier attempt had left fits nothing there")
                     raise _wrong(answer, size, digest.hexdigest(), clip.sha256)
             file.flush()
             os.fsync(file.fileno())
-            final = self.into / (clip.sha256 + _suffix(url))
-            part.replace(final)
-            _fsync_folder(self.into)
+        final = self.into / (clip.sha256 + _suffix(url))
+        part.replace(final)
+        flush(self.into)
         return Fetched(sha256=clip.sha256, path=final, bytes=size, resumed_at=start)
 
     @asynccontextmanager
@@ -372,6 +384,20 @@ def _named(answer: httpx.Response) -> str:
     return f"the server answers {answer.status_code} {answer.reason_phrase}".rstrip()
 
 
+async def _check_redirect(answer: httpx.Response) -> None:
+    """Refuses a redirect whose address is none: asking again would give the same one."""
+    if answer.has_redirect_location:
+        location = answer.headers["Location"]
+        try:
+            if (answer.url.join(location).port or 0) > MAX_PORT:
+                raise httpx.InvalidURL(f"there is no port above {MAX_PORT}")
+        except (httpx.InvalidURL, ValueError) as error:
+            raise _RefusedError(
+                f'it redirects to "{location[:80]}", which is no address',
+                "write the address it should lead to",
+            ) from error
+
+
 def _check_transient(answer: httpx.Response) -> None:
     if answer.status_code in TRANSIENT:
         raise _BrokenError(_named(answer), _asked_pause_s(answer))
@@ -425,12 +451,4 @@ def _said(what: str, error: Exception) -> str:
 
 def _suffix(url: str) -> str:
     suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-    return suffix if suffix in SUFFIXES else ""
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return suffix if suffix in CLIP_SUFFIXES else ""

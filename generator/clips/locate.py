@@ -17,7 +17,13 @@ from urllib.parse import unquote, urlsplit
 from generator.errors import Complaint, ContentError
 from generator.records import Clip
 
-__all__ = ["Library", "lfs_oid", "locate", "sha256_of", "why_refused"]
+__all__ = [
+    *("CLIP_SUFFIXES", "Library", "at_hand", "lfs_oid"),
+    *("locate", "sha256_of", "why_refused"),
+]
+
+CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
+"""How names of clips end, in small letters."""
 
 LFS_SIGNATURE = b"version https://git-lfs"
 LFS_POINTER_MAX_BYTES = 1024
@@ -41,17 +47,28 @@ def locate(
             and every Git LFS pointer that stands in a clip's place.
     """
     library = Library(fetched=fetched, mirrors=mirrors)
+    files = _of_all_runs(library, clips, runs)
+    if library.complaints:
+        raise ContentError(library.complaints)
+    return files
+
+
+def at_hand(clips: Iterable[Clip], *, runs: Mapping[str, Path], fetched: Path) -> dict[str, Path]:
+    """As `locate`, for whoever can get what is missing: a wrong file counts as none."""
+    return _of_all_runs(Library(fetched=fetched), clips, runs)
+
+
+def _of_all_runs(
+    library: Library, clips: Iterable[Clip], runs: Mapping[str, Path]
+) -> dict[str, Path]:
     by_run: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
         by_run[clip.run].append(clip)
-    files = {
+    return {
         name: path
         for run, rows in by_run.items()
         for name, path in library.locate(rows, runs[run]).items()
     }
-    if library.complaints:
-        raise ContentError(library.complaints)
-    return files
 
 
 class Library:
@@ -195,9 +212,9 @@ def why_refused(path: Path, folder: Path, *, pointers: bool = False) -> tuple[st
     Links are followed, but not out of the folder; only regular files are opened. Git LFS
     pointers pass when `pointers` is set.
     """
-    real = path.resolve()
+    real = Path(os.path.realpath(path))  # a loop of links ends at itself
     name = path.relative_to(folder)
-    if not real.is_relative_to(folder.resolve()):
+    if not real.is_relative_to(os.path.realpath(folder)):
         return f'"{name}" leads out of its folder', "put the file itself there instead of a link"
     if not real.is_file():
         return f'"{name}" is no file', "put the clip's file there"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from generator.clips.locate import sha256_of, why_refused
+from generator.clips.locate import CLIP_SUFFIXES, sha256_of, why_refused
 from generator.clips.probe import probe
 from generator.clips.table import Row, Table
 from generator.errors import Complaint, MediaError
@@ -18,7 +18,6 @@ from generator.records import Facts
 
 __all__ = ["Desk", "Progress"]
 
-CLIP_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv"})
 PROBES = 2
 
 

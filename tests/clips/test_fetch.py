@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.cli import main
 from generator.clips import fetch as fetching
 from generator.clips.fetch import FetchReport, fetch
 from generator.errors import FetchError
@@ -169,7 +171,7 @@ def finals(into: Path) -> list[str]:
 
 
 def parts(into: Path) -> list[str]:
-    return sorted(path.name for path in into.iterdir() if path.name.startswith("."))
+    return sorted(path.name for path in into.glob(".*.part"))
 
 
 def test_a_clip_arrives_whole_under_its_hash(server, tmp_path):
@@ -198,6 +200,75 @@ def test_what_is_here_is_not_asked_for_again(server, tmp_path):
     assert server.hits["/clip.webm"] == 1
     assert report.fetched == ()
     assert report.present == (tmp_path / f"{SHA}.webm",)
+
+
+def test_what_is_at_hand_elsewhere_is_not_asked_for(server, tmp_path):
+    """One file of the run's own serves every clip of its hash, and needs no hash of its row."""
+    url = server.on("clip.webm", whole)
+    here = tmp_path / "content" / "a.webm"
+
+    report = run(
+        tmp_path / "media",
+        row(url),
+        row(server.url("other.webm"), name="b"),
+        row(url, sha256=None, name="c"),
+        at_hand={"run--a": here, "run--c": here},
+    )
+
+    assert server.hits == {}
+    assert report == FetchReport(fetched=(), present=(here,), unverifiable=())
+
+
+def test_the_command_downloads_nothing_that_the_run_holds(server, tmp_path, capsys):
+    """A pointer of Git LFS is no clip: what it stands for is downloaded."""
+    sample = Path(__file__).resolve().parent.parent / "sample"
+    shutil.copytree(sample / "content", tmp_path / "content")
+    folder = tmp_path / "content" / "runs" / "elsewhere"
+    lines = ["id,series,pipeline,size,sha256,url,file"]
+    for name, data in (("a", DATA), ("b", DATA[:HALF])):
+        sha256 = hashlib.sha256(data).hexdigest()
+        url = server.url(f"{name}.webm")
+        lines.append(f"{name},published,sample-model,320x180,{sha256},{url},{name}.webm")
+    (folder / "clips.csv").write_text("\n".join(lines))
+    (tmp_path / "content" / "site.toml").write_text(
+        (sample / "content" / "site.toml").read_text().partition("[[compare]]")[0]
+    )
+    (folder / "media").mkdir()
+    (folder / "media" / "a.webm").write_bytes(DATA)
+    (folder / "media" / "b.webm").write_text("version https://git-lfs.github.com/spec/v1\n")
+
+    def half(handler: Handler) -> None:
+        handler.head(Content_Length=HALF)
+        handler.wfile.write(DATA[:HALF])
+
+    server.on("b.webm", half)
+
+    assert main(["fetch", "--root", str(tmp_path), "--run", "elsewhere"]) == 0
+
+    assert server.hits == {"/b.webm": 1}
+    assert capsys.readouterr().out.startswith("1 downloaded (0.1 MB), 1 here already")
+
+
+@pytest.mark.parametrize("kind", ["the folder", "what it stands in"])
+def test_a_file_in_the_folder_s_place_is_named(tmp_path, kind):
+    (tmp_path / ".cache").write_text("x")
+    into = tmp_path / ".cache" if kind == "the folder" else tmp_path / ".cache" / "media"
+
+    with pytest.raises(FetchError) as caught:
+        run(into, row("http://127.0.0.1:1/clip.webm"))
+
+    assert str(caught.value).startswith(f"{into}: downloads cannot be kept there (")
+    assert str(caught.value).endswith("; make it a folder that can be written")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+
+    with pytest.raises(FetchError, match=r"cannot be kept there \(Read-only file system\)"):
+        run(tmp_path / "media", row("http://127.0.0.1:1/clip.webm"))
 
 
 def test_a_copy_that_rotted_is_replaced(server, tmp_path):
@@ -352,9 +423,9 @@ def test_a_server_that_stays_ill_is_given_up(server, tmp_path):
     url = server.on("clip.webm", lambda handler: handler.head(503, Retry_After="0"))
 
     assert failure(tmp_path, row(url)).splitlines()[1] == (
-        f"{url}: the server answers 503 Service Unavailable, 4 times; "
-        "try again later; what arrived is kept"
+        f"{url}: the server answers 503 Service Unavailable, 4 times; try again later"
     )
+    assert parts(tmp_path) == []
 
 
 def test_silence_times_out(server, tmp_path):
@@ -410,10 +481,27 @@ def test_redirects_lead_to_web_addresses_only(server, tmp_path, location):
     assert "it does not lead to http or https" in failure(tmp_path, row(url))
 
 
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://127.0.0.1:99999/", "https://exa\x7fmple/", "http://-\xff-/"]
+)
+def test_a_redirect_to_what_is_no_address_is_final(server, tmp_path, location):
+    url = server.on("clip.webm", lambda handler: handler.head(302, Location=location))
+
+    message = failure(tmp_path, row(url))
+
+    assert f'{url}: it redirects to "{location}", which is no address; write the ' in message
+    assert server.hits["/clip.webm"] == 1
+    assert parts(tmp_path) == []
+
+
 def test_nobody_listening_is_a_failure_with_an_address(server, tmp_path):
     url = "http://127.0.0.1:1/clip.webm"
 
-    assert f"{url}: the connection failed" in failure(tmp_path, row(url))
+    message = failure(tmp_path, row(url))
+
+    assert f"{url}: the connection failed" in message
+    assert message.endswith("4 times; try again later")
+    assert parts(tmp_path) == []
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -547,7 +635,7 @@ def test_kill_9_leaves_no_final_name_and_the_next_run_goes_on(server, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert finals(tmp_path) == []
-        with pytest.raises(FetchError, match="another fetch is downloading it at this moment"):
+        with pytest.raises(FetchError, match="another fetch is under way; wait for it to end"):
             run(tmp_path, row(url))
     finally:
         victim.kill()
