@@ -482,7 +482,8 @@ def test_redirects_lead_to_web_addresses_only(server, tmp_path, location):
 
 
 @pytest.mark.parametrize(
-    "location", ["http://[", "http://127.0.0.1:99999/", "https://exa\x7fmple/", "http://-\xff-/"]
+    "location",
+    ["http://127.0.0.1:port/", "http://127.0.0.1:99999/", "https://exa\x7fmple/", "http://-\xff-/"],
 )
 def test_a_redirect_to_what_is_no_address_is_final(server, tmp_path, location):
     url = server.on("clip.webm", lambda handler: handler.head(302, Location=location))
