@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from generator.clips import ffmpeg
+from generator.clips.disk import flush
 from generator.clips.locate import sha256_of
 from generator.clips.probe import probe
+from generator.errors import MediaError
 from generator.records import Facts, Flag
 
 Recipe = Mapping[str, Any]
@@ -43,27 +45,34 @@ def derived(
     `make` gets an empty folder, writes plain files into it, and raises when they are not what
     they should be; then nothing is kept. `recipe` is JSON and names everything that decides the
     bytes, its own version included; which ffmpeg makes them is added here.
+
+    Raises:
+        MediaError: nothing can be kept in `cache`; or whatever `make` raises.
     """
     terms = {"source": source_sha256, "recipe": dict(recipe), "ffmpeg": ffmpeg.version()}
     key = hashlib.sha256(_canonical(terms)).hexdigest()
     folder = cache / key[:2] / key
     if _whole(folder):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder.parent)
-    with _workplace(folder.parent) as workplace:
-        partial = workplace / key
-        partial.mkdir()
-        make(partial)
-        _seal(partial, terms)
-        _put(partial, folder)
+    with _kept_in(cache):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
+        with _own_folder(folder.parent) as own:
+            partial = own / key
+            partial.mkdir()
+            make(partial)
+            _seal(partial, terms)
+            _put(partial, folder)
     return folder
 
 
 def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
-    """What `path` holds, probed once for every content. Raises MediaError when it is no clip.
+    """What `path` holds, probed once for every content.
 
     `sha256` is the hash of the file where the caller has taken it.
+
+    Raises:
+        MediaError: `path` is no clip, or nothing can be kept in `cache`.
     """
     digest = sha256 or sha256_of(path)
     stored = cache / "facts" / f"{digest}.json"
@@ -71,13 +80,31 @@ def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
     if known.get("made_by") == _prober():
         return _facts_from(digest, known)
     facts = probe(path, sha256=digest)
-    _write_json(stored, {"made_by": _prober(), **_facts_to(facts)})
+    with _kept_in(cache):
+        _write_json(stored, {"made_by": _prober(), **_facts_to(facts)})
     return facts
 
 
 @functools.cache
 def _prober() -> str:
     return f"{FACTS_VERSION}, av {metadata.version('av')}"
+
+
+@contextlib.contextmanager
+def _kept_in(cache: Path) -> Iterator[None]:
+    """What the disk refuses becomes one sentence with the cache's name, or the source's."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if isinstance(named, str) and not Path(named).is_relative_to(cache):
+            raise MediaError(
+                f"{named}: cannot be read ({error.strerror}); check the file and its permissions"
+            ) from error
+        raise MediaError(
+            f"{cache}: nothing can be kept there ({error.strerror or error}); "
+            "make it a folder that can be written, with room on its disk"
+        ) from error
 
 
 # Entries
@@ -103,8 +130,8 @@ def _seal(folder: Path, terms: Recipe) -> None:
     files = sorted(path for path in folder.iterdir())
     _write_json(folder / SEAL, {**terms, "files": {path.name: _size(path) for path in files}})
     for path in files:
-        _flush(path)
-    _flush(folder)
+        flush(path)
+    flush(folder)
 
 
 def _put(partial: Path, folder: Path) -> None:
@@ -118,41 +145,30 @@ def _put(partial: Path, folder: Path) -> None:
             return
         shutil.rmtree(folder)
         partial.rename(folder)
-    _flush(folder.parent)
-
-
-def _flush(path: Path) -> None:
-    """fsync a file or, where the system allows it, a folder."""
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush(folder.parent)
 
 
 @contextlib.contextmanager
-def _workplace(parent: Path) -> Iterator[Path]:
+def _own_folder(parent: Path) -> Iterator[Path]:
     """A folder of our own, locked while we live and removed afterwards."""
     while True:
-        workplace = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
-        with _lock(workplace, wait=True):
-            if not workplace.is_dir():  # swept before it was locked
+        own = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=parent))
+        with _lock(own, wait=True):
+            if not own.is_dir():  # swept before it was locked
                 continue
             try:
-                yield workplace
+                yield own
             finally:
-                shutil.rmtree(workplace, ignore_errors=True)
+                shutil.rmtree(own, ignore_errors=True)
             return
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what killed makers left: workplaces that nobody holds."""
-    for workplace in parent.glob(f"{PARTIAL}*"):
-        with _lock(workplace, wait=False) as abandoned:
+    """Remove what killed makers left: folders of their own that nobody holds."""
+    for left in parent.glob(f"{PARTIAL}*"):
+        with _lock(left, wait=False) as abandoned:
             if abandoned:
-                shutil.rmtree(workplace, ignore_errors=True)
+                shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager

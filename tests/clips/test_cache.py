@@ -80,6 +80,49 @@ def test_work_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert (folder / "out.bin").exists()
 
 
+@pytest.mark.parametrize("kept", ["an entry", "facts"])
+@pytest.mark.parametrize("fault", ["a file", "read-only", "full"])
+def test_a_cache_that_keeps_nothing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str, fault: str
+) -> None:
+    path = vp8(tmp_path / "a.webm", frames=3)
+    cache = tmp_path / "cache"
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(*{"read-only": (30, "Read-only file system"), "full": (28, "No room")}[fault])
+
+    if fault == "a file":
+        cache.write_text("x")
+    elif fault == "full":
+        monkeypatch.setattr(caching.os, "fsync", refuse)
+    else:
+        monkeypatch.setattr(Path, "mkdir", refuse)
+
+    def keep() -> None:
+        if kept == "facts":
+            cached_facts(path, sha256=None, cache=cache)
+        else:
+            derived(cache, source_sha256="a", recipe=RECIPE, make=put)
+
+    with pytest.raises(MediaError) as caught:
+        keep()
+
+    assert str(caught.value).startswith(f"{cache}: nothing can be kept there (")
+    assert str(caught.value).endswith(
+        "; make it a folder that can be written, with room on its disk"
+    )
+    monkeypatch.undo()
+    assert leftovers(cache) == []
+
+
+def test_a_source_that_is_gone_is_not_laid_on_the_cache(tmp_path: Path) -> None:
+    def make(folder: Path) -> None:
+        (tmp_path / "gone.webm").read_bytes()
+
+    with pytest.raises(MediaError, match=r"gone\.webm: cannot be read \(No such file"):
+        derived(tmp_path / "cache", source_sha256="a", recipe=RECIPE, make=make)
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "seal"])
 def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
     folder = derived(tmp_path, source_sha256="a", recipe=RECIPE, make=put)
