@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -418,14 +419,17 @@ def _name_and_version(entry: str) -> tuple[str, str]:
 
 
 @command.command(cls=_Command)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder")
 @_examples("python -m generator new my-archive && cd my-archive && python -m generator build")
-def new(folder: Path) -> None:
+def new(folder: str) -> None:
     """Start a project of one's own, one that builds at once."""
     from generator.new import new_project
 
-    written = new_project(folder)
-    click.echo(f"{folder}: {len(written)} files. Now: cd {folder} && python -m generator build")
+    if not folder.strip():
+        raise UsageError('new "": this names no folder; write one, or . for the one you are in')
+    written = new_project(Path(folder))
+    there = shlex.quote(folder)
+    click.echo(f"{folder}: {len(written)} files. Now: cd {there} && python -m generator build")
 
 
 @command.command(cls=_Command)

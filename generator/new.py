@@ -5,6 +5,7 @@ The files are those of generator/starter/, word for word.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from generator.errors import UsageError
@@ -22,24 +23,51 @@ def new_project(folder: Path) -> list[Path]:
     Returns the files written.
 
     Raises:
-        UsageError: something is in the folder already, or it cannot be written.
+        UsageError: something is in the folder already, or it cannot be written; nothing is left
+            there then.
     """
+    written: list[Path] = []
+    made: list[Path] = []
     try:
         if folder.exists() and any(path.name != ".git" for path in folder.iterdir()):
             raise UsageError(
                 f"{folder}: this folder is not empty; name a new one, or `ingest` clips into "
                 "the project that is there"
             )
-        return [_copy(path, folder) for path in sorted(STARTER.rglob("*")) if path.is_file()]
+        for path in sorted(STARTER.rglob("*")):
+            if path.is_file():
+                _copy(path, _target(path, folder), written, made)
     except OSError as error:
+        _take_back(written, made)
         raise UsageError(
             f"{folder}: no project can be started there ({error.strerror}); name another folder"
         ) from error
+    except BaseException:
+        _take_back(written, made)
+        raise
+    return written
 
 
-def _copy(path: Path, folder: Path) -> Path:
+def _target(path: Path, folder: Path) -> Path:
     name = path.relative_to(STARTER)
-    target = folder / name.with_name(RENAMED.get(name.name, name.name))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(path.read_bytes())
-    return target
+    return folder / name.with_name(RENAMED.get(name.name, name.name))
+
+
+def _copy(path: Path, target: Path, written: list[Path], made: list[Path]) -> None:
+    """Copy a file; what comes to be on the way is noted before it can fail."""
+    absent = [parent for parent in target.parents if not parent.exists()]
+    for parent in reversed(absent):
+        made.append(parent)
+        parent.mkdir()
+    with target.open("xb") as file:
+        written.append(target)
+        file.write(path.read_bytes())
+
+
+def _take_back(written: list[Path], made: list[Path]) -> None:
+    """Remove what was begun, so that the next try finds the folder as this one did."""
+    for path in written:
+        path.unlink(missing_ok=True)
+    for folder in reversed(made):
+        with suppress(OSError):
+            folder.rmdir()

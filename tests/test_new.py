@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -72,6 +73,60 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="no project can be started there"):
         new_project(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("there", ["nothing", "an empty folder", "a repository"])
+def test_a_full_disk_leaves_the_place_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    """/dev/full refuses the bytes of the third file as a full disk does; then it is mended."""
+    folder = tmp_path / "deep" / "mine"
+    if there != "nothing":
+        (folder / ".git" if there == "a repository" else folder).mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    real, opened = Path.open, []
+
+    def full(path: Path, mode: str = "r", *arguments: object, **options: object) -> object:
+        if mode == "xb":
+            opened.append(path)
+            if len(opened) == 3:
+                path.touch()
+                return real(Path("/dev/full"), "wb", *arguments, **options)
+        return real(path, mode, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        new_project(folder)
+    monkeypatch.undo()
+
+    assert len(opened) == 3
+    assert sorted(tmp_path.rglob("*")) == before
+    assert new_project(folder)
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_no_name_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["new", name]) == 2
+
+    assert "this names no folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hint_can_be_pasted_into_a_shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "my archive; it's"
+
+    assert main(["new", str(folder)]) == 0
+
+    hint = capsys.readouterr().out.partition("Now: ")[2]
+    command = hint.replace("python -m generator build", "pwd")
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(folder)
 
 
 def test_ingest_and_the_starter_fit_together(tmp_path: Path) -> None:
