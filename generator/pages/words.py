@@ -186,4 +186,4 @@ def playing(facts: Facts, how: str, note: str) -> str:
     series says about its recordings."""
     evenly = how in ("retimed", "declared")
     said = f"{PLAYS[how]}: {pictures(facts, evenly=evenly)}"
-    return f"{said}. {note}" if note else said
+    return f"{said}. {sentence(note)}" if note else said

@@ -116,6 +116,7 @@ LOUD_SERIES = Series(
     spread_over_s=Fraction(20),
     interpolation="RIFE",
     chart=True,
+    note="the recording stalls",
 )
 CARD_SERIES = replace(
     LOUD_SERIES,
@@ -125,17 +126,28 @@ CARD_SERIES = replace(
     spread_over_s=None,
     interpolation="none",
     chart=False,
+    note="",
 )
 DURATION = Claim(
     id="lasts",
     kind="duration",
     says="Every clip lasts 2 s",
+    quoted=True,
     series=(),
     seconds=Fraction(2),
     tolerance_s=Fraction(1, 100),
     decimals=1,
     rounding="cut",
     reason="",
+)
+
+
+READING = replace(
+    DURATION,
+    id="divided",
+    kind="fps-from-frames",
+    says="the number is frames divided by 2 s",
+    quoted=False,
 )
 
 
@@ -187,7 +199,7 @@ def clip(run_id: str, row: str, series: str, **changes: object) -> Clip:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-LOUD = run("loud", LOUD_SERIES)
+LOUD = run("loud", LOUD_SERIES, claims=(DURATION, READING))
 QUIET = run("quiet", LOUD_SERIES, publish_media=False, publish_stills=False, claims=())
 CARDS = run("cards", CARD_SERIES, machine="", claims=())
 RUNS = (LOUD, QUIET, CARDS)
@@ -247,10 +259,11 @@ def _piece(one: Clip, run: Run, folder: Path) -> Evidence:
         Verdict(
             claim=claim.id,
             says=claim.says,
+            quoted=claim.quoted,
             outcome=Outcome.FAILS if media else Outcome.CANNOT_CHECK,
             stated="2 s",
             found="1.700 s" if media else "",
-            note="",
+            note="as the file's end says" if media else "",
         )
         for claim in run.claims
     )

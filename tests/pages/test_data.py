@@ -83,7 +83,7 @@ def test_the_table_has_a_line_per_clip_with_every_fact(rendered: Rendered) -> No
     assert loud["fps"] == "49.3"
     assert (loud["frames"], loud["distinct_timestamps"], loud["duration_s"]) == ("6", "4", "1.7")
     assert loud["display_duration_s"] == "20.0"
-    assert loud["claims_fail"] == "1"
+    assert loud["claims_fail"] == "2"
     assert loud["index_first"] == "false"
     assert by_id["loud--b"]["steps"] == "2/2/2"
     assert by_id["loud--b"]["extra.latency_s"] == "0.7"
@@ -142,10 +142,10 @@ def test_pickers_are_told_what_really_plays(rendered: Rendered) -> None:
         if one["media"]
     }
 
-    assert playing["loud--a"] == "retimed: 6 frames evenly over 20.0\u00a0s"
+    assert playing["loud--a"] == ("retimed: 6 frames evenly over 20.0\u00a0s. The recording stalls")
     assert playing["quiet--far"] == (
         "streams from its original address: 6 frames in 1.7\u00a0s, of which 4 can be shown: "
-        "2.4 pictures a second at most"
+        "2.4 pictures a second at most. The recording stalls"
     )
     assert playing["quiet--unseen"] == (
         "streams from its original address; nobody has looked at the file in this build"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,7 +16,8 @@ from xml.etree import ElementTree
 import html5lib
 import pytest
 
-from generator.pages import Rendered, render
+from generator.pages import Rendered, render, words
+from generator.records import Evidence, Flag
 from pages import sample
 
 ADDRESSES = {"href", "src", "poster", "data-src", "data-clips", "data-timestamps"}
@@ -327,3 +329,187 @@ def test_an_empty_archive_is_a_site(tmp_path: Path) -> None:
 
     assert "index.html" in made.texts
     assert made.files == {}
+
+
+def quotes(page: Reader) -> int:
+    return sum(tag == "q" for tag, _ in page.tags)
+
+
+def test_only_what_was_published_stands_in_quotation_marks(
+    rendered: Rendered, pages: dict[str, Reader]
+) -> None:
+    """One claim of two is quoted; a table check has no author at all."""
+    said = "<q>Every clip lasts 2\u00a0s</q>".replace("\u00a0", " ")
+
+    assert quotes(pages["index.html"]) == quotes(pages["runs/loud/index.html"]) == 1
+    assert quotes(pages["method/index.html"]) == 2
+    assert quotes(clip_page(pages, "loud--a")) == 1
+    for name in ("index.html", "method/index.html", "clips/loud--a/index.html"):
+        assert said in rendered.texts[name]
+    text = pages["method/index.html"].text
+    assert text.count("Claimed by Run loud") == 1
+    assert text.count("Read into the numbers of Run loud by this archive") == 1
+
+
+def test_a_run_says_whether_this_build_holds_copies(pages: dict[str, Reader]) -> None:
+    refers = "by address and sha256 and holds no copy."
+
+    assert "This build includes copies of 2 of 4." in pages["runs/loud/index.html"].text
+    assert f"This site refers to them {refers}" in pages["runs/quiet/index.html"].text
+    assert "This build includes a copy." in clip_page(pages, "loud--a").text
+    assert f"This site refers to it {refers}" in clip_page(pages, "quiet--far").text
+    assert "Theirs. This build includes copies of 2 of 4." in pages["data/index.html"].text
+    for page in pages.values():
+        downloads = [attrs for tag, attrs in page.tags if tag == "a" and "download" in attrs]
+        media = [one for one in downloads if "media/" in (one["href"] or "")]
+        assert not (media and "holds no copy" in page.text and "of 4" not in page.text)
+
+
+def test_missing_files_are_counted_where_results_are_shown(pages: dict[str, Reader]) -> None:
+    """Of loud one cell has a file of its own accord not; of quiet one was not found."""
+    for name in ("index.html", "method/index.html"):
+        assert "This build had 2 of 3 files of Run loud at hand" in pages[name].text
+        assert "This build had 2 of 3 files of Run quiet at hand" in pages[name].text
+        assert "files of Run cards" not in pages[name].text
+    assert "Read from its packets" in clip_page(pages, "loud--a").text
+    assert "Read from its packets" not in clip_page(pages, "loud--silent").text
+
+
+def test_what_a_player_feels_is_told_of_the_original_and_of_the_copy(
+    pages: dict[str, Reader], tmp_path: Path
+) -> None:
+    assert "What a player feels with the original" in clip_page(pages, "loud--a").text
+    assert "The same in the display copy." in clip_page(pages, "loud--a").text
+
+    def mended(piece: Evidence) -> Evidence:
+        if piece.media is None:
+            return piece
+        display = piece.media.display
+        facts = replace(display.facts, flags=(Flag(id="other", text="new here"),))
+        media = replace(piece.media, display=replace(display, facts=facts))
+        return replace(piece, media=media)
+
+    evidence = [mended(piece) for piece in sample.evidence(tmp_path)]
+    made = render(sample.CATALOGUE, evidence, templates=sample.TEMPLATES, assets=sample.ASSETS)
+    text = Reader(made.texts["clips/loud--a/index.html"]).text
+    assert "2 frames share <their> time Mended in the display copy." in text
+    assert "New here In the display copy only." in text
+    remote = Reader(made.texts["clips/quiet--far/index.html"]).text
+    assert "2 frames share <their> time" in remote
+    assert "display copy" not in remote
+
+
+def test_a_card_is_rendered_and_not_received(tmp_path: Path) -> None:
+    def original(piece: Evidence) -> Evidence:
+        if piece.media is None:
+            return piece
+        display = replace(piece.media.display, kind="original", facts=piece.media.facts)
+        return replace(piece, media=replace(piece.media, display=display))
+
+    evidence = [original(piece) for piece in sample.evidence(tmp_path)]
+    made = render(sample.CATALOGUE, evidence, templates=sample.TEMPLATES, assets=sample.ASSETS)
+    text = Reader(made.texts["clips/cards--card/index.html"]).text
+    (card,) = [piece for piece in evidence if piece.clip.id == "cards--card"]
+
+    assert card.media is not None
+    assert "Rendered by this build." in text
+    assert f"SHA-256: {card.media.facts.sha256}" in text
+    for false in ("as it came", "riginal: not stated", "Stated duration", "the original"):
+        assert false not in text
+
+
+def test_a_re_encoded_copy_says_why() -> None:
+    display = next(
+        piece.media.display
+        for piece in sample.evidence(Path(tempfile.mkdtemp()))
+        if piece.media is not None
+    )
+    why = "its index hides some of its frames"
+    encoded = replace(display, kind="re-encoded", recipe={"why": why})
+
+    assert words.display_kind(encoded) == (
+        f"An H.264 display copy, made because {why}. It is not the evidence."
+    )
+
+
+def test_notes_begin_like_sentences_and_are_typeset(pages: dict[str, Reader]) -> None:
+    text = clip_page(pages, "loud--a").text
+
+    assert "The recording stalls" in text
+    assert "As the file’s end says" in text
+    assert "The recording stalls" in pages["runs/loud/index.html"].text
+    assert "The number is frames divided by 2\u00a0s" in rendered_text(pages, "method/index.html")
+    assert "FPS as stated" in text
+
+
+def rendered_text(pages: dict[str, Reader], name: str) -> str:
+    return "".join(pages[name].words)
+
+
+def test_a_number_is_shown_with_its_kind(pages: dict[str, Reader]) -> None:
+    assert "Number 49.3 FPS, published elsewhere" in clip_page(pages, "loud--a").text
+    assert "Number not stated" in clip_page(pages, "loud--silent").text
+
+
+def test_cells_show_thumbnails_that_wait(pages: dict[str, Reader]) -> None:
+    for name in ("index.html", "archive/index.html", "clips/loud--a/index.html"):
+        stills = [attrs for _, attrs in pages[name].tags if attrs.get("class") == "cell-still"]
+        assert stills, name
+        for attrs in stills:
+            assert (attrs["width"], attrs["height"]) == ("320", "180")
+            assert attrs["loading"] == "lazy"
+
+
+def test_no_two_pages_share_a_title(rendered: Rendered) -> None:
+    titles = Counter(
+        re.search(r"<title>(.*?)</title>", text)[1]  # type: ignore[index]
+        for name, text in rendered.texts.items()
+        if name.endswith(".html")
+    )
+
+    assert [title for title, times in titles.items() if times > 1] == []
+    assert "The archive – Sample Archive" in titles
+    assert not any("Matrix Archive" in title for title in titles)
+
+
+def test_only_the_lost_page_asks_not_to_be_listed(pages: dict[str, Reader]) -> None:
+    for name, page in pages.items():
+        robots = [attrs["content"] for _, attrs in page.tags if attrs.get("name") == "robots"]
+        assert robots == (["noindex"] if name == "404.html" else [])
+
+
+def test_the_feed_is_by_the_site_about_who_measured(rendered: Rendered) -> None:
+    atom = {"a": "http://www.w3.org/2005/Atom"}
+    feed = ElementTree.fromstring(rendered.texts["feed.xml"])
+
+    assert [one.text for one in feed.iterfind(".//a:author/a:name", atom)] == ["Sample Archive"]
+    summaries = [
+        one.findtext("a:summary", namespaces=atom) for one in feed.iterfind("a:entry", atom)
+    ]
+    assert summaries == [
+        "A run. 3 cells. Measured by Somebody.",
+        "A run. 4 cells. Measured by Somebody.",
+        "A run. 1 cell.",
+    ]
+
+
+def test_other_peoples_clips_bear_their_names(pages: dict[str, Reader]) -> None:
+    def about(clip_id: str) -> dict[str, object]:
+        return json.loads(clip_page(pages, clip_id).scripts[0][1])
+
+    assert about("loud--a")["creditText"] == "Somebody"
+    assert about("loud--a")["copyrightNotice"] == "Theirs."
+    assert "creditText" not in about("cards--card")
+
+
+def test_pictures_are_described_and_not_named(pages: dict[str, Reader]) -> None:
+    def alt(name: str) -> str | None:
+        (found,) = [
+            attrs["content"]
+            for _, attrs in pages[name].tags
+            if attrs.get("property") == "og:image:alt"
+        ]
+        return found
+
+    assert (alt("clips/loud--a/index.html") or "").startswith("A frame of the clip ")
+    assert "rows of strokes" in (alt("index.html") or "")
