@@ -259,7 +259,9 @@ def provenance(view: ClipView, machines: Mapping[str, Machine]) -> tuple[tuple[s
     """(what, in words) about where the stated number comes from."""
     run, series, clip = view.run, view.series, view.clip
     machine = machines.get(run.machine)
-    software = "; ".join(f"{name} {version}" for name, version in run.software)
+    software = "; ".join(
+        f"{name}: {words.or_not_stated(version)}" for name, version in run.software
+    )
     number = words.NOT_STATED if clip.fps is None else f"{view.fps} FPS, {view.label}"
     in_table = [
         ("Frames, in the run’s table", clip.stated_frames),

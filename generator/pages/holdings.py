@@ -36,7 +36,7 @@ def copies(views: Sequence[ClipView]) -> str:
     held = sum(view.media.state == "local" for view in views)
     one = len(views) == 1
     if held == len(views) and held:
-        return "This build includes a copy." if one else "This build includes copies."
+        return "This build includes a copy of this clip." if one else "This build includes copies."
     if held:
         return (
             f"This build includes copies of {words.grouped(held)} of {words.grouped(len(views))}."
@@ -45,6 +45,6 @@ def copies(views: Sequence[ClipView]) -> str:
         return ""
     stills = " but stills" if any(view.media.has_still for view in views) else ""
     return (
-        f"This site refers to {'it' if one else 'them'} by address and sha256 "
+        f"This site refers to {'this clip' if one else 'them'} by address and sha256 "
         f"and holds no copy{stills}."
     )

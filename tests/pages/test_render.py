@@ -356,8 +356,8 @@ def test_a_run_says_whether_this_build_holds_copies(pages: dict[str, Reader]) ->
 
     assert "This build includes copies of 2 of 4." in pages["runs/loud/index.html"].text
     assert f"This site refers to them {refers}" in pages["runs/quiet/index.html"].text
-    assert "This build includes a copy." in clip_page(pages, "loud--a").text
-    assert f"This site refers to it {refers}" in clip_page(pages, "quiet--far").text
+    assert "This build includes a copy of this clip." in clip_page(pages, "loud--a").text
+    assert f"This site refers to this clip {refers}" in clip_page(pages, "quiet--far").text
     assert "Theirs. This build includes copies of 2 of 4." in pages["data/index.html"].text
     for page in pages.values():
         downloads = [attrs for tag, attrs in page.tags if tag == "a" and "download" in attrs]
