@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from math import lcm
 
-from generator.pages import addresses
+from generator.pages import addresses, words
 from generator.pages.clips import ClipView
 from generator.pages.columns import COLUMNS, number
 from generator.pages.media import MediaView
@@ -176,7 +176,7 @@ def brief(view: ClipView) -> Json:
         "page": view.page,
         "media": _brief_media(view.media, view.id) if view.media.playable else None,
         "state": view.state,
-        "missing": None if view.media.playable else view.media.note,
+        "missing": None if view.media.playable else words.sentence(view.media.note),
     }
 
 
