@@ -10,11 +10,20 @@ import pytest
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "archive"
 
 
+def archive_folder() -> Path:
+    return Path(os.environ.get("MATRIX_ARCHIVE_CLIPS") or ARCHIVE)
+
+
+def archive_at_hand() -> bool:
+    """Whether the real clips are here."""
+    return (archive_folder() / "archive.csv").is_file()
+
+
 @pytest.fixture(scope="session")
 def archive() -> Path:
     """The folder with the 35 real clips of the original page, and archive.csv; read only."""
-    folder = Path(os.environ.get("MATRIX_ARCHIVE_CLIPS") or ARCHIVE)
-    if not (folder / "archive.csv").is_file():
+    folder = archive_folder()
+    if not archive_at_hand():
         pytest.skip(
             f"real archive absent: no archive.csv in {folder}; "
             "name the folder with MATRIX_ARCHIVE_CLIPS"

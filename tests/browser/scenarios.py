@@ -30,9 +30,9 @@ class Scenario:
     name: str
     pair: str
     event: str = ""
-    """JavaScript that runs after warm_up_s of play; `a` and `b` are the videos. Empty: the
-    start of play itself is the event."""
-    warm_up_s: float = 2.0
+    """JavaScript that runs after warm_up_s of play in step; `a` and `b` are the videos. Empty:
+    the start of play itself is the event."""
+    warm_up_s: float = 1.0
     watch_s: float = 3.0
     travel_a: str = ""
     travel_b: str = ""
@@ -141,6 +141,7 @@ def run(browser: Browser, base: str, reel: Reel, scenario: Scenario, player: str
         play = "naivePlay();" if player == "naive" else "clipPair().play();"
         page.evaluate(f"() => {{ {moved} {play} }}")
         if scenario.event:
+            page.evaluate("() => Promise.race([movedMs, new Promise((r) => setTimeout(r, 5000))])")
             page.wait_for_timeout(scenario.warm_up_s * 1000)
             event = event_for(scenario, player, reel)
             page.evaluate(f"async () => {{ {VIDEOS} {event} }}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -213,10 +215,11 @@ def test_space_on_a_button_presses_that_button(open_page: Open) -> None:
 # Time
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
 @pytest.mark.parametrize("rate", [0.1, 0.5, 2])
 def test_another_speed_is_kept_in_step(open_page: Open, rate: float) -> None:
     """The bars of normal speed, at a tenth and at twice of it; repeated at most twice."""
-    for _ in range(3):
+    for attempt in range(1, 4):
         page = open_page()
         page.evaluate("(rate) => clipPair().setRate(rate)", rate)
         page.evaluate("clipPair().play()")
@@ -227,6 +230,7 @@ def test_another_speed_is_kept_in_step(open_page: Open, rate: float) -> None:
         in_step = outcome.p95_ms <= P95_MS and outcome.max_ms <= MAX_MS
         if in_step and outcome.advance == pytest.approx(rate, rel=0.02):
             break
+        warnings.warn(f"attempt {attempt}: {outcome}", UserWarning, stacklevel=1)
     assert in_step, outcome
     assert outcome.advance == pytest.approx(rate, rel=0.02), outcome
 
@@ -549,15 +553,20 @@ def shot(page: Page, selector: str) -> Any:
         return next(picture.decode(video=0)).to_ndarray(format="rgb24")
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
 def test_the_readout_tells_the_offset_that_can_be_measured(open_page: Open) -> None:
     page = open_page()
     page.evaluate("clipPair().play()")
     running(page)
-    page.wait_for_timeout(1000)
-    text = page.inner_text(".transport-readout")
-
-    assert text.startswith("in step · ")
-    assert 0 <= int(text.removeprefix("in step · ").removesuffix(" ms")) <= 8
+    for attempt in range(1, 4):
+        page.wait_for_timeout(1000)
+        text = page.inner_text(".transport-readout")
+        found = re.fullmatch(r"in step · (\d+) ms", text)
+        if found and int(found[1]) <= P95_MS:
+            break
+        warnings.warn(f"attempt {attempt}: {text}", UserWarning, stacklevel=1)
+    assert found, text
+    assert int(found[1]) <= P95_MS
 
 
 def test_an_element_taken_away_lets_go_and_comes_back(open_page: Open) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -63,29 +65,26 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
-def test_every_kind_of_page_is_quiet_fits_and_is_accessible(
+def test_every_kind_of_page_is_quiet_fits_is_accessible_and_asks_nobody_else(
     page: Page, base: str, path: str
 ) -> None:
-    """No policy violation, no error, nothing wider than the window, nothing axe objects to."""
+    """No policy violation, no error, nothing wider than the window, nothing axe objects to, and
+    everything it loads comes from its own host."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    page.goto(base + path)
+    page.wait_for_load_state("networkidle")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(base + path)
-        page.wait_for_load_state("networkidle")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
         overflow = page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert overflow <= 0, f"{width} px wide: {overflow} px too much"
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert found.response["violations"] == [], found.generate_report()
-
-
-def test_no_page_asks_anybody_else(page: Page, base: str) -> None:
-    """Everything a page loads comes from its own host."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    for path in PAGES.values():
-        page.goto(base + path)
-        page.wait_for_load_state("networkidle")
+    assert asked
     assert [url for url in asked if not url.startswith((base, "data:", "blob:"))] == []
 
 
@@ -152,6 +151,7 @@ def until(page: Page, condition: str) -> None:
         page.wait_for_timeout(50)
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
 def test_any_two_clips_can_be_chosen_and_play_in_step(page: Page, base: str) -> None:
     """Chosen by typing, kept in the address, played by one button; pixels tell the frames."""
     page.goto(base + "/compare/")
@@ -160,16 +160,28 @@ def test_any_two_clips_can_be_chosen_and_play_in_step(page: Page, base: str) -> 
         field.fill(name)
         page.get_by_role("option").first.click()
     expect(page).to_have_url(f"{base}/compare/?a=cards--slow&b=cards--fast")
-    page.locator("clip-pair").get_by_role("button", name="Play", exact=True).click()
-    until(page, "document.querySelector('[data-side=a] video').currentTime > 0.8")
-    page.locator("clip-pair").get_by_role("button", name="Pause", exact=True).click()
-    page.wait_for_timeout(500)
-    slow, fast = page.evaluate(READ_CODE, "a"), page.evaluate(READ_CODE, "b")
-    assert slow["paused"]
-    assert fast["paused"]
-    assert abs(slow["time"] - fast["time"]) <= 0.034
-    assert slow["code"] == int(slow["time"] * 6 + 1e-6)
-    assert fast["code"] == int(fast["time"] * 24 + 1e-6)
+    for attempt in range(1, 4):
+        slow, fast = play_and_pause(page, from_s=0.8 * attempt)
+        assert slow["paused"]
+        assert fast["paused"]
+        assert abs(slow["time"] - fast["time"]) <= 0.034
+        frames = int(slow["time"] * 6 + 1e-6), int(fast["time"] * 24 + 1e-6)
+        if (slow["code"], fast["code"]) == frames:
+            break
+        # a picture on its way to the screen when the pause came may still arrive
+        warnings.warn(f"attempt {attempt}: {slow}, {fast}", UserWarning, stacklevel=1)
+    assert (slow["code"], fast["code"]) == frames
+
+
+def play_and_pause(page: Page, from_s: float) -> list[dict[str, Any]]:
+    """What both sides show after some play, pressed on and off as a viewer does."""
+    player = page.locator("clip-pair")
+    player.get_by_role("button", name="Play", exact=True).click()
+    until(page, f"document.querySelector('[data-side=a] video').currentTime > {from_s}")
+    player.get_by_role("button", name="Pause", exact=True).click()
+    until(page, "document.querySelector('clip-pair').getAttribute('phase') === 'still'")
+    page.wait_for_timeout(100)
+    return [page.evaluate(READ_CODE, side) for side in "ab"]
 
 
 def test_an_address_brings_its_clips_back(page: Page, base: str) -> None:

@@ -10,6 +10,7 @@ import warnings
 from itertools import pairwise
 
 import pytest
+from conftest import archive_at_hand
 from playwright.sync_api import Browser, Page
 
 from .footage import Footage, Reel, frame_at
@@ -49,7 +50,13 @@ class RepeatedRun(UserWarning):
 def test_cards_are_in_step_one_second_after(
     browser: Browser, cards: Reel, cards_base: str, scenario: Scenario
 ) -> None:
-    """Clock offset p95 <= 8 ms and max <= 34 ms, the clock at >= 0.98 of wall time."""
+    """Clock offset p95 <= 8 ms and max <= 34 ms, the clock at >= 0.98 of wall time.
+
+    Where the real clips are at hand they take the cards' place in the issue's scenarios: the
+    same bars, harder files, and a minute less.
+    """
+    if scenario in SCENARIOS and archive_at_hand():
+        pytest.skip("the real clips go through the same scenario")
     hold(browser, cards_base, cards, scenario)
 
 
