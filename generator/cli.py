@@ -387,8 +387,10 @@ def ingest(
     Sizes and hashes are read from the files; columns are found by their usual names. What only a
     person can know stays "not stated" until an option or run.toml states it.
     """
+    from generator.catalogue import load
     from generator.clips.ingest import About
     from generator.clips.ingest import ingest as ingest_run
+    from generator.project import Project
     from generator.records import Label
 
     project = find_project(root)
@@ -404,6 +406,7 @@ def ingest(
             table=table,
             run_id=run_id,
             project=project,
+            validate=lambda draft: load(Project(root=draft)),
             about=about,
             media=media,
             on_progress=progress,

@@ -146,7 +146,13 @@ def test_ingest_and_the_starter_fit_together(tmp_path: Path) -> None:
         render_card(clips / name, width=160, height=96, rate=Fraction(rate), seconds=Fraction(1))
     project = Project(root=tmp_path / "mine")
 
-    ingest(clips, table=clips / "results.csv", run_id="2026-05-my-model", project=project)
+    ingest(
+        clips,
+        table=clips / "results.csv",
+        run_id="2026-05-my-model",
+        project=project,
+        validate=lambda draft: load(Project(root=draft)),
+    )
 
     made = [clip for clip in load(project).clips if clip.run == "2026-05-my-model"]
     assert [(clip.pipeline, clip.steps, clip.fps) for clip in made] == [

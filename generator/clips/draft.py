@@ -17,9 +17,11 @@ from datetime import date
 
 from generator.records import Label
 
-__all__ = ["NOT_STATED", "DraftRun", "DraftSeries", "clips_csv", "run_toml", "slug"]
+__all__ = ["MAX_ID_CHARS", "NOT_STATED", "DraftRun", "DraftSeries", "clips_csv", "run_toml", "slug"]
 
 NOT_STATED = "not stated"
+MAX_ID_CHARS = 80
+"""Ids become names of files and folders, two of them joined: no system allows more than 255."""
 COLUMNS = (
     *("id", "series", "pipeline", "prompt", "size", "steps", "fps", "frames", "seconds", "seed"),
     *("sha256", "url", "file", "no_clip"),
@@ -142,9 +144,13 @@ def quoted(text: str) -> str:
     )
 
 
-def slug(text: str, *, otherwise: str = "unnamed") -> str:
-    """An id made of `text`: small letters, digits, single hyphens, and dots within numbers."""
+def slug(text: str) -> str:
+    """An id made of `text`: small letters, digits, single hyphens, and dots within numbers.
+
+    At most MAX_ID_CHARS long; "" where the text holds none of these letters.
+    """
     letters = unicodedata.normalize("NFKD", text).lower()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     words = re.sub(r"[^a-z0-9.]+", "-", plain)
-    return re.sub(r"[-.]*-[-.]*|\.{2,}", "-", words).strip("-.") or otherwise
+    joined = re.sub(r"[-.]*-[-.]*|\.{2,}", "-", words).strip("-.")
+    return joined[:MAX_ID_CHARS].rstrip("-.")

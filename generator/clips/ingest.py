@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from generator.clips import draft
-from generator.clips.cells import cells_of, kept_name, start_stub
-from generator.clips.draft import NOT_STATED, slug
+from generator.clips.cells import Stated, cells_of, kept_names, named_by_title
+from generator.clips.disk import alone
+from generator.clips.draft import MAX_ID_CHARS, NOT_STATED, slug
 from generator.clips.locate import sha256_of
 from generator.clips.match import Desk, Progress
-from generator.clips.table import read_table
+from generator.clips.proof import Validate, complaints_of
+from generator.clips.table import bounded, read_table, shown
 from generator.errors import ContentError, MediaError, UsageError
 from generator.project import Project
 from generator.records import Label
@@ -28,6 +31,8 @@ from generator.records import Label
 __all__ = ["About", "IngestReport", "ingest"]
 
 Media = Literal["copy", "link", "none"]
+
+LOCK = "ingest.lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ class IngestReport:
             f"({', '.join(self.series)}), {self.with_file} clips {where}"
         ]
         if self.left_out:
-            lines.append(f"columns left out: {', '.join(self.left_out)}")
+            lines.append(f"columns left out: {', '.join(map(bounded, self.left_out))}")
         lines += [f"started {name}: fill it in" for name in self.stubs]
         return "\n".join(lines)
 
@@ -91,6 +96,7 @@ def ingest(
     table: Path,
     run_id: str,
     project: Project,
+    validate: Validate,
     about: About | None = None,
     media: Media = "copy",
     on_progress: Progress | None = None,
@@ -98,14 +104,49 @@ def ingest(
     """Make content/runs/<run_id>/ of the clips in `folder` and the lines of `table`.
 
     `media` says whether the files are copied into the run, hard-linked, or stay where they are.
-    Prompts, pipelines and the machine that are not there yet are started as stubs.
+    Prompts, pipelines and the machine that are not there yet are started as stubs. `validate`
+    reads a project as builds will; what it would refuse is not written.
 
     Raises:
-        ContentError: every mistake of table and files; nothing was written.
+        ContentError: every mistake of options, table and files; nothing was written.
         UsageError: the run cannot be made as asked, such as because it is there already.
     """
     about = about or About()
-    _check_request(run_id, project, about)
+    _check_request(run_id, about)
+    with _only_ingest(project):
+        _check_free(run_id, project)
+        return _ingest(folder, table, run_id, project, validate, about, media, on_progress)
+
+
+@contextmanager
+def _only_ingest(project: Project) -> Iterator[None]:
+    """Hold the project, so that no other ingest gives the same ids; translate what disks say."""
+    try:
+        with alone(project.cache / LOCK) as ours:
+            if not ours:
+                raise UsageError(
+                    f"{project.root}: another ingest is under way in this project; "
+                    "wait for it to end"
+                )
+            yield
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename2 or error.filename or project.root}: cannot be read or written "
+            f"({error.strerror or error}), so nothing was ingested; "
+            "check that it is what it should be, its permissions and the room on its disk"
+        ) from error
+
+
+def _ingest(
+    folder: Path,
+    table: Path,
+    run_id: str,
+    project: Project,
+    validate: Validate,
+    about: About,
+    media: Media,
+    on_progress: Progress | None,
+) -> IngestReport:
     where = project.relative(table)
     read, complaints = read_table(table, where)
     desk = Desk(folder=folder, project=project, where=where, table=read, complaints=complaints)
@@ -113,27 +154,26 @@ def ingest(
     facts = desk.probe(files, on_progress)
     desk.check(files, facts)
     stubs: dict[Path, str] = {}
-    rows, series = cells_of(
-        desk,
-        files,
-        facts,
-        label=about.label,
-        pipeline=about.pipeline,
-        url_prefix=about.url_prefix,
-        stubs=stubs,
-    )
-    if desk.complaints:
-        raise ContentError(desk.complaints)
+    kept = kept_names({path: desk.named[path] for path in files.values()})
+    stated = Stated(label=about.label, pipeline=about.pipeline, url_prefix=about.url_prefix)
+    rows, series = cells_of(desk, files, facts, kept, stated=stated, stubs=stubs)
     if media == "none":
         rows = [{**row, "file": ""} for row in rows]
-    machine = slug(about.machine)
-    path = project.content / "machines" / f"{machine}.toml"
-    start_stub(stubs, path, draft.machine_toml, about.machine)
+    machine = named_by_title(project, "machines", draft.machine_toml, stubs)(about.machine)
     run = _draft(run_id, machine, desk, rows, series, about)
+    texts = {"run.toml": draft.run_toml(run), "clips.csv": draft.clips_csv(rows)}
+    if rows:
+        said = {complaint.where for complaint in desk.complaints}
+        found = complaints_of(
+            desk, run_id=run_id, texts=texts, stubs=stubs, rows=rows, validate=validate
+        )
+        desk.complaints.extend(one for one in list(found) if one.where not in said)
+    if desk.complaints:
+        raise ContentError(list(dict.fromkeys(desk.complaints)))
     _write(
         project.runs / run_id,
-        texts={"run.toml": draft.run_toml(run), "clips.csv": draft.clips_csv(rows)},
-        files={} if media == "none" else {kept_name(desk.named[path]): path for path in facts},
+        texts=texts,
+        files={} if media == "none" else {kept[path]: path for path in facts},
         hashes={path: found.sha256 for path, found in facts.items()},
         stubs=stubs,
         media=media,
@@ -149,23 +189,36 @@ def ingest(
     )
 
 
-def _check_request(run_id: str, project: Project, about: About) -> None:
-    if slug(run_id) != run_id:
+def _check_request(run_id: str, about: About) -> None:
+    if len(run_id) > MAX_ID_CHARS:
         raise UsageError(
-            f'--run "{run_id}": no id for a run; write small letters, digits and single hyphens, '
-            f'such as "{slug(run_id, otherwise="2026-05-my-model-h100")}"'
+            f"--run {shown(run_id)}: no id for a run; write {MAX_ID_CHARS} characters or fewer"
         )
+    if not run_id or slug(run_id) != run_id:
+        raise UsageError(
+            f"--run {shown(run_id)}: no id for a run; write small letters, digits and single "
+            f'hyphens, such as "{slug(run_id) or "2026-05-my-model-h100"}"'
+        )
+    for option, given in (("--machine", about.machine), ("--pipeline", about.pipeline)):
+        if not given.strip():
+            raise UsageError(f"{option} {shown(given)}: is empty; name it, or leave {option} out")
+    if about.label is Label.MEASURED_HERE and not about.software:
+        raise UsageError(
+            "what was measured here names its software; state each with its version: "
+            "--software NAME=VERSION, or --software NAME='not stated'"
+        )
+    if about.publish_media and about.rights.strip().casefold() in ("", NOT_STATED):
+        raise UsageError(
+            "--publish-media: clips are published only where it is stated whose they are and that "
+            "they may be; state it with --rights"
+        )
+
+
+def _check_free(run_id: str, project: Project) -> None:
     if os.path.lexists(project.runs / run_id):
         raise UsageError(
             f"{project.relative(project.runs / run_id)}: this run is there already, and runs are "
             "never changed; choose another id, or remove it yourself if it was a mistake"
-        )
-    if about.label is Label.MEASURED_HERE and not about.software:
-        raise UsageError("what was measured here names its software; state each with its version")
-    if about.publish_media and about.rights == NOT_STATED:
-        raise UsageError(
-            "clips are published only where it is stated whose they are and that they may be; "
-            "state the rights"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from generator.clips.locate import CLIP_SUFFIXES, sha256_of, why_refused
 from generator.clips.probe import probe
-from generator.clips.table import Row, Table
+from generator.clips.table import Row, Table, bounded, shown
 from generator.errors import Complaint, MediaError
 from generator.project import Project
 from generator.records import Facts
@@ -80,7 +80,7 @@ class Desk:
                 self.complain(
                     row,
                     "file",
-                    f'"{self.named[path]}" stands in line {line_of[path]} already',
+                    f"{shown(self.named[path])} stands in line {line_of[path]} already",
                     "name each file once",
                 )
                 continue
@@ -125,7 +125,7 @@ class Desk:
             self.complain(
                 row,
                 "file",
-                f'no file "{row.file}" in {self.project.relative(self.folder)}',
+                f"no file {shown(row.file)} in {self.project.relative(self.folder)}",
                 f'did you mean "{near[0]}"?' if near else "put it there, or take the line out",
             )
         return path
@@ -149,7 +149,7 @@ class Desk:
                     self.complaints.append(
                         Complaint(
                             where=self.project.relative(path),
-                            problem=problem,
+                            problem=bounded(problem),
                             remedy=remedy or "export the clip anew as WebM or MP4",
                         )
                     )

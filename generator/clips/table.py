@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -17,7 +17,7 @@ from typing import TypeVar
 from generator.errors import Complaint
 from generator.records import EXTRA_PREFIX
 
-__all__ = ["Row", "Table", "read_table"]
+__all__ = ["Row", "Table", "bounded", "read_table", "shown"]
 
 Value = TypeVar("Value")
 
@@ -50,12 +50,23 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """What a column may be called, in small letters, words parted by blanks. Of two columns that
 could be the same, the one in the earlier group is; two of one group are a mistake."""
 
+DELIMITERS = ",;\t"
 UNSTATED = frozenset(
     {"", "-", "--", "–", "—", "?", "n/a", "na", "none", "null", "nan", "unknown", "not stated"}
 )
 """Ways to say nothing."""
-NUMBER = re.compile(r"\d{1,12}([.,]\d{1,9})?")
-WHOLE = re.compile(r"(\d{1,12})([.,]0+)?")
+NUMBER = re.compile(r"[0-9]{1,12}([.,][0-9]{1,9})?")
+WHOLE = re.compile(r"([0-9]{1,12})([.,]0)?")
+UNIT = re.compile(r"\s*(fps|s|sec|seconds)$", re.IGNORECASE)
+GROUPED = re.compile(r"[1-9][0-9]{0,2}([.,][0-9]{3})+")
+"""Digits that may be parted into thousands: is 2,000 two thousand, or two?"""
+DECIMAL_COMMA = re.compile(r"[0-9]+,([0-9]{1,2}|[0-9]{4,})")
+COUNTS = frozenset({"width", "height", "bytes", "steps", "frames", "seed"})
+RATES = frozenset({"fps", "seconds"})
+COUNTS_REMEDY = "write digits only, such as 2000; stages as 2/2/2"
+RATES_REMEDY = "write thousands as 2000 and decimals with a point, such as 2.5"
+SHOWN_CHARS = 80
+"""The longest value that a message repeats whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +124,25 @@ def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
     cells = list(_cells(lines, names, complain))
     if not (cells or complaints):
         complain("", "the table holds no line", "write a line per clip under a line of names")
+    commas = {
+        column
+        for column in RATES & header.keys()
+        if any(DECIMAL_COMMA.fullmatch(_bare(row[header[column]])) for _, row in cells)
+    }
     understood = set(header.values())
     extra = [
         name
         for name in names
         if name and name not in understood and _is_carried(name, [row[name] for _, row in cells])
     ]
-    rows = tuple(_row(line, row, header, extra, complain) for line, row in cells)
+    for name in extra:
+        if not name.startswith(EXTRA_PREFIX) and EXTRA_PREFIX + name in extra:
+            complain(
+                "line 1",
+                f'"{name}" and "{EXTRA_PREFIX}{name}" would be one column of the run',
+                "rename one of the two",
+            )
+    rows = tuple(_row(line, row, header, extra, commas, complain) for line, row in cells)
     left_out = tuple(name for name in names if name and name not in {*understood, *extra})
     return Table(rows=rows, header=header, left_out=left_out), complaints
 
@@ -128,7 +151,7 @@ Complain = Callable[[str, str, str], None]
 
 
 def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
-    """Lines that hold anything, with their numbers."""
+    """Lines that hold anything, with their numbers; a first line sep=; is a spreadsheet's own."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -137,10 +160,12 @@ def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         complain("", f"cannot be read ({error.strerror})", "check the path and its permissions")
         return
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    said = re.match(r"sep=([,;\t])\r?\n", text)
+    delimiter = said[1] if said else max(DELIMITERS, key=lambda mark: _fit(text, mark))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
+        if said:
+            next(reader)
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, cells
@@ -148,12 +173,28 @@ def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
         complain(f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
 
 
+def _fit(text: str, delimiter: str) -> tuple[int, int]:
+    """How many names of the first line are known under this delimiter, and how many there are."""
+    known = {name for groups in COLUMNS.values() for group in groups for name in group}
+    try:
+        for names in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if any(name.strip() for name in names):
+                return sum(_plain(name) in known for name in names), len(names)
+    except csv.Error:
+        pass
+    return 0, 0
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
 def _header(names: Sequence[str], complain: Complain) -> dict[str, str]:
     """Known column to its name in the file."""
     for name in dict.fromkeys(names):
         if name and names.count(name) > 1:
-            complain("line 1", f'column "{name}" stands twice', "keep one")
-    plain = {name: re.sub(r"[\s_-]+", " ", name).strip().casefold() for name in names}
+            complain("line 1", f"column {shown(name)} stands twice", "keep one")
+    plain = {name: _plain(name) for name in names}
     header: dict[str, str] = {}
     for column, groups in COLUMNS.items():
         for group in groups:
@@ -161,7 +202,7 @@ def _header(names: Sequence[str], complain: Complain) -> dict[str, str]:
             if len(found) > 1:
                 complain(
                     "line 1",
-                    f"{' and '.join(_quoted(name) for name in found)} could both be {column}",
+                    f"{' and '.join(map(shown, found))} could both be {column}",
                     f'rename the one that is not meant, such as to "{EXTRA_PREFIX}{found[-1]}"',
                 )
             if found:
@@ -188,7 +229,7 @@ def _is_carried(name: str, values: Sequence[str]) -> bool:
     """Columns of one's own are carried along when they say so or hold nothing but numbers."""
     stated = [value for value in values if value.casefold() not in UNSTATED]
     return name.startswith(EXTRA_PREFIX) or (
-        bool(stated) and all(re.fullmatch(r"-?\d+(\.\d+)?", value) for value in stated)
+        bool(stated) and all(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) for value in stated)
     )
 
 
@@ -197,8 +238,11 @@ def _row(
     cells: Mapping[str, str],
     header: Mapping[str, str],
     extra: Sequence[str],
+    commas: Container[str],
     complain: Complain,
 ) -> Row:
+    """`commas` are the columns in which a comma stands before decimals."""
+
     def text(column: str) -> str:
         value = cells[header[column]] if column in header else ""
         return "" if value.casefold() in UNSTATED else value
@@ -207,10 +251,15 @@ def _row(
         value = text(column)
         if not value:
             return unstated
+        problem, _, remedy = say.partition("; ")
         parsed = parse(value)
+        if column in COUNTS or column in RATES:
+            plain_point = column in RATES and column not in commas
+            if _may_be_grouped(value, plain_point=plain_point):
+                parsed, problem = None, "may hold a mark between thousands"
+                remedy = RATES_REMEDY if column in RATES else COUNTS_REMEDY
         if parsed is None:
-            problem, _, remedy = say.partition("; ")
-            complain(f"line {line}, {header[column]}", f'"{value}" {problem}', remedy)
+            complain(f"line {line}, {header[column]}", f"{shown(value)} {problem}", remedy)
             return unstated
         return parsed
 
@@ -236,7 +285,7 @@ def _row(
         seed=read("seed", _seed, "", whole),
         sha256=read("sha256", _sha256, "", "is no sha256; write 64 hexadecimal digits"),
         bytes=int(count) if count else None,
-        url=read("url", _url, "", "is no web address; write one that begins with https://"),
+        url=text("url"),
         interpolation=cells.get(header.get("interpolation", ""), ""),
         series=text("series"),
         no_clip=text("no_clip"),
@@ -248,8 +297,15 @@ def _row(
     )
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"'
+def bounded(text: str, most: int = 3 * SHOWN_CHARS) -> str:
+    """Text on one line, its middle left out where it is longer than `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most // 2]} … {line[-(most // 2) :]}"
+
+
+def shown(value: str) -> str:
+    """A value of the table as messages repeat it."""
+    return f'"{bounded(value, SHOWN_CHARS)}"'
 
 
 def _file(text: str) -> str:
@@ -258,10 +314,14 @@ def _file(text: str) -> str:
 
 def _number(text: str) -> str | None:
     """A number above 0 with the decimals it was written with; a unit after it is dropped."""
-    bare = re.sub(r"\s*(fps|s|sec|seconds)$", "", text, flags=re.IGNORECASE)
+    bare = _bare(text)
     if not re.fullmatch(NUMBER, bare) or not re.search("[1-9]", bare):
         return None
     return bare.replace(",", ".")
+
+
+def _bare(text: str) -> str:
+    return UNIT.sub("", text)
 
 
 def _whole(text: str) -> str | None:
@@ -270,8 +330,16 @@ def _whole(text: str) -> str | None:
 
 
 def _seed(text: str) -> str | None:
-    found = re.fullmatch(r"(-?\d{1,20})([.,]0+)?", text)
+    found = re.fullmatch(r"(-?[0-9]{1,20})([.,]0)?", text)
     return found[1] if found else None
+
+
+def _may_be_grouped(text: str, *, plain_point: bool) -> bool:
+    """Whether digits may be parted into thousands. A single point before three digits is a
+    decimal one, as in 23.976, where `plain_point` is set."""
+    bare = _bare(text).lstrip("+-")
+    one_point = "," not in bare and bare.count(".") == 1
+    return GROUPED.fullmatch(bare) is not None and not (plain_point and one_point)
 
 
 def _steps(text: str) -> str | None:
@@ -283,7 +351,7 @@ def _steps(text: str) -> str | None:
 
 def _size(text: str) -> tuple[int, int] | None:
     found = re.fullmatch(
-        r"([1-9]\d{0,4})\s*(?:px)?\s*[x×*]\s*([1-9]\d{0,4})\s*(?:px)?", text.lower()
+        r"([1-9][0-9]{0,4})\s*(?:px)?\s*[x×*]\s*([1-9][0-9]{0,4})\s*(?:px)?", text.lower()
     )
     return (int(found[1]), int(found[2])) if found else None
 
@@ -291,7 +359,3 @@ def _size(text: str) -> tuple[int, int] | None:
 def _sha256(text: str) -> str | None:
     plain = text.lower().removeprefix("sha256:")
     return plain if re.fullmatch("[0-9a-f]{64}", plain) else None
-
-
-def _url(text: str) -> str | None:
-    return text if re.fullmatch(r"https?://[^\s/]+\S*", text) else None

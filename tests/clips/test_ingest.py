@@ -71,7 +71,20 @@ def run(project: Project, folder: Path, text: str, **options: object):
     """Ingest as run "new", with a fixed day."""
     about = options.pop("about", About(published=DAY))
     where = table(folder, text)
-    return ingest(folder, table=where, run_id="new", project=project, about=about, **options)
+    return ingest(
+        folder,
+        table=where,
+        run_id="new",
+        project=project,
+        validate=validate,
+        about=about,
+        **options,
+    )
+
+
+def validate(draft: Path) -> None:
+    """As the command line hands it in."""
+    load(Project(root=draft))
 
 
 def rows(project: Project) -> list[dict[str, str]]:
@@ -83,7 +96,7 @@ def tree(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): sha(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != ingesting.LOCK
     }
 
 
@@ -230,6 +243,121 @@ def test_what_is_known_already_is_referred_to_and_left_alone(project, clips):
     assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"runs"}
 
 
+def test_different_models_never_become_one(project, clips, cards):
+    """Ids drop what they cannot hold; what was dropped must not make two things one."""
+    models = ("MemFlow", "MemFlow+", "模型一", "模型二", "mem_flow", "memflow")
+    prompts = ("一只红色的风筝。", "一只蓝色的风筝。", "🪁", "红 风筝", "Kite!", "Kite")
+    lines = ["file,model,prompt,series"]
+    (clips / "a.mp4").unlink()
+    (clips / "b.mp4").unlink()
+    for i, (model, prompt) in enumerate(zip(models, prompts, strict=True)):
+        shutil.copyfile(cards / "a.mp4", clips / f"{i}.mp4")
+        lines.append(f"{i}.mp4,{model},{prompt},{('FP8', 'FP8+', '一', '二', 'fp8', 'FP8+')[i]}")
+
+    report = run(project, clips, "\n".join(lines))
+
+    assert [row["pipeline"] for row in rows(project)] == [
+        *("memflow", "memflow-2", "pipeline-1", "pipeline-2", "mem-flow", "memflow"),
+    ]
+    assert [row["prompt"] for row in rows(project)] == [
+        *("prompt-1", "prompt-2", "prompt-3", "prompt-4", "kite", "kite-2"),
+    ]
+    assert [row["series"] for row in rows(project)] == [
+        *("fp8", "fp8-2", "series-1", "series-2", "fp8", "fp8-2"),
+    ]
+    catalogue = load(project)
+    titles = {one.id: one.title for one in catalogue.pipelines}
+    assert [titles[name] for name in ("memflow", "memflow-2", "pipeline-2")] == [
+        *("MemFlow", "MemFlow+", "模型二"),
+    ]
+    texts = {one.id: one.text for one in catalogue.prompts}
+    assert [texts[f"prompt-{i}"] for i in (1, 2, 3, 4)] == list(prompts[:4])
+    assert (texts["kite"], texts["kite-2"]) == ("Kite!", "not stated")
+    new = next(one for one in catalogue.runs if one.id == "new")
+    assert [one.title for one in new.series] == ["FP8", "FP8+", "一", "二"]
+    assert len(report.stubs) == 5 + 6 + 1
+
+
+def test_what_stands_in_content_under_the_same_id_may_be_something_else(project, clips):
+    """An id is taken by the title or text that it has there; a second ingest finds its own."""
+    text = load(project).prompts[0].text
+    before = tree(project.content)
+    words = "file,model,prompt\na.mp4,Sample model+,Lighthouse!\n"
+    words += f'b.mp4,SAMPLE_MODEL,"{text.upper()}"\n'
+
+    run(project, clips, words)
+
+    assert [(row["pipeline"], row["prompt"]) for row in rows(project)] == [
+        ("sample-model-2", "lighthouse-2"),
+        ("sample-model", "a-slow-aerial-shot-around-a"),
+    ]
+    after = tree(project.content)
+    assert {name: after[name] for name in before} == before
+    first = rows(project)
+    shutil.rmtree(project.runs / "new")
+    assert run(project, clips, words).stubs == ()
+    assert rows(project) == first
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'text: "One \\"red\\" kite: two: three."',
+        "text: 'One \"red\" kite: two: three.'",
+        'text: >-\n  One "red" kite:\n  two: three.',
+        'text: |\n  One "red"\n  kite: two: three.\norder: 3',
+        "text: 'One \"red\" kite:\n  two: three.'",
+    ],
+)
+def test_a_prompt_is_known_by_its_text_however_it_is_written(project, clips, written):
+    path = project.content / "prompts" / "mine.md"
+    path.write_text(f"---\ntitle: Mine\n{written}\n---\nProse.\n\ntext: no\n")
+    read = next(one for one in load(project).prompts if one.id == "mine").text
+    assert " ".join(read.split()) == 'One "red" kite: two: three.'
+
+    run(project, clips, 'file,prompt\na.mp4,"One ""red"" kite: two: three."\nb.mp4,Mine\n')
+
+    assert [row["prompt"] for row in rows(project)] == ["mine", "mine"]
+
+
+def test_interpolations_that_share_letters_stay_apart(project, clips):
+    run(project, clips, "file,interpolation\na.mp4,RIFE\nb.mp4,RIFE+\n")
+
+    assert [row["series"] for row in rows(project)] == ["published-rife", "published-rife-2"]
+
+
+def test_ids_that_share_letters_stay_apart(project, clips):
+    run(project, clips, "id,file\nx+,a.mp4\nx,b.mp4\n")
+    assert [row["id"] for row in rows(project)] == ["x", "x-2"]
+
+
+def test_files_that_could_not_keep_their_names_stay_apart(project, clips):
+    (clips / "a.mp4").rename(clips / "~c.mp4")
+    (clips / "b.mp4").rename(clips / "c.mp4")
+
+    run(project, clips, "file\n~c.mp4\nc.mp4\n")
+
+    assert [row["file"] for row in rows(project)] == ["c.mp4", "c-2.mp4"]
+    media = project.runs / "new" / "media"
+    assert [sha(media / row["file"]) for row in rows(project)] == [
+        row["sha256"] for row in rows(project)
+    ]
+
+
+def test_long_names_make_ids_that_disks_can_hold(project, clips):
+    model, prompt = "m" * 300, "p" * 300
+    run(
+        project,
+        clips,
+        f"id,file,model,prompt\n{'i' * 300},a.mp4,{model},{prompt}\n,b.mp4,{model}2,{prompt}2\n",
+        about=About(published=DAY, machine="g" * 300),
+    )
+
+    assert [row["pipeline"] for row in rows(project)] == ["m" * 80, "m" * 78 + "-2"]
+    assert [row["prompt"] for row in rows(project)] == ["p" * 80, "p" * 78 + "-2"]
+    load(project)
+
+
 def test_prompts_of_one_beginning_are_told_apart(project, clips):
     text = "One two three four five six {}"
     run(
@@ -321,7 +449,7 @@ def test_what_the_caller_states_is_stated(project, clips):
         published=DAY,
         source="https://example.org/page",
         machine="Two Boards 80GB",
-        software={"torch": "2.13.0", 'odd "name"\x7f': "1\u2028 2"},
+        software={"torch": "2.13.0", 'odd "name"': "1\u2028 2"},
         weights="v1",
         rights="Ours; free to show.",
         label=Label.MEASURED_HERE,
@@ -379,7 +507,13 @@ def test_a_run_is_never_changed(project, clips):
     before = tree(project.root)
 
     with pytest.raises(UsageError, match="content/runs/cards: this run is there already"):
-        ingest(clips, table=table(clips, "file\na.mp4\n"), run_id="cards", project=project)
+        ingest(
+            clips,
+            table=table(clips, "file\na.mp4\n"),
+            run_id="cards",
+            project=project,
+            validate=validate,
+        )
 
     assert tree(project.root) == before
 
@@ -387,14 +521,23 @@ def test_a_run_is_never_changed(project, clips):
 @pytest.mark.parametrize("run_id", ["My Run", "../x", "a--b", ".x", "", "a/b"])
 def test_a_run_id_must_be_one(project, clips, run_id):
     with pytest.raises(UsageError, match="no id for a run"):
-        ingest(clips, table=table(clips, "file\na.mp4\n"), run_id=run_id, project=project)
+        ingest(
+            clips,
+            table=table(clips, "file\na.mp4\n"),
+            run_id=run_id,
+            project=project,
+            validate=validate,
+        )
 
 
 @pytest.mark.parametrize(
     ("about", "words"),
     [
-        (About(label=Label.MEASURED_HERE), "names its software"),
-        (About(publish_media=True), "state the rights"),
+        (About(label=Label.MEASURED_HERE), "--software NAME=VERSION"),
+        (About(publish_media=True), "--publish-media: .* state it with --rights"),
+        (About(publish_media=True, rights=" Not stated"), "--rights"),
+        (About(machine=""), '--machine "": is empty'),
+        (About(pipeline=" "), '--pipeline " ?": is empty'),
     ],
 )
 def test_statements_that_others_hang_on_are_asked_for(project, clips, about, words):
@@ -471,7 +614,6 @@ def test_all_mistakes_are_named_at_once_and_nothing_is_written(project, clips, c
         f'{place} 2, steps: "0" is no step count; write 1 or more, or 2/2/2 for stages',
         f'{place} 3, fps: "fast" is no frame rate; write digits, such as 49.3',
         f'{place} 4, size: "big" is no size; write width x height, such as 848x480',
-        f'{place} 4, url: "ftp://x" is no web address; write one that begins with https://',
         f'{place} 5, file: "c.mp4" stands in line 4 already; name each file once',
         f'{place} 6, file: no file "d.mp4" in the folder; did you mean "c.mp4"?',
         f'{place} 9, file: "lfs.mp4" is a Git LFS pointer and not the clip itself; '
@@ -489,6 +631,7 @@ def test_all_mistakes_are_named_at_once_and_nothing_is_written(project, clips, c
         "put the file that was measured there, or mend the line",
         f"{place} 3, bytes: says 7, the file holds {(clips / 'b.mp4').stat().st_size}; "
         "put the file that was measured there, or mend the line",
+        f'{place} 4, url: "ftp://x" is no web address; write one that begins with https://',
     ]
     unreadable = [line for line in said if line.startswith(("text.mp4: ", "empty.mp4: "))]
     assert [line for line in said if line not in unreadable] == expected
@@ -545,7 +688,7 @@ def test_a_table_in_another_encoding_is_named(project, clips):
     path.write_bytes("file,prompt\na.mp4,caf\xe9\n".encode("latin-1"))
 
     with pytest.raises(ContentError, match="byte 21: this is not UTF-8 text"):
-        ingest(clips, table=path, run_id="new", project=project)
+        ingest(clips, table=path, run_id="new", project=project, validate=validate)
 
 
 # --- small parts
@@ -558,12 +701,17 @@ def test_a_table_in_another_encoding_is_named(project, clips):
         ("My Model 2.1 (FP8)", "my-model-2.1-fp8"),
         ("Zürich—Éé", "zurich-ee"),
         ("...a..b.-c-.d", "a-b-c-d"),
-        ("日本", "unnamed"),
+        ("x" * 79 + " yz", "x" * 79),
+        ("y" * 300, "y" * 80),
     ],
 )
 def test_ids_are_made_of_anything(text, expected):
     assert slug(text) == expected
     assert re.fullmatch(forms.ID_PATTERN, slug(text))
+
+
+def test_an_id_is_made_of_nothing_else():
+    assert slug("日本 ©…") == ""
 
 
 @pytest.mark.parametrize(
@@ -596,6 +744,7 @@ def test_the_archive_s_own_table_is_understood_as_it_is(archive, tmp_path, proje
         table=archive / "archive.csv",
         run_id="x",
         project=project,
+        validate=validate,
         about=About(published=DAY),
         media="none",
     )

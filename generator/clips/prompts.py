@@ -1,0 +1,71 @@
+"""The prompts of somebody's table: those that content/ holds already, and those it begins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from generator.clips import draft
+from generator.clips.naming import KnownPrompt, free_id, known_prompts, same
+
+__all__ = ["Prompts"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+"""What in a column of prompts is taken for a prompt's name; anything else is the prompt itself."""
+TITLE_WORDS = 6
+TITLE_CHARS = 60
+
+
+class Prompts:
+    """Prompts by id. Those that are begun here are noted in `stubs`, as the files they will be."""
+
+    def __init__(self, folder: Path, stubs: dict[Path, str]) -> None:
+        self._folder = folder
+        self._stubs = stubs
+        self._known = known_prompts(folder)
+        self._there = frozenset(self._known)
+
+    def of(self, stated: str) -> str:
+        """Id of the prompt that a column of prompts states, by its text or by its name."""
+        for name, known in self._known.items():
+            if known.text and _one_line(known.text) == _one_line(stated):
+                return name
+        if NAME.fullmatch(stated) or self._find(stated) is not None:
+            return self.named(stated, "")
+        words = " ".join(stated.split()[:TITLE_WORDS])
+        title = words if len(words) <= TITLE_CHARS else f"{words[:TITLE_CHARS].rstrip()}…"
+        return self._begin(words, KnownPrompt(title=title, text=stated))
+
+    def named(self, label: str, text: str) -> str:
+        """Id of the prompt with this name, which now has this text if it had none."""
+        name = self._find(label)
+        if name is None:
+            return self._begin(label, KnownPrompt(title=label, text=text))
+        known = self._known[name]
+        if text and not known.text and name not in self._there:
+            self._note(name, replace(known, text=text))
+        return name
+
+    def text_of(self, name: str) -> str:
+        """A prompt's text on one line, "" where it is not known."""
+        return _one_line(self._known[name].text)
+
+    def _find(self, label: str) -> str | None:
+        if label in self._there:
+            return label
+        titles = ((name, known.title) for name, known in self._known.items())
+        return next((name for name, title in titles if same(title, label)), None)
+
+    def _begin(self, stem: str, prompt: KnownPrompt) -> str:
+        name = free_id(stem, self._known, kind="prompt")
+        self._note(name, prompt)
+        return name
+
+    def _note(self, name: str, prompt: KnownPrompt) -> None:
+        self._known[name] = prompt
+        self._stubs[self._folder / f"{name}.md"] = draft.prompt_md(prompt.title, prompt.text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
