@@ -6,6 +6,8 @@ import csv
 import hashlib
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from datetime import date
 from fractions import Fraction
@@ -439,6 +441,86 @@ def test_addresses_come_from_a_prefix_or_a_column(project, clips):
     ]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("frames", value) for value in ("2,000", "3.000", "1.234.567", "480.00", "480,5")),
+        *(("steps", value) for value in ("1,000", "1.250", "100,100,100")),
+        *(("seed", value) for value in ("1,000", "-1.000", "42.00")),
+        *(("bytes", value) for value in ("1,234", "8.651", "1,234,567")),
+        *(("fps", value) for value in ("1,000", "23,976", "1.000.000", "1,000 fps")),
+        *(("seconds", value) for value in ("20,000", "1,200 s")),
+    ],
+)
+def test_marks_between_thousands_are_not_guessed_at(project, clips, column, value):
+    (said,) = complaints(project, clips, f"file;{column}\na.mp4;{value}\nb.mp4;\n")
+
+    assert said.startswith(f'results.csv line 2, {column}: "{value}" ')
+    assert "; write" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kept"),
+    [
+        ("fps", "23.976", "23.976"),
+        ("fps", "0,500", "0.500"),
+        ("fps", "7,5", "7.5"),
+        ("seconds", "20.000", "20.000"),
+        ("frames", "480.0", "480"),
+        ("frames", "480,0", "480"),
+        ("frames", "2000", "2000"),
+        ("seed", "-7.0", "-7"),
+    ],
+)
+def test_decimals_that_can_be_nothing_else_are_read(project, clips, column, value, kept):
+    run(project, clips, f"file;{column}\na.mp4;{value}\nb.mp4;\n")
+
+    assert rows(project)[0][column] == kept
+
+
+def test_a_point_is_no_decimal_one_where_commas_are(project, clips):
+    said = complaints(project, clips, "file;fps\na.mp4;23,5\nb.mp4;1.200\n")
+
+    assert said == [
+        'results.csv line 3, fps: "1.200" may hold a mark between thousands; '
+        "write thousands as 2000 and decimals with a point, such as 2.5"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"file";"fps";"model, size, kind"\na.mp4;7,5;m\nb.mp4;;m\n',
+        "sep=;\r\nfile;fps\r\na.mp4;7,5\r\nb.mp4;\r\n",
+        "file\tfps\tnotes; more, and more\na.mp4\t7.5\tx\nb.mp4\t\ty\n",
+        "\n\nfile,fps,a;b;c;d\na.mp4,7.5,x\nb.mp4,,y\n",
+    ],
+)
+def test_the_mark_between_columns_is_the_one_that_makes_sense_of_the_header(project, clips, text):
+    run(project, clips, text)
+
+    assert [(row["file"], row["fps"]) for row in rows(project)] == [("a.mp4", "7.5"), ("b.mp4", "")]
+
+
+def test_messages_repeat_no_more_than_a_little_of_a_value(project, clips):
+    said = complaints(
+        project,
+        clips,
+        f"file,fps,steps,url\na.mp4,{'9' * 5000},{'x' * 5000},https://{'h' * 5000}\n"
+        f"b.mp4,,,\n{'f' * 5000},,,\n",
+    )
+
+    assert len(said) == 4
+    assert all(len(line) < 400 for line in said)
+
+
+def test_two_columns_that_would_become_one_are_a_mistake(project, clips):
+    assert complaints(project, clips, "file,VRAM,x-VRAM\na.mp4,1,2\nb.mp4,1,2\n") == [
+        'results.csv line 1: "VRAM" and "x-VRAM" would be one column of the run; '
+        "rename one of the two"
+    ]
+
+
 # --- what is written
 
 
@@ -577,6 +659,163 @@ def test_a_killed_ingest_is_invisible_and_replaced(project, clips):
     run(project, clips, "file\na.mp4\nb.mp4\n")
 
     assert not left.exists()
+    assert len(load(project).runs) == 3
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"source": "notaurl"}, '--source: "notaurl" is no web address; write one that begins'),
+        ({"url_prefix": "javascript:x/"}, '--url-prefix: "javascript:x/a.mp4" is no web address;'),
+        ({"measured_by": ""}, "--measured-by: is empty; write it: Who measured."),
+        ({"weights": " "}, "--weights: is empty;"),
+        ({"rights": ""}, "--rights: is empty;"),
+        ({"title": "a\x07b"}, "--title: "),
+        ({"machine": "a\x07b"}, "--machine: "),
+        ({"pipeline": "a\x07b"}, "--pipeline: "),
+        ({"software": {"torch": "a\x07b"}}, "--software: "),
+    ],
+)
+def test_what_no_build_would_accept_is_not_written(project, clips, about, said):
+    (found,) = complaints(
+        project, clips, "file\na.mp4\nb.mp4\n", about=About(**{"published": DAY, **about})
+    )
+
+    assert found.startswith(said)
+
+
+def test_mistakes_of_options_and_lines_are_named_together(project, clips):
+    assert complaints(
+        project,
+        clips,
+        "file,link,steps,prompt\n"
+        'a.mp4,https://[,2,"two\x07 words"\n'
+        "b.mp4,https://user:key@example.org/b.mp4,many,kite\n",
+        about=About(published=DAY, source="https://[", rights=""),
+    ) == [
+        'results.csv line 3, steps: "many" is no step count; write 1 or more, or 2/2/2 for stages',
+        'results.csv line 2, prompt: "two\ufffd words" holds a control character; take it out',
+        '--source: "https://[" is no web address; write one that begins with https://',
+        "--rights: is empty; write it: Whose clips these are and what may be done with them.",
+        'results.csv line 2, link: "https://[" is no web address; '
+        "write one that begins with https://",
+        'results.csv line 3, link: "https://user:key@example.org/b.mp4" holds a user\'s name; '
+        "an address that is published must not",
+    ]
+
+
+def test_lines_are_counted_as_the_table_counts_them(project, clips):
+    """Neither blank lines nor fields of several lines shift what is complained of."""
+    said = complaints(
+        project,
+        clips,
+        'file,x-note,url\n\na.mp4,"one\ntwo",https://example.org/a\n\nb.mp4,,nowhere\n',
+    )
+
+    assert [line.partition(": ")[0] for line in said] == ["results.csv line 6, url"]
+
+
+def test_mistakes_that_stood_in_content_before_are_none_of_this_run(project, clips):
+    (project.content / "prompts" / "broken.md").write_text("no front matter")
+    (project.content / "site.toml").write_text("title = 3")
+
+    run(project, clips, "file\na.mp4\nb.mp4\n")
+
+    assert (project.runs / "new" / "run.toml").is_file()
+
+
+def test_a_card_s_pipeline_takes_no_clips_of_others(project, clips):
+    """What content/ says of a pipeline decides which rows it can have."""
+    (said, *_) = complaints(project, clips, "file,model\na.mp4,test-card\nb.mp4,test-card\n")
+
+    assert said.startswith("results.csv line 2, ")
+
+
+# --- disks and other runs
+
+
+@pytest.mark.parametrize("place", ["runs", "content", "cache"])
+def test_a_project_that_cannot_be_written_is_named(project, clips, place, monkeypatch):
+    real = Path.mkdir
+    refused = {"runs": project.runs, "content": project.content, "cache": project.cache}[place]
+
+    def mkdir(path: Path, *arguments: object, **options: object) -> None:
+        if path.is_relative_to(refused):
+            raise OSError(30, "Read-only file system", str(path))
+        real(path, *arguments, **options)
+
+    before = tree(project.content)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(UsageError) as caught:
+        run(project, clips, "file,model\na.mp4,m\nb.mp4,m\n")
+
+    assert str(caught.value).startswith(f"{refused}")
+    assert "cannot be read or written (Read-only file system), so nothing was" in str(caught.value)
+    assert tree(project.content) == before
+
+
+def test_a_file_where_the_cache_should_be_is_named(project, clips):
+    project.cache.write_text("x")
+
+    with pytest.raises(UsageError, match=r"\.cache: cannot be read or written \(File exists\)"):
+        run(project, clips, "file\na.mp4\nb.mp4\n")
+
+
+def test_a_run_s_name_has_an_end(project, clips):
+    with pytest.raises(UsageError, match=r'--run "x+ … x+": no id for a run; write 80 characters'):
+        ingest(
+            clips,
+            table=table(clips, "file\na.mp4\n"),
+            run_id="x" * 300,
+            project=project,
+            validate=validate,
+        )
+
+
+@pytest.mark.parametrize("second", ["new", "newer"])
+def test_two_ingests_at_once_do_not_disturb_each_other(project, clips, second):
+    """The one that comes second is told so, whether it makes the same run or only the same stub."""
+    said: list[str] = []
+
+    def validate_slowly(draft: Path) -> None:
+        with pytest.raises(UsageError) as caught:
+            ingest(
+                clips,
+                table=clips / "results.csv",
+                run_id=second,
+                project=project,
+                validate=validate,
+            )
+        said.append(str(caught.value))
+        validate(draft)
+
+    where = table(clips, "file,model\na.mp4,new model\nb.mp4,new model\n")
+    ingest(clips, table=where, run_id="new", project=project, validate=validate_slowly)
+
+    assert said == [
+        f"{project.root}: another ingest is under way in this project; wait for it to end"
+    ]
+    if second != "new":
+        ingest(clips, table=where, run_id=second, project=project, validate=validate)
+    assert len(load(project).runs) == (3 if second == "new" else 4)
+
+
+def test_processes_at_once_make_one_run(project, clips):
+    """Real processes on one id: one wins, all others say why in one line."""
+    where = table(clips, "file,model\na.mp4,new model\nb.mp4,new model\n")
+    command = [sys.executable, "-m", "generator", "ingest", str(clips), "--table", str(where)]
+    command += ["--run", "new", "--root", str(project.root)]
+    root = Path(__file__).resolve().parents[2]
+    running = [
+        subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in running]
+
+    assert sorted(process.returncode for process in running) == [0, 2, 2]
+    for process, text in zip(running, said, strict=True):
+        lines = text.strip().splitlines()
+        assert len(lines) == (1 if process.returncode else 0), text
+        assert not lines or "another ingest is under way" in text or "there already" in text
     assert len(load(project).runs) == 3
 
 
