@@ -61,10 +61,16 @@ UNIT = re.compile(r"\s*(fps|s|sec|seconds)$", re.IGNORECASE)
 GROUPED = re.compile(r"[1-9][0-9]{0,2}([.,][0-9]{3})+")
 """Digits that may be parted into thousands: is 2,000 two thousand, or two?"""
 DECIMAL_COMMA = re.compile(r"[0-9]+,([0-9]{1,2}|[0-9]{4,})")
-COUNTS = frozenset({"width", "height", "bytes", "steps", "frames", "seed"})
 RATES = frozenset({"fps", "seconds"})
-COUNTS_REMEDY = "write digits only, such as 2000; stages as 2/2/2"
-RATES_REMEDY = "write thousands as 2000 and decimals with a point, such as 2.5"
+"""Columns of numbers with decimals."""
+UNGROUPED = {
+    **dict.fromkeys(
+        ("width", "height", "bytes", "frames", "seed"), "write digits only, such as 2000"
+    ),
+    **dict.fromkeys(RATES, "write thousands as 2000 and decimals with a point, such as 2.5"),
+    "steps": "write digits only, or 2/2/2 for stages",
+}
+"""Column to how its numbers are written without a mark between thousands."""
 SHOWN_CHARS = 80
 """The longest value that a message repeats whole."""
 
@@ -253,11 +259,10 @@ def _row(
             return unstated
         problem, _, remedy = say.partition("; ")
         parsed = parse(value)
-        if column in COUNTS or column in RATES:
-            plain_point = column in RATES and column not in commas
-            if _may_be_grouped(value, plain_point=plain_point):
-                parsed, problem = None, "may hold a mark between thousands"
-                remedy = RATES_REMEDY if column in RATES else COUNTS_REMEDY
+        plain_point = column in RATES and column not in commas
+        if column in UNGROUPED and _may_be_grouped(value, plain_point=plain_point):
+            parsed, problem = None, "may hold a mark between thousands"
+            remedy = UNGROUPED[column]
         if parsed is None:
             complain(f"line {line}, {header[column]}", f"{shown(value)} {problem}", remedy)
             return unstated
