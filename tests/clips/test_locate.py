@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from generator.clips import locate as locating
-from generator.clips.locate import locate
+from generator.clips.locate import at_hand, locate, why_refused
 from generator.errors import ContentError
 from generator.records import Clip
 
@@ -228,3 +228,26 @@ def test_nothing_is_hashed_twice_or_without_need(rooms, monkeypatch):
     hashed.clear()
     find(rooms, *(row(name, sha256=sha(name.encode())) for name in ("a.mp4", "d.mp4", "none")))
     assert sorted(hashed) == ["a.mp4", "b.mp4", "c.mp4", "d.mp4", "own.mp4"]
+
+
+def test_whoever_downloads_is_told_only_what_is_right(rooms):
+    """A wrong file and a pointer stop a build; a fetch takes them for missing."""
+    run, fetched, _ = rooms
+    (run / "media" / "a.mp4").write_bytes(b"clip")
+    (run / "media" / "b.mp4").write_bytes(b"another file")
+    (run / "media" / "c.mp4").write_bytes(pointer(b"c"))
+    clips = [row(name, file=f"{name}.mp4", sha256=sha(b"clip")) for name in "abc"]
+
+    assert at_hand(clips, runs={RUN: run}, fetched=fetched) == {
+        f"{RUN}--a": run / "media" / "a.mp4"
+    }
+
+
+def test_a_loop_of_links_is_no_file(tmp_path):
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "b.mp4")
+    (tmp_path / "b.mp4").symlink_to(tmp_path / "a.mp4")
+
+    assert why_refused(tmp_path / "a.mp4", tmp_path) == (
+        '"a.mp4" is no file',
+        "put the clip's file there",
+    )
