@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from jinja2 import Environment
+from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
+from generator.errors import PublishError
 from generator.measure.fit import fit_line
 from generator.pages import addresses, metadata
 from generator.pages.clips import ClipView
@@ -50,25 +52,30 @@ class Press:
             href = partial(addresses.rooted, base_url=site.base_url)
         else:
             href = partial(addresses.reference, here=here)
-        self.texts[here] = self.jinja.get_template(f"pages/{template}.html").render(
-            href=href,
-            asset=lambda name: href(self.assets + name),
-            prose=partial(addresses.relink, href=href),
-            at=addresses,
-            site=site,
-            navigation=self.navigation(section),
-            meta=metadata.page_meta(
-                site,
+        if here in self.texts:
+            raise PublishError(f"{here}: two pages would stand at this address")
+        try:
+            self.texts[here] = self.jinja.get_template(f"pages/{template}.html").render(
+                href=href,
+                asset=lambda name: href(self.assets + name),
+                prose=partial(addresses.relink, href=href),
+                at=addresses,
+                site=site,
+                navigation=self.navigation(section),
+                meta=metadata.page_meta(
+                    site,
+                    title=title,
+                    description=description,
+                    address=address,
+                    assets=self.assets,
+                    view=view,
+                ),
                 title=title,
-                description=description,
                 address=address,
-                assets=self.assets,
-                view=view,
-            ),
-            title=title,
-            address=address,
-            **context,
-        )
+                **context,
+            )
+        except TemplateError as error:
+            raise PublishError(_where(error)) from error
 
     def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
         """(title, address, is the section at hand)."""
@@ -118,3 +125,17 @@ class Press:
         for chart in drawn:
             self.texts[addresses.chart_data(chart.id)] = chart.figure + "\n"
         return tuple((chart, addresses.chart_data(chart.id)) for chart in drawn)
+
+
+def _where(error: TemplateError) -> str:
+    """Template, line and fault: a project may lay its own templates over ours."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename or error.name} line {error.lineno}: {error.message}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.endswith(".html")
+    ]
+    if not frames:
+        return f"template {error.message}: is not there; restore it or take your own away"
+    return f"{frames[-1].filename} line {frames[-1].lineno}: {error.message}"
