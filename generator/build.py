@@ -255,5 +255,5 @@ def _in_parallel(
             process.end_all()
             raise
     if failures:
-        raise MediaError("\n".join(map(str, failures)))
+        raise MediaError("\n".join(dict.fromkeys(map(str, failures))))
     return results
