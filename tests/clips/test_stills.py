@@ -1,4 +1,4 @@
-"""Poster, thumbnail and storyboard: the right frames, read back from test cards that number their own."""
+"""Poster, thumbnail and storyboard: the right frames, read back from cards that number theirs."""
 
 from __future__ import annotations
 

@@ -189,7 +189,8 @@ def test_a_cell_without_clip_says_why_on_its_own_side(page: Page, base: str) -> 
 def test_captions_written_by_script_are_those_of_the_page(page: Page, base: str) -> None:
     """The same clips, once as the page came and once chosen the other way round."""
     captions = "[...document.querySelectorAll('clip-pair figcaption')].map((one) => " + (
-        "[...one.children].map((part) => [part.className, part.href ?? '', part.textContent.trim()]))"
+        "[...one.children].map("
+        "(part) => [part.className, part.href ?? '', part.textContent.trim()]))"
     )
     page.goto(f"{base}compare/")
     page.locator(".transport").wait_for()
