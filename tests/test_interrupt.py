@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import signal
 import subprocess
@@ -49,6 +48,11 @@ def until(condition, what: str, seconds: float = 30) -> None:  # type: ignore[no
         time.sleep(0.05)
 
 
+def heed_interrupts() -> None:
+    """As at a terminal: programs started in the background ignore Ctrl-C, and so do theirs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_build_ends_its_encoders_and_keeps_the_site(
     tmp_path: Path, how: signal.Signals
@@ -60,10 +64,15 @@ def test_an_interrupted_build_ends_its_encoders_and_keeps_the_site(
     table = root / "content" / "runs" / "cards" / "clips.csv"
     table.write_text(table.read_text() + "long,declared,test-card,,1920x1080,30,2000\n")
     command = (sys.executable, "-m", "generator", "build", "--root", str(root))
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ) as build:
-        until(lambda: encoders(root), "no encode began")
-        build.send_signal(how)
-        _, said = build.communicate(timeout=20)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    ) as build:
+        try:
+            until(lambda: encoders(root), "no encode began")
+            build.send_signal(how)
+            _, said = build.communicate(timeout=20)
+        finally:
+            build.kill()
     assert build.returncode == 130
     assert "Traceback" not in said
     until(lambda: not encoders(root), "an encoder outlived its build", seconds=5)

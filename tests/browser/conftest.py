@@ -24,8 +24,9 @@ def chromium() -> str:
     return program
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    """One a module: an open Playwright keeps an event loop, which other tests need for theirs."""
     with open_chromium(chromium) as opened:
         yield opened
 
