@@ -17,6 +17,7 @@ from generator import pages
 from generator.clips import card, locate, process
 from generator.clips.cache import cached_facts
 from generator.clips.display import prepare
+from generator.clips.progress import Progress, silent
 from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
 from generator.measure import claims
 from generator.project import Project
@@ -33,16 +34,6 @@ class Renderer(Protocol):
     def __call__(self, clip: Clip, *, cache: Path) -> Path:
         """Render `clip` (or find it rendered in `cache`) and return its file."""
         ...
-
-
-class Progress(Protocol):
-    """Told of long work: what is done, how many of how many."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from generator.errors import MatrixError, UsageError
 from generator.project import find_project
 
 if TYPE_CHECKING:
-    from generator.build import Progress
+    from generator.clips.progress import Progress
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 

@@ -23,6 +23,11 @@ class Label(StrEnum):
     PROJECTED = "projected"
     DECLARED = "declared"  # test cards: a rate that was ordered, not achieved by any model
 
+    @property
+    def words(self) -> str:
+        """As readers see it: `published elsewhere`."""
+        return self.value.replace("-", " ")
+
 
 class Outcome(StrEnum):
     """What became of a claim when it was held against a file."""

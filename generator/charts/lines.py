@@ -15,11 +15,10 @@ from typing import TypeVar
 from generator.charts.look import Look, look
 from generator.charts.plot import Mark
 from generator.charts.wording import (
-    label_words,
+    dimensions,
     named_act,
     named_clip,
     named_prompt,
-    named_size,
 )
 from generator.records import Clip, Evidence, Label, Pipeline, Prompt
 
@@ -50,7 +49,7 @@ class Line:
     def origin(self) -> str:
         """Label and series, as people read them."""
         series = self.cells[0].series
-        return f"{label_words(series.label).capitalize()} · {series.title}"
+        return f"{series.label.words.capitalize()} · {series.title}"
 
     @property
     def stated(self) -> tuple[tuple[Evidence, Fraction], ...]:
@@ -84,7 +83,9 @@ def group(
         prompt = named_prompt(clip, prompt_by_id)
         lines.append(
             Line(
-                name=" · ".join(filter(None, (pipeline.title, named_size(clip), prompt))),
+                name=" · ".join(
+                    filter(None, (pipeline.title, dimensions(clip.width, clip.height), prompt))
+                ),
                 pipeline=pipeline,
                 prompt=prompt,
                 look=look(cells[0].series.label, sources[key[:4]], asked[key[4]]),
@@ -131,7 +132,7 @@ def marks(
                     hover=(
                         named_clip(line.pipeline, clip),
                         *filter(None, (line.prompt,)),
-                        named_size(clip),
+                        dimensions(clip.width, clip.height),
                         *says(line, cell, fps),
                         f"{named_act(cell.series.label)} by {cell.run.measured_by}",
                         *neighbours,

@@ -16,9 +16,8 @@ from generator.charts.plot import Plot, Reference, Stroke, axis
 from generator.charts.poster import draw_poster, draw_swatch
 from generator.charts.wording import (
     decimal,
-    label_words,
+    dimensions,
     named_clip,
-    named_size,
     sentence_list,
     signed,
 )
@@ -52,7 +51,7 @@ def fps_against_steps(
         drawn,
         clip_url,
         place=float,
-        says=lambda line, cell, fps: (f"{decimal(fps)} FPS, {label_words(cell.series.label)}",),
+        says=lambda line, cell, fps: (f"{decimal(fps)} FPS, {cell.series.label.words}",),
     )
     strokes = tuple(
         Stroke(
@@ -107,7 +106,7 @@ def ms_per_frame_against_steps(
         place=_ms,
         says=lambda line, cell, fps: (
             f"{_ms(fps):.1f} ms per frame",
-            f"{decimal(fps)} FPS, {label_words(cell.series.label)}",
+            f"{decimal(fps)} FPS, {cell.series.label.words}",
             findings[line.cells[0].clip.id],
         ),
     )
@@ -259,7 +258,7 @@ def _table(
             (
                 Cell(text=named_clip(line.pipeline, cell.clip), href=clip_url(cell.clip)),
                 Cell(text=line.prompt or "—"),
-                Cell(text=named_size(cell.clip), number=True),
+                Cell(text=dimensions(cell.clip.width, cell.clip.height), number=True),
                 Cell(text=cell.clip.steps_label, number=True),
                 *(Cell(text=figure(cell), number=True) for figure in figures.values()),
                 Cell(text=line.origin),
@@ -298,7 +297,7 @@ def _legend(
     series = {line.series: line.cells[0].series for line in lines}
     return tuple(
         LegendGroup(
-            label=label_words(series[key].label).capitalize(),
+            label=series[key].label.words.capitalize(),
             title=series[key].title,
             entries=tuple(own),
         )
@@ -314,7 +313,7 @@ def _ranges(lines: Sequence[Line]) -> str:
     sentences = []
     for label, figures in stated.items():
         ends = dict.fromkeys(decimal(fps) for fps in (min(figures), max(figures)))
-        sentences.append(f"{label_words(label).capitalize()}: {' to '.join(ends)} FPS.")
+        sentences.append(f"{label.words.capitalize()}: {' to '.join(ends)} FPS.")
     return " ".join(sentences)
 
 

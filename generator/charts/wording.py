@@ -7,17 +7,6 @@ from fractions import Fraction
 
 from generator.records import Clip, Label, Pipeline, Prompt
 
-_LABEL_WORDS = {
-    Label.PUBLISHED_ELSEWHERE: "published elsewhere",
-    Label.MEASURED_HERE: "measured here",
-    Label.PROJECTED: "projected",
-    Label.DECLARED: "declared",
-}
-
-
-def label_words(label: Label) -> str:
-    return _LABEL_WORDS[label]
-
 
 def named_act(label: Label) -> str:
     """What somebody did to get the number."""
@@ -44,9 +33,9 @@ def named_prompt(clip: Clip, prompts: Mapping[str, Prompt]) -> str:
     return prompts[clip.prompt].title if clip.prompt else ""
 
 
-def named_size(clip: Clip) -> str:
+def dimensions(width: int, height: int) -> str:
     """`848 × 480`; no-break spaces keep it in one piece."""
-    return f"{clip.width}\u00a0×\u00a0{clip.height}"
+    return f"{width}\u00a0×\u00a0{height}"
 
 
 def sentence_list(names: Sequence[str]) -> str:

@@ -15,13 +15,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
 from generator.clips.disk import alone, flush
 from generator.clips.locate import CLIP_SUFFIXES, sha256_of
+from generator.clips.progress import Progress
 from generator.errors import FetchError
 from generator.records import Clip
 
@@ -41,12 +41,6 @@ MIN_BYTES_PER_S = 1024
 LOCK = ".fetch.lock"
 MAX_PORT = 65_535
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-
-
-class Progress(Protocol):
-    """Told of long work: what is done, how many of how many."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from generator.clips.cells import Stated, cells_of, kept_names, named_by_title
 from generator.clips.disk import alone
 from generator.clips.draft import MAX_ID_CHARS, NOT_STATED, slug
 from generator.clips.locate import sha256_of
-from generator.clips.match import Desk, Progress
+from generator.clips.match import Desk
+from generator.clips.progress import Progress
 from generator.clips.proof import Validate, complaints_of
 from generator.clips.table import bounded, read_table, shown
 from generator.errors import ContentError, MediaError, UsageError

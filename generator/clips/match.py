@@ -7,24 +7,18 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from generator.clips.locate import CLIP_SUFFIXES, sha256_of, why_refused
 from generator.clips.probe import probe
+from generator.clips.progress import Progress
 from generator.clips.table import Row, Table, bounded, shown
 from generator.errors import Complaint, MediaError
 from generator.project import Project
 from generator.records import Facts
 
-__all__ = ["Desk", "Progress"]
+__all__ = ["Desk"]
 
 PROBES = 2
-
-
-class Progress(Protocol):
-    """Told of long work: what is done, how many of how many."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

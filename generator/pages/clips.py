@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from generator.charts.wording import dimensions
 from generator.pages import addresses, words
 from generator.pages.media import STATES, MediaView, media_view
 from generator.records import (
@@ -84,7 +85,7 @@ class ClipView:
 
     @property
     def size(self) -> str:
-        return words.dimensions(self.clip.width, self.clip.height)
+        return dimensions(self.clip.width, self.clip.height)
 
     @property
     def steps(self) -> str:
@@ -92,7 +93,7 @@ class ClipView:
 
     @property
     def label(self) -> str:
-        return words.LABELS[self.series.label][0]
+        return self.series.label.words
 
     @property
     def state(self) -> str:
@@ -178,7 +179,7 @@ def _shorts(evidence: Sequence[Evidence], pipelines: Mapping[str, Pipeline]) -> 
         middle = words.steps(clip.steps, clip.steps_label)
         if not middle and clip.fps is not None:
             middle = f"{words.rate(clip.fps)} FPS"
-        parts = (pipelines[clip.pipeline].title, middle, words.dimensions(clip.width, clip.height))
+        parts = (pipelines[clip.pipeline].title, middle, dimensions(clip.width, clip.height))
         return " · ".join(part for part in parts if part)
 
     def with_series(piece: Evidence) -> str:
@@ -237,7 +238,7 @@ def _facts(facts: Facts) -> dict[str, str]:
     return {
         "Container": facts.container,
         "Codec": codec,
-        "Picture": words.dimensions(facts.width, facts.height),
+        "Picture": dimensions(facts.width, facts.height),
         "Frames": words.grouped(facts.frame_count),
         "Distinct timestamps": words.grouped(facts.distinct_timestamps),
         "Duration": words.seconds(facts.duration_s),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from generator.charts.wording import dimensions
 from generator.pages import addresses, words
 from generator.pages.clips import ClipView
 from generator.records import Catalogue
@@ -52,7 +53,7 @@ def facets(catalogue: Catalogue, views: Sequence[ClipView]) -> dict[str, tuple[F
             facet(
                 "Size",
                 f"{width}x{height}",
-                words.dimensions(width, height),
+                dimensions(width, height),
                 addresses.size(width, height),
                 _size,
                 (width, height),

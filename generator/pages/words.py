@@ -11,25 +11,22 @@ NOT_STATED = "not stated"
 
 LABELS = {
     Label.PUBLISHED_ELSEWHERE: (
-        "published elsewhere",
         "Somebody else measured and published the number. We repeat it with its source and hold "
-        "it against the file as far as a file can tell.",
+        "it against the file as far as a file can tell."
     ),
     Label.MEASURED_HERE: (
-        "measured here",
         "This project measured the number. The run records machine, software, weights, seed and "
-        "protocol.",
+        "protocol."
     ),
     Label.PROJECTED: (
-        "projected",
         "A model of the hardware gives the number; nothing has run. It never shares a line with "
-        "a measurement.",
+        "a measurement."
     ),
     Label.DECLARED: (
-        "declared",
-        "A test card: the rate was ordered, no model achieved it. It is there to be watched.",
+        "A test card: the rate was ordered, no model achieved it. It is there to be watched."
     ),
 }
+"""What each label means."""
 
 OUTCOMES = {
     Outcome.HOLDS: ("holds", "hold"),
@@ -86,11 +83,6 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def bytes_(number: int) -> str:
     return f"{grouped(number)} bytes"
-
-
-def dimensions(width: int, height: int) -> str:
-    """No-break spaces keep it in one piece."""
-    return f"{width}\u00a0×\u00a0{height}"
 
 
 def typeset(text: str) -> str:
