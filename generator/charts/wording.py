@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from generator.measure import decimals
 from generator.records import Clip, Label, Pipeline, Prompt
 
 
@@ -15,10 +16,7 @@ def named_act(label: Label) -> str:
 
 def decimal(value: Fraction, *, shortest: bool = False) -> str:
     """`value` with one to three decimals (`shortest` allows none): 11.0, 49.35, 23.976."""
-    digits = f"{float(value):.3f}".rstrip("0")
-    if digits.endswith("."):
-        return digits[:-1] if shortest else digits + "0"
-    return digits
+    return decimals.decimal(value, 3, least=0 if shortest else 1)
 
 
 def named_clip(pipeline: Pipeline, clip: Clip) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from math import floor
 
+from generator.measure.decimals import decimal
 from generator.records import Claim, Clip, Facts, Outcome, Run, Verdict
 
 NO_FILE = "no file at hand to check it with"
@@ -33,14 +34,6 @@ def cut(value: Fraction, decimals: int) -> Fraction:
 def nearest(value: Fraction, decimals: int) -> Fraction:
     """`value` >= 0 rounded to `decimals` decimals, halves upwards: nearest(49.35, 1) = 49.4."""
     return Fraction(floor(value * 10**decimals + Fraction(1, 2)), 10**decimals)
-
-
-def decimal(value: Fraction, decimals: int) -> str:
-    """`value` >= 0 in decimals, rounded to nearest, without a detour over binary floats."""
-    scaled = floor(abs(value) * 10**decimals + Fraction(1, 2))
-    whole, rest = divmod(scaled, 10**decimals)
-    text = f"{whole}.{rest:0{decimals}d}" if decimals else str(whole)
-    return f"-{text}" if value < 0 and scaled else text
 
 
 def exact(value: Fraction, least: int) -> str:

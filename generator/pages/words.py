@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from generator.measure import decimals
 from generator.records import Display, Facts, Label, Outcome
 
 NOT_STATED = "not stated"
@@ -62,13 +63,9 @@ def seconds(value: Fraction | None) -> str:
 
 def decimal(value: Fraction, *, least: int, most: int) -> str:
     """`value` rounded half away from zero to at most `most` decimals, at least `least` shown."""
-    scaled = abs(value) * 10**most
-    whole = int(scaled + Fraction(1, 2))
-    digits = str(whole).rjust(most + 1, "0")
-    head, tail = (digits[:-most], digits[-most:]) if most else (digits, "")
-    tail = tail.rstrip("0").ljust(least, "0")
-    sign = "−" if value < 0 and whole else ""
-    return f"{sign}{grouped(int(head))}{'.' + tail if tail else ''}"
+    text = decimals.decimal(value, most, least=least)
+    head, point, tail = text.removeprefix("-").partition(".")
+    return f"{'−' if text.startswith('-') else ''}{grouped(int(head))}{point}{tail}"
 
 
 def grouped(number: int) -> str:

@@ -14,11 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from blank import a_clip
 
 from generator.cli import main
 from generator.clips import fetch as fetching
@@ -32,26 +32,7 @@ HALF = len(DATA) // 2
 
 
 def row(url: str | None, *, sha256: str | None = SHA, name: str = "a") -> Clip:
-    return Clip(
-        id=f"run--{name}",
-        row_id=name,
-        run="run",
-        series="published",
-        pipeline="p",
-        prompt="",
-        width=320,
-        height=180,
-        steps=(),
-        fps=Fraction(24),
-        stated_frames=None,
-        stated_seconds=None,
-        seed=None,
-        sha256=sha256,
-        url=url,
-        file=None,
-        no_clip="",
-        line=2,
-    )
+    return a_clip(name, url=url, sha256=sha256)
 
 
 Answer = Callable[["Handler"], None]
@@ -621,13 +602,14 @@ def test_kill_9_leaves_no_final_name_and_the_next_run_goes_on(server, tmp_path):
 
     url = server.on("clip.webm", holds_back)
     code = (
-        "import sys; sys.path.insert(0, sys.argv[3])\n"
+        "import sys; sys.path[:0] = sys.argv[3:]\n"
         "from pathlib import Path\n"
-        "from tests.clips.test_fetch import row, fetch\n"
+        "from clips.test_fetch import row, fetch\n"
         "fetch([row(sys.argv[1])], into=Path(sys.argv[2]))"
     )
-    root = Path(__file__).resolve().parents[2]
-    victim = subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path), str(root)])
+    tests = Path(__file__).resolve().parents[1]
+    paths = (str(tests), str(tests.parent))
+    victim = subprocess.Popen([sys.executable, "-c", code, url, str(tmp_path), *paths])
     try:
         assert started.wait(30)
         part = tmp_path / f".{SHA}.part"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from blank import a_clip
 
 from generator.clips import locate as locating
 from generator.clips.locate import at_hand, locate, why_refused
@@ -23,27 +22,7 @@ def sha(data: bytes) -> str:
 
 
 def row(name: str = "a", **given: object) -> Clip:
-    blank = Clip(
-        id=f"{RUN}--{name}",
-        row_id=name,
-        run=RUN,
-        series="published",
-        pipeline="p",
-        prompt="",
-        width=320,
-        height=180,
-        steps=(),
-        fps=Fraction(24),
-        stated_frames=None,
-        stated_seconds=None,
-        seed=None,
-        sha256=None,
-        url=None,
-        file=None,
-        no_clip="",
-        line=7,
-    )
-    return replace(blank, **given)  # type: ignore[arg-type]
+    return a_clip(name, run=RUN, **{"line": 7, **given})
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
 
+import blank
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,27 +62,9 @@ def a_run(*made: Claim) -> Run:
 
 
 def a_clip(fps: str | None, **given_fields: object) -> Clip:
-    fields: dict[str, object] = {
-        "id": "r--c",
-        "row_id": "c",
-        "run": "r",
-        "series": "s",
-        "pipeline": "p",
-        "prompt": "",
-        "width": 512,
-        "height": 288,
-        "steps": (8,),
-        "fps": None if fps is None else Fraction(fps),
-        "stated_frames": None,
-        "stated_seconds": None,
-        "seed": None,
-        "sha256": None,
-        "url": None,
-        "file": None,
-        "no_clip": "",
-        "line": 2,
-    }
-    return Clip(**{**fields, **given_fields})  # type: ignore[arg-type]
+    own = {"series": "s", "width": 512, "height": 288, "steps": (8,)}
+    stated = None if fps is None else Fraction(fps)
+    return blank.a_clip("c", run="r", fps=stated, **{**own, **given_fields})
 
 
 def some_facts(frames: int, duration: str) -> Facts:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from blank import a_clip
+
 from generator.records import (
     Catalogue,
     Claim,
@@ -176,27 +178,8 @@ def run(run_id: str, series: Series, **changes: object) -> Run:
 
 
 def clip(run_id: str, row: str, series: str, **changes: object) -> Clip:
-    made = Clip(
-        id=f"{run_id}--{row}",
-        row_id=row,
-        run=run_id,
-        series=series,
-        pipeline="model",
-        prompt="rain",
-        width=512,
-        height=288,
-        steps=(4,),
-        fps=Fraction("24.5"),
-        stated_frames=None,
-        stated_seconds=None,
-        seed=None,
-        sha256=None,
-        url=None,
-        file=None,
-        no_clip="",
-        line=2,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    own = {"pipeline": "model", "prompt": "rain", "width": 512, "height": 288, "steps": (4,)}
+    return a_clip(row, run=run_id, series=series, **{**own, "fps": Fraction("24.5"), **changes})
 
 
 LOUD = run("loud", LOUD_SERIES, claims=(DURATION, READING))
