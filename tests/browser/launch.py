@@ -17,6 +17,16 @@ FLAGS = (
     "--disable-sync",
 )
 
+WATCH = """
+globalThis.violations = []; globalThis.shift = 0;
+document.addEventListener('securitypolicyviolation', (e) =>
+  violations.push(`${e.effectiveDirective}: ${e.sample || e.blockedURI}`));
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) shift += entry.value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+"""Run before a page's own scripts: keeps what its policy forbade and how far things moved."""
+
 
 @contextmanager
 def open_chromium(program: str) -> Iterator[Browser]:

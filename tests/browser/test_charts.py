@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
 
+from .launch import WATCH
 from .loopback import serving
 
 pytestmark = pytest.mark.browser
@@ -43,14 +44,6 @@ CLIP = '<!doctype html><title>A clip</title><link rel="icon" href="data:,">'
 STYLE = """
 body { margin: 0; background: #070707; color: #f2f2ea; font: 16px/1.5 sans-serif; }
 main { padding: 16px; } .tall { height: 5000px; } h1, h2, h3 { line-height: 1.1; }
-"""
-WATCH = """
-globalThis.violations = []; globalThis.shift = 0;
-document.addEventListener('securitypolicyviolation', (e) =>
-  violations.push(`${e.effectiveDirective}: ${e.sample || e.blockedURI}`));
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) shift += entry.value;
-}).observe({ type: 'layout-shift', buffered: true });
 """
 PLOTLY = "**/plotly-basic-*.js"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser.launch import open_chromium
+from browser.launch import WATCH, open_chromium
 from browser.loopback import serving
 from chromium import REMEDY, find
 from playwright.sync_api import Browser, Page, expect
@@ -22,14 +22,6 @@ from pages import sample
 pytestmark = pytest.mark.browser
 
 SUBPATH = "deep/down/"
-WATCH = """
-globalThis.violations = []; globalThis.shift = 0;
-document.addEventListener('securitypolicyviolation', (e) =>
-  violations.push(`${e.effectiveDirective}: ${e.sample || e.blockedURI}`));
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) shift += entry.value;
-}).observe({ type: 'layout-shift', buffered: true });
-"""
 PAGES = (
     *("", "archive/", "compare/", "method/", "data/", "plans/", "plans/b200/", "runs/loud/"),
     *("prompts/rain/", "pipelines/model/", "clips/loud--a/", "clips/loud--gone/"),
