@@ -5,7 +5,9 @@ Reads content and media, writes site/ and the cache. Never touches the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,12 @@ from generator import pages
 from generator.clips import card, locate, process
 from generator.clips.cache import cached_facts
 from generator.clips.display import prepare
+from generator.clips.hashes import Hashes
 from generator.clips.progress import Progress, silent
-from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
+from generator.errors import Complaint, ContentError, MediaError, UsageError
 from generator.measure import claims
 from generator.project import Project
-from generator.publish import assets, check, write
+from generator.publish import assets, memory, press, write
 from generator.records import Catalogue, Clip, Evidence, Facts, Media, Pipeline, Run, Verdict
 
 Given = TypeVar("Given")
@@ -47,6 +50,8 @@ class Options:
     require_media: bool = False
     renderers: Mapping[str, Renderer] | None = None
     """Renderers by the name that pipelines give; test cards are always there."""
+    verify: bool = False
+    """Read every file again, whatever its size and time say."""
     jobs: int = 2
 
 
@@ -59,10 +64,15 @@ class Report:
     clips: int
     with_media: int
     bytes: int
+    printed: int
+    """Pages and data files that were made anew; the others were known."""
+    unchanged: bool
+    """The site was the same already and stayed where it is."""
 
 
 def build(project: Project, options: Options, progress: Progress = silent) -> Report:
-    """Build site/ from content/.
+    """Build site/ from content/. What the last build did and nothing has changed is not done
+    again, unless `options.verify` asks for it.
 
     Raises:
         ContentError: mistakes in content/, all of them.
@@ -70,52 +80,98 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
         PublishError: the site would break its own promises.
     """
     with write.only_builder(project.cache):
-        catalogue = reading.load(project, base_url=options.base_url)
-        evidence = gather(project, catalogue, options, progress)
-        prefix, static = assets.collect(project.static)
-        progress("pages", 0, 1)
-        rendered = pages.render(catalogue, evidence, templates=project.templates, assets=prefix)
-        progress("pages", 1, 1)
-        files = {**rendered.files, **static}
-        base_path = urlsplit(catalogue.site.base_url).path
-        faults = check.problems(rendered.texts, files, base_path=base_path)
-        if faults:
-            raise PublishError("the rendered site is broken:\n" + "\n".join(faults))
-        notes = recipes(evidence, rendered.files)
-        manifest = write.publish(rendered.texts, files, project.site, notes=notes)
-    entries = manifest["files"]
-    assert isinstance(entries, dict)
-    return Report(
-        site=project.site,
-        pages=sum(name.endswith(".html") for name in entries),
-        clips=len(evidence),
-        with_media=sum(item.media is not None for item in evidence),
-        bytes=sum(entry["bytes"] for entry in entries.values()),
+        known = memory.Memory() if options.verify else memory.recall(project.memory)
+        read = inputs(project, options)
+        if read and read == known.inputs and memory.stands(project.site, known):
+            return Report(site=project.site, unchanged=True, printed=0, **known.report)
+        return _build(project, options, progress, known, read)
+
+
+def _build(
+    project: Project, options: Options, progress: Progress, known: memory.Memory, read: str
+) -> Report:
+    hashes = Hashes(project.hashes, trusting=not options.verify)
+    catalogue = reading.load(project, base_url=options.base_url)
+    evidence = gather(project, catalogue, options, progress, hashes)
+    prefix, static = assets.collect(project.static)
+    layout = pages.lay_out(catalogue, evidence, templates=project.templates, assets=prefix)
+    with write.drafting(project.site) as draft:
+        made = press.print_all(
+            layout.sheets,
+            draft,
+            known,
+            base_path=urlsplit(catalogue.site.base_url).path,
+            on_done=lambda done, of: progress("pages", done, of),
+        )
+        files = {name: published.path for name, published in layout.files.items()} | static
+        for name, path in files.items():
+            published = layout.files.get(name)
+            kept = known.files.get(name)
+            unchanged = kept and (not published or published.sha256 == kept.sha256)
+            if not (unchanged and kept and draft.keep(name, kept)):
+                draft.copy(name, path)
+        made.check(static)
+        changed = write.publish(draft, project.site, recipes(evidence, layout.files))
+    numbers = {
+        "pages": sum(name.endswith(".html") for name in draft.files),
+        "clips": len(evidence),
+        "with_media": sum(item.media is not None for item in evidence),
+        "bytes": sum(written.stamp.bytes for written in draft.files.values()),
+    }
+    hashes.save()
+    remembered = memory.Memory(
+        inputs=read,
+        sheets=made.sheets,
+        files=draft.files,
+        outlines=made.outlines,
+        report=numbers,
     )
+    memory.remember(project.memory, remembered)
+    return Report(site=project.site, unchanged=not changed, printed=made.printed, **numbers)
+
+
+def inputs(project: Project, options: Options) -> str:
+    """Digest of all that a build reads, and how it was asked to."""
+    terms = {
+        "base_url": options.base_url,
+        "include_media": sorted(options.include_media),
+        "require_media": options.require_media,
+        "renderers": sorted(options.renderers or ()),
+        "mirrors": [str(mirror.resolve()) for mirror in options.mirrors],
+        "ffmpeg": os.environ.get("MATRIX_FFMPEG", ""),
+        "python": sys.version,
+    }
+    own = Path(__file__).resolve().parent
+    places = (project.content, project.fetched, *options.mirrors)
+    return memory.inputs((*places, *project.templates, *project.static, own), terms)
 
 
 def gather(
-    project: Project, catalogue: Catalogue, options: Options, progress: Progress = silent
+    project: Project,
+    catalogue: Catalogue,
+    options: Options,
+    progress: Progress = silent,
+    hashes: Hashes | None = None,
 ) -> tuple[Evidence, ...]:
     """Everything known about every clip: file found or rendered, probed, derived, checked."""
     runs = {run.id: run for run in catalogue.runs}
     unknown = sorted(options.include_media - set(runs))
     if unknown:
         raise UsageError(f"--include-media {unknown[0]}: no such run; known are {', '.join(runs)}")
-    sources = find_sources(project, catalogue, options, progress)
-    present = [clip for clip in catalogue.clips if clip.id in sources]
+    hashes = hashes or Hashes(project.hashes)
 
-    def derive(clip: Clip) -> Media:
-        series = runs[clip.run].series_by_id(clip.series)
+    def derive(path: Path, clip: Clip) -> Media:
         return prepare(
-            sources[clip.id],
-            sha256=clip.sha256,
-            spread_over_s=series.spread_over_s,
+            path,
+            sha256=clip.sha256 or hashes.of(path),
+            spread_over_s=runs[clip.run].series_by_id(clip.series).spread_over_s,
             cache=project.derived,
         )
 
-    made = _in_parallel(derive, present, options.jobs, lambda i, n: progress("clips", i, n))
-    media = {clip.id: one for clip, one in zip(present, made, strict=True)}
+    def same(path: Path, clip: Clip) -> Hashable:
+        return path, runs[clip.run].series_by_id(clip.series).spread_over_s
+
+    media = _of_each(project, catalogue, options, progress, hashes, derive, same)
     return tuple(
         _evidence(clip, runs[clip.run], media.get(clip.id), options) for clip in catalogue.clips
     )
@@ -126,22 +182,46 @@ def examine(
 ) -> tuple[tuple[Clip, Facts | None, tuple[Verdict, ...]], ...]:
     """Claims held against files, without deriving anything: what `check` shows."""
     runs = {run.id: run for run in catalogue.runs}
-    sources = find_sources(project, catalogue, options, progress)
-    present = [clip for clip in catalogue.clips if clip.id in sources]
+    hashes = Hashes(project.hashes, trusting=not options.verify)
 
-    def facts_of(clip: Clip) -> Facts:
-        return cached_facts(sources[clip.id], sha256=clip.sha256, cache=project.derived)
+    def facts_of(path: Path, clip: Clip) -> Facts:
+        return cached_facts(path, sha256=clip.sha256 or hashes.of(path), cache=project.derived)
 
-    probed = _in_parallel(facts_of, present, options.jobs, lambda i, n: progress("clips", i, n))
-    facts = {clip.id: one for clip, one in zip(present, probed, strict=True)}
+    facts = _of_each(
+        project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
+    )
     return tuple(
         (clip, facts.get(clip.id), claims.check(runs[clip.run], clip, facts.get(clip.id)))
         for clip in catalogue.clips
     )
 
 
+def _of_each(
+    project: Project,
+    catalogue: Catalogue,
+    options: Options,
+    progress: Progress,
+    hashes: Hashes,
+    work: Callable[[Path, Clip], Made],
+    same: Callable[[Path, Clip], Hashable],
+) -> dict[str, Made]:
+    """Clip id to what `work` makes of its file, for all clips at hand; once for those that are
+    the `same`, for rows may share a file."""
+    sources = find_sources(project, catalogue, options, progress, hashes)
+    present = [clip for clip in catalogue.clips if clip.id in sources]
+    shared = {same(sources[clip.id], clip): clip for clip in reversed(present)}
+    made = _in_parallel(
+        lambda clip: work(sources[clip.id], clip),
+        list(shared.values()),
+        options.jobs,
+        lambda i, n: progress("clips", i, n),
+    )
+    by_key = dict(zip(shared, made, strict=True))
+    return {clip.id: by_key[same(sources[clip.id], clip)] for clip in present}
+
+
 def find_sources(
-    project: Project, catalogue: Catalogue, options: Options, progress: Progress
+    project: Project, catalogue: Catalogue, options: Options, progress: Progress, hashes: Hashes
 ) -> dict[str, Path]:
     """Clip id -> file: found by hash, or rendered where a renderer for its pipeline is at hand."""
     sources = locate.locate(
@@ -149,6 +229,7 @@ def find_sources(
         runs={run.id: run.folder for run in catalogue.runs},
         fetched=project.fetched,
         mirrors=options.mirrors,
+        hashes=hashes,
     )
     renderers: dict[str, Renderer] = {"test-card": card.rendered, **(options.renderers or {})}
     pipelines = {pipeline.id: pipeline for pipeline in catalogue.pipelines}
@@ -208,19 +289,26 @@ def _evidence(clip: Clip, run: Run, media: Media | None, options: Options) -> Ev
 
 
 def recipes(
-    evidence: Iterable[Evidence], files: Mapping[str, Path]
+    evidence: Iterable[Evidence], files: Mapping[str, pages.Published]
 ) -> dict[str, dict[str, object]]:
     """For the manifest: what each published media file was made from, and how."""
-    made: dict[Path, dict[str, object]] = {}
+    made: dict[str, dict[str, object]] = {}
     for item in evidence:
         if item.media is None:
             continue
-        source = {"source_sha256": item.media.facts.sha256}
-        made[item.media.display.path] = {**source, **item.media.display.recipe}
-        made[item.media.poster.path] = {**source, "step": "poster"}
-        made[item.media.thumbnail.path] = {**source, "step": "thumbnail"}
-        made[item.media.storyboard.path] = {**source, "step": "storyboard"}
-    return {name: made[path] for name, path in files.items() if path in made}
+        media = item.media
+        source = {"source_sha256": media.facts.sha256}
+        made[media.display.facts.sha256] = {**source, **media.display.recipe}
+        made |= {
+            media.poster.sha256: {**source, "step": "poster", **media.poster.recipe},
+            media.thumbnail.sha256: {**source, "step": "thumbnail", **media.thumbnail.recipe},
+            media.storyboard.sha256: {**source, "step": "storyboard", **media.storyboard.recipe},
+        }
+    return {
+        name: made[published.sha256]
+        for name, published in files.items()
+        if published.sha256 in made
+    }
 
 
 def _in_parallel(

@@ -125,6 +125,11 @@ def command() -> None:
 )
 @click.option("--require-media", is_flag=True, help="A clip that is not at hand is an error.")
 @click.option(
+    "--verify",
+    is_flag=True,
+    help="Read every file again, even where path, size, time and inode are as they were.",
+)
+@click.option(
     "--generate",
     is_flag=True,
     help="Also render declared cells whose pipeline runs in the lab (needs the extra `lab`).",
@@ -141,6 +146,7 @@ def build(
     base_url: str | None,
     include_media: tuple[str, ...],
     require_media: bool,
+    verify: bool,
     generate: bool,
 ) -> None:
     """Turn content/ and clips into site/.
@@ -156,6 +162,7 @@ def build(
         mirrors=mirrors,
         include_media=frozenset(include_media),
         require_media=require_media,
+        verify=verify,
         jobs=jobs,
         renderers=_lab_renderers() if generate else None,
     )
@@ -166,6 +173,7 @@ def build(
         f"{project.relative(report.site)}/: {report.pages} pages, {report.clips} cells"
         + (f" ({missing} without a clip at hand)" if missing else "")
         + f", {report.bytes / 1e6:.1f} MB"
+        + ("; nothing has changed" if report.unchanged else "")
     )
 
 

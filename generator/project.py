@@ -41,6 +41,16 @@ class Project:
         return self.cache / "derived"
 
     @property
+    def memory(self) -> Path:
+        """What the last build knew."""
+        return self.cache / "build.json"
+
+    @property
+    def hashes(self) -> Path:
+        """Hashes of files that were read, with what tells whether they are still the same."""
+        return self.cache / "hashes.json"
+
+    @property
     def templates(self) -> tuple[Path, ...]:
         """Where templates are looked for: the project's own folder first, then ours."""
         return _own_then_default(self.root / "templates", "templates")

@@ -6,9 +6,11 @@ Content becomes `Catalogue`; the files behind it become `Facts`; both together `
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 
 EXTRA_PREFIX = "x-"
@@ -253,6 +255,13 @@ class Clip:
         return f"{self.width}x{self.height}"
 
 
+def in_ticks(times_s: Iterable[Fraction]) -> tuple[tuple[int, ...], int]:
+    """Exact times as whole ticks, and how many of them make a second: the fewest that do."""
+    times = tuple(times_s)
+    per_second = lcm(*(time.denominator for time in times))
+    return tuple(int(time * per_second) for time in times), per_second
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
     """Something about a file that a player or reader will feel. `id` is stable, `text` plain."""
@@ -263,10 +272,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What one media file really holds, from its packets. Times are exact fractions of seconds.
+    """What one media file really holds, from its packets. Times are exact.
 
-    `timestamps_s` are presentation times, one per packet of the first video stream, in
-    presentation order; duplicates stay. `packet_bytes` runs in the same order.
+    `ticks` / `ticks_per_second` are presentation times in seconds, one per packet of the first
+    video stream, in presentation order; duplicates stay. `packet_bytes` runs in the same order.
     """
 
     sha256: str
@@ -278,7 +287,8 @@ class Facts:
     width: int
     height: int
     frame_count: int
-    timestamps_s: tuple[Fraction, ...]
+    ticks: tuple[int, ...]
+    ticks_per_second: int
     packet_bytes: tuple[int, ...]
     keyframes: tuple[int, ...]
     """Indices (presentation order) of keyframes."""
@@ -291,9 +301,17 @@ class Facts:
     codecs: str = ""
     """The `codecs` parameter of its media type (`vp8`, `avc1.64001e`); "" where none is known."""
 
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    @property
+    def timestamps_s(self) -> tuple[Fraction, ...]:
+        """Made anew at each call: whoever needs times of many files reckons in ticks."""
+        return tuple(Fraction(tick, self.ticks_per_second) for tick in self.ticks)
+
     @property
     def distinct_timestamps(self) -> int:
-        return len(set(self.timestamps_s))
+        return len(set(self.ticks))
 
     @property
     def mean_rate_hz(self) -> Fraction:
@@ -319,8 +337,11 @@ class Still:
     """A picture derived from a clip."""
 
     path: Path
+    sha256: str
     width: int
     height: int
+    recipe: dict[str, object] = field(hash=False)
+    """How it was taken, with the ffmpeg version; goes into the manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +349,7 @@ class Storyboard:
     """A sprite of evenly spaced frames: tile i shows the middle of its i-th part of the clip."""
 
     path: Path
+    sha256: str
     width: int
     height: int
     columns: int
@@ -335,6 +357,7 @@ class Storyboard:
     tiles: int
     tile_width: int
     tile_height: int
+    recipe: dict[str, object] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,14 +23,14 @@ from typing import Any
 
 from generator.clips import ffmpeg
 from generator.clips.disk import flush
-from generator.clips.locate import sha256_of
+from generator.clips.hashes import sha256_of
 from generator.clips.probe import probe
 from generator.errors import MediaError
 from generator.records import Facts, Flag
 
 Recipe = Mapping[str, Any]
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 """Raise it when facts are found otherwise than before, so that no file keeps old ones."""
 
 SEAL = "entry.json"
@@ -64,6 +64,11 @@ def derived(
             _seal(partial, terms)
             _put(partial, folder)
     return folder
+
+
+def sealed(folder: Path) -> dict[str, str]:
+    """Hash by name of the files in a folder that `derived` returned."""
+    return {name: sha256 for name, (_, sha256) in _read_json(folder / SEAL)["files"].items()}
 
 
 def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
@@ -112,9 +117,9 @@ def _kept_in(cache: Path) -> Iterator[None]:
 
 def _whole(folder: Path) -> bool:
     """The entry is there with every file it was sealed with, none of them cut."""
-    sizes = _read_json(folder / SEAL).get("files")
-    return isinstance(sizes, dict) and all(
-        _size(folder / name) == size for name, size in sizes.items()
+    files = _read_json(folder / SEAL).get("files")
+    return isinstance(files, dict) and all(
+        isinstance(kept, list) and _size(folder / name) == kept[0] for name, kept in files.items()
     )
 
 
@@ -126,9 +131,12 @@ def _size(path: Path) -> int | None:
 
 
 def _seal(folder: Path, terms: Recipe) -> None:
-    """Flush everything in the folder to disk, with a list of it."""
+    """Flush everything in the folder to disk, with a list of it: sizes and hashes."""
     files = sorted(path for path in folder.iterdir())
-    _write_json(folder / SEAL, {**terms, "files": {path.name: _size(path) for path in files}})
+    _write_json(
+        folder / SEAL,
+        {**terms, "files": {path.name: [_size(path), sha256_of(path)] for path in files}},
+    )
     for path in files:
         flush(path)
     flush(folder)
@@ -231,9 +239,9 @@ def _facts_to(facts: Facts) -> dict[str, Any]:
             for name in (
                 *("bytes", "container", "codec", "codecs", "profile", "pixel_format"),
                 *("width", "height", "frame_count", "packet_bytes", "keyframes", "index_first"),
+                *("ticks", "ticks_per_second"),
             )
         },
-        "timestamps_s": [str(stamp) for stamp in facts.timestamps_s],
         "duration_s": str(facts.duration_s),
         "stated_rate_hz": None if facts.stated_rate_hz is None else str(facts.stated_rate_hz),
         "flags": [[flag.id, flag.text] for flag in facts.flags],
@@ -247,7 +255,7 @@ def _facts_from(sha256: str, known: Mapping[str, Any]) -> Facts:
         **rest
         | {
             "sha256": sha256,
-            "timestamps_s": tuple(Fraction(stamp) for stamp in rest["timestamps_s"]),
+            "ticks": tuple(rest["ticks"]),
             "packet_bytes": tuple(rest["packet_bytes"]),
             "keyframes": tuple(rest["keyframes"]),
             "duration_s": Fraction(rest["duration_s"]),

@@ -14,7 +14,7 @@ from pathlib import Path
 import ffmpeg as builder
 
 from generator.clips import ffmpeg
-from generator.clips.cache import cached_facts, derived
+from generator.clips.cache import cached_facts, derived, sealed
 from generator.clips.container import examine
 from generator.clips.plan import ORIGINAL, REENCODED, Plan, plan_display
 from generator.clips.stills import stills
@@ -59,7 +59,7 @@ def make_display(
 
         folder = derived(cache, source_sha256=facts.sha256, recipe=plan.recipe, make=make)
         path = folder / plan.file
-        shown = cached_facts(path, sha256=None, cache=cache)
+        shown = cached_facts(path, sha256=sealed(folder)[plan.file], cache=cache)
     codecs = f'; codecs="{shown.codecs}"' if shown.codecs else ""
     return Display(
         path=path,

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from generator.clips.disk import alone, flush
-from generator.clips.locate import CLIP_SUFFIXES, sha256_of
+from generator.clips.hashes import sha256_of
+from generator.clips.locate import CLIP_SUFFIXES
 from generator.clips.progress import Progress
 from generator.errors import FetchError
 from generator.records import Clip

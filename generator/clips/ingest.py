@@ -20,7 +20,7 @@ from generator.clips import draft
 from generator.clips.cells import Stated, cells_of, kept_names, named_by_title
 from generator.clips.disk import alone
 from generator.clips.draft import MAX_ID_CHARS, NOT_STATED, slug
-from generator.clips.locate import sha256_of
+from generator.clips.hashes import sha256_of
 from generator.clips.match import Desk
 from generator.clips.progress import Progress
 from generator.clips.proof import Validate, complaints_of

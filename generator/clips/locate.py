@@ -6,7 +6,6 @@ Files are hashed only when they are needed, each at most once in the life of a `
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from generator.clips.hashes import Hashes
 from generator.errors import Complaint, ContentError
 from generator.records import Clip
 
 __all__ = [
     *("CLIP_SUFFIXES", "Library", "at_hand", "lfs_oid"),
-    *("locate", "sha256_of", "why_refused"),
+    *("locate", "why_refused"),
 ]
 
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
@@ -36,6 +36,7 @@ def locate(
     runs: Mapping[str, Path],
     fetched: Path,
     mirrors: Sequence[Path] = (),
+    hashes: Hashes | None = None,
 ) -> dict[str, Path]:
     """Clip id to file, for every clip whose file is at hand.
 
@@ -46,7 +47,7 @@ def locate(
         ContentError: with every file that stands where a row says but is not what the row says,
             and every Git LFS pointer that stands in a clip's place.
     """
-    library = Library(fetched=fetched, mirrors=mirrors)
+    library = Library(fetched=fetched, mirrors=mirrors, hashes=hashes)
     files = _of_all_runs(library, clips, runs)
     if library.complaints:
         raise ContentError(library.complaints)
@@ -74,11 +75,14 @@ def _of_all_runs(
 class Library:
     """The folders that clips may lie in, and the hashes that were taken of their files."""
 
-    def __init__(self, *, fetched: Path, mirrors: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, *, fetched: Path, mirrors: Sequence[Path] = (), hashes: Hashes | None = None
+    ) -> None:
         self.complaints: list[Complaint] = []
         self._fetched = fetched
         self._mirrors = tuple(mirrors)
-        self._hashes: dict[Path, str] = {}
+        self._hashes = hashes or Hashes()
+        self._refused: dict[tuple[Path, Path], tuple[str, str] | None] = {}
         self._listings: dict[Path, list[Path]] = {}
 
     def locate(self, clips: Sequence[Clip], run_folder: Path) -> dict[str, Path]:
@@ -101,7 +105,7 @@ class Library:
                 path = self._downloaded(clip) if folder == self._fetched else self._in(folder, clip)
                 if path is None:
                     continue
-                if self._hashes[path] == clip.sha256:
+                if self._hashes.of(path) == clip.sha256:
                     found[name] = path
                     del wanted[name]
                 else:
@@ -124,16 +128,18 @@ class Library:
         path = media / clip.file
         if not os.path.lexists(path):
             return None, None
-        refused = why_refused(path, media)
+        if (path, media) not in self._refused:  # rows may share a file
+            self._refused[path, media] = why_refused(path, media)
+        refused = self._refused[path, media]
         if refused is not None:
             problem, remedy = refused
             return None, Complaint(
                 where=_row(clip, run_folder, "file"), problem=problem, remedy=remedy
             )
-        if clip.sha256 and self._hash(path) != clip.sha256:
+        if clip.sha256 and self._hashes.of(path) != clip.sha256:
             return None, Complaint(
                 where=_row(clip, run_folder, "sha256"),
-                problem=f'"{clip.file}" is another file: its sha256 is {self._hash(path)}, '
+                problem=f'"{clip.file}" is another file: its sha256 is {self._hashes.of(path)}, '
                 f"the row says {clip.sha256}",
                 remedy="put the file that was measured there, or mend the row if it is this one",
             )
@@ -143,7 +149,7 @@ class Library:
         """The downloaded original. Its name is its hash, yet disks rot, so the hash is taken;
         a damaged copy is none, and `fetch` replaces it."""
         for path in self._list(self._fetched):
-            if path.name.partition(".")[0] == clip.sha256 and self._hash(path) == clip.sha256:
+            if path.name.partition(".")[0] == clip.sha256 and self._hashes.of(path) == clip.sha256:
                 return path
         return None
 
@@ -158,7 +164,7 @@ class Library:
         for batch in (likely, files):
             self._hash_all(batch)
             for path in batch:
-                if self._hashes[path] == clip.sha256:
+                if self._hashes.of(path) == clip.sha256:
                     return path
         return next((path for path in files if lfs_oid(path) == clip.sha256), None)
 
@@ -173,24 +179,11 @@ class Library:
             ]
         return self._listings[folder]
 
-    def _hash(self, path: Path) -> str:
-        if path not in self._hashes:
-            self._hashes[path] = sha256_of(path)
-        return self._hashes[path]
-
     def _hash_all(self, paths: Sequence[Path]) -> None:
-        unknown = [path for path in paths if path not in self._hashes]
-        if len(unknown) < 2:
-            self._hashes.update((path, sha256_of(path)) for path in unknown)
-            return
+        """Hashes of many files, several at a time."""
         with ThreadPoolExecutor(HASHING_THREADS) as pool:
-            self._hashes.update(zip(unknown, pool.map(sha256_of, unknown), strict=True))
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            for _ in pool.map(self._hashes.of, paths):
+                pass
 
 
 def lfs_oid(path: Path) -> str | None:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from generator.clips.locate import CLIP_SUFFIXES, sha256_of, why_refused
+from generator.clips.hashes import sha256_of
+from generator.clips.locate import CLIP_SUFFIXES, why_refused
 from generator.clips.probe import probe
 from generator.clips.progress import Progress
 from generator.clips.table import Row, Table, bounded, shown

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from generator.clips.codecs import codecs_parameter
 from generator.clips.flags import flags_of
-from generator.clips.locate import sha256_of
+from generator.clips.hashes import sha256_of
 from generator.clips.packets import Track, read_track
 from generator.errors import MediaError
-from generator.records import Facts
+from generator.records import Facts, in_ticks
 
 
 def probe(path: Path, *, sha256: str | None = None) -> Facts:
@@ -22,6 +22,7 @@ def probe(path: Path, *, sha256: str | None = None) -> Facts:
     shown, base = track.shown, track.time_base
     duration = _duration(path, track)
     stated = track.layout.stated_rate_hz or track.stream_rate_hz
+    ticks, ticks_per_second = in_ticks(packet.pts * base for packet in shown)
     return Facts(
         sha256=sha256 or sha256_of(path),
         bytes=track.layout.bytes,
@@ -32,7 +33,8 @@ def probe(path: Path, *, sha256: str | None = None) -> Facts:
         width=track.width,
         height=track.height,
         frame_count=len(shown),
-        timestamps_s=tuple(packet.pts * base for packet in shown),
+        ticks=ticks,
+        ticks_per_second=ticks_per_second,
         packet_bytes=tuple(packet.size for packet in shown),
         keyframes=tuple(n for n, packet in enumerate(shown) if packet.keyframe),
         duration_s=duration,

@@ -12,7 +12,7 @@ from typing import Any
 import ffmpeg as builder
 
 from generator.clips import ffmpeg
-from generator.clips.cache import derived
+from generator.clips.cache import derived, sealed
 from generator.clips.container import examine
 from generator.errors import MediaError
 from generator.records import Display, Facts, Still, Storyboard
@@ -62,6 +62,20 @@ class Plan:
     def thumbnail_encoding(self) -> dict[str, Any]:
         return {**self.encoding, **SMALLER[self.encoding["c:v"]]}
 
+    def recipe_of(self, name: str) -> dict[str, object]:
+        """How one of the pictures is taken, with the ffmpeg that does."""
+        board = name == "storyboard"
+        small = name == "thumbnail"
+        return {
+            "version": RECIPE,
+            "frames": list(self.tile_frames) if board else [self.poster_frame],
+            "size": list(
+                self.tile_size if board else self.thumbnail_size if small else self.poster_size
+            ),
+            "encoding": self.thumbnail_encoding if small else self.encoding,
+            "ffmpeg": ffmpeg.version(),
+        }
+
     @property
     def recipe(self) -> dict[str, Any]:
         return {
@@ -94,12 +108,25 @@ def stills(display: Display, *, about: str, cache: Path) -> Stills:
         _take(display.path, plan, folder, about=about)
 
     folder = derived(cache, source_sha256=display.facts.sha256, recipe=plan.recipe, make=make)
+    hashes = sealed(folder)
     tile_width, tile_height = plan.tile_size
+
+    def still(name: str, size: tuple[int, int]) -> Still:
+        file = plan.file(name)
+        return Still(
+            path=folder / file,
+            sha256=hashes[file],
+            width=size[0],
+            height=size[1],
+            recipe=plan.recipe_of(name),
+        )
+
     return Stills(
-        poster=_still(folder / plan.file("poster"), plan.poster_size),
-        thumbnail=_still(folder / plan.file("thumbnail"), plan.thumbnail_size),
+        poster=still("poster", plan.poster_size),
+        thumbnail=still("thumbnail", plan.thumbnail_size),
         storyboard=Storyboard(
             path=folder / plan.file("storyboard"),
+            sha256=hashes[plan.file("storyboard")],
             width=plan.columns * tile_width,
             height=plan.rows * tile_height,
             columns=plan.columns,
@@ -107,12 +134,9 @@ def stills(display: Display, *, about: str, cache: Path) -> Stills:
             tiles=len(plan.tile_frames),
             tile_width=tile_width,
             tile_height=tile_height,
+            recipe=plan.recipe_of("storyboard"),
         ),
     )
-
-
-def _still(path: Path, size: tuple[int, int]) -> Still:
-    return Still(path=path, width=size[0], height=size[1])
 
 
 def plan_stills(facts: Facts) -> Plan:
@@ -141,7 +165,8 @@ def _tile_frames(facts: Facts) -> tuple[int, ...]:
 
 def _frame_at(facts: Facts, part: Fraction) -> int:
     """The frame to be seen after that part of the clip."""
-    return max(0, bisect_right(facts.timestamps_s, part * facts.duration_s) - 1)
+    ticks = part * facts.duration_s * facts.ticks_per_second
+    return max(0, bisect_right(facts.ticks, ticks) - 1)
 
 
 def _fit(facts: Facts, width: int, height: int, *, multiple: int = 1) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from math import floor
 
 
+@lru_cache(maxsize=4096)
 def decimal(value: Fraction, most: int, *, least: int | None = None) -> str:
     """`value` rounded to `most` decimals, halves away from zero: decimal(49.35, 1) = 49.4.
 

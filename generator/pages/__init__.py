@@ -1,8 +1,11 @@
-"""Records -> frozen views -> HTML text: decides what a reader sees.
+"""Records and evidence -> the site's texts.
 
-`render` gives the whole site as texts and the media files they need; it writes nothing.
+Nothing here knows the folders of a project or writes a file: `lay_out` says what there is to
+print, and `render` prints it all.
 """
 
-from generator.pages.render import Rendered, render
+from generator.pages.media import Published
+from generator.pages.press import Sheet
+from generator.pages.render import Layout, Rendered, lay_out, render
 
-__all__ = ["Rendered", "render"]
+__all__ = ["Layout", "Published", "Rendered", "Sheet", "lay_out", "render"]

@@ -56,6 +56,11 @@ def page(group_id: str, page_id: str) -> str:
     return f"{group_id}/{page_id}/"
 
 
+def shelf(address: str, number: int) -> str:
+    """The cells at `address` may fill several pages; the first stands at the address itself."""
+    return address if number == 1 else f"{address}page-{number}/"
+
+
 def compare(first: str, second: str) -> str:
     return f"{COMPARE}?a={first}&b={second}"
 
@@ -64,13 +69,15 @@ def chart_data(chart_id: str) -> str:
     return f"data/charts/{chart_id}.json"
 
 
-def clip_data(clip_id: str) -> str:
-    return f"data/clips/{clip_id}.json"
+def packets(original_sha256: str, display_sha256: str = "") -> str:
+    """Times and sizes of a file's packets and, where one is published, of its display copy's."""
+    names = [sha256[:16] for sha256 in (original_sha256, display_sha256) if sha256]
+    return f"data/packets/{'-'.join(names)}.json"
 
 
-def timestamps(clip_id: str) -> str:
-    """Times of the bytes that play here, in seconds, as a plain list for players."""
-    return f"data/timestamps/{clip_id}.json"
+def timestamps(sha256: str) -> str:
+    """Times of the bytes that play, in seconds, as a plain list for players."""
+    return f"data/timestamps/{sha256[:16]}.json"
 
 
 def poster(clip_id: str) -> str:
@@ -97,10 +104,15 @@ def reference(address: str, here: str) -> str:
     if is_absolute(address):
         return address
     path, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", address, re.S).groups()  # type: ignore[union-attr]
+    return f"{_relative(path, here)}{mark}{rest}"
+
+
+def _relative(path: str, here: str) -> str:
+    """The way from the folder of file `here` to `path`, both from the site's root."""
+    if here.partition("/")[0] != path.partition("/")[0]:  # they share no folder
+        return "../" * here.count("/") + path or "./"
     relative = posixpath.relpath(path or ".", posixpath.dirname(here) or ".")
-    if path == "" or path.endswith("/"):
-        relative += "/"
-    return f"{relative}{mark}{rest}"
+    return f"{relative}/" if path == "" or path.endswith("/") else relative
 
 
 def rooted(address: str, base_url: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
 
 from generator.charts.wording import dimensions
 from generator.pages import addresses, words
@@ -16,7 +18,6 @@ from generator.records import (
     Evidence,
     Facts,
     Machine,
-    Outcome,
     Pipeline,
     Prompt,
     Run,
@@ -28,6 +29,37 @@ FILM_RATE_HZ = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellView:
+    """What other pages than its own show of a clip, and no more: they are printed anew when
+    this changes, and not whenever anything about the clip does."""
+
+    id: str
+    page: str
+    title: str
+    short: str
+    prompt_id: str
+    prompt_title: str
+    fps: Fraction | None
+    fps_short: str
+    """For a place that has room for a figure only."""
+    at_film_rate: bool
+    steps: str
+    steps_label: str
+    """"" where there are none."""
+    steps_page: str
+    state: str
+    state_words: str
+    still: str
+    """Its picture, small; "" where its cell shows none."""
+    still_width: int
+    still_height: int
+
+    @property
+    def playable(self) -> bool:
+        return self.state != "none"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClipView:
     """A clip with everything its pages say about it, resolved."""
 
@@ -61,18 +93,22 @@ class ClipView:
         return addresses.clip(self.id)
 
     @property
+    def packets(self) -> str:
+        """Address of its packets' times and sizes; "" where no file was looked at."""
+        if self.source_facts is None:
+            return ""
+        own = self.display and self.display.facts.sha256 != self.source_facts.sha256
+        copy = self.display.facts.sha256 if own and self.display else ""
+        return addresses.packets(self.source_facts.sha256, copy)
+
+    @property
+    def timestamps(self) -> str:
+        """Address of the times of what plays; "" where nobody has looked at it."""
+        return addresses.timestamps(self.media.plays.sha256) if self.media.plays else ""
+
+    @property
     def fps(self) -> str:
         return words.rate(self.clip.fps)
-
-    @property
-    def fps_short(self) -> str:
-        """For a place that has room for a figure only."""
-        return "–" if self.clip.fps is None else words.decimal(self.clip.fps, least=1, most=2)
-
-    @property
-    def cell_still(self) -> bool:
-        """Whether its cell shows a picture; a test card's would be figures behind figures."""
-        return self.media.has_still and self.pipeline.renderer != "test-card"
 
     @property
     def rendered_here(self) -> bool:
@@ -113,9 +149,31 @@ class ClipView:
     def verdicts(self) -> tuple[Verdict, ...]:
         return self.evidence.verdicts
 
-    @property
-    def fails(self) -> int:
-        return sum(verdict.outcome is Outcome.FAILS for verdict in self.verdicts)
+    @cached_property
+    def cell(self) -> CellView:
+        clip, media = self.clip, self.media
+        # A test card's picture would be figures behind figures.
+        pictured = media.has_still and self.pipeline.renderer != "test-card"
+        short = "–" if clip.fps is None else words.decimal(clip.fps, least=1, most=2)
+        return CellView(
+            id=self.id,
+            page=self.page,
+            title=self.title,
+            short=self.short,
+            prompt_id=self.prompt.id if self.prompt else "",
+            prompt_title=self.prompt.title if self.prompt else "",
+            fps=clip.fps,
+            fps_short=short,
+            at_film_rate=self.at_film_rate,
+            steps=self.steps,
+            steps_label=clip.steps_label if clip.steps else "",
+            steps_page=addresses.steps(clip.steps),
+            state=media.state,
+            state_words="streams" if media.state == "remote" else self.state,
+            still=media.thumbnail if pictured else "",
+            still_width=media.thumbnail_width,
+            still_height=media.thumbnail_height,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,10 +314,9 @@ def _facts(facts: Facts) -> dict[str, str]:
     }
 
 
-def provenance(view: ClipView, machines: Mapping[str, Machine]) -> tuple[tuple[str, str], ...]:
+def provenance(view: ClipView, machine: Machine | None) -> tuple[tuple[str, str], ...]:
     """(what, in words) about where the stated number comes from."""
     run, series, clip = view.run, view.series, view.clip
-    machine = machines.get(run.machine)
     software = "; ".join(
         f"{name}: {words.or_not_stated(version)}" for name, version in run.software
     )

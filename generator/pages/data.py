@@ -6,32 +6,28 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from math import lcm
 
-from generator.pages import addresses, words
+from generator.pages import words
 from generator.pages.clips import ClipView
 from generator.pages.columns import COLUMNS, number
-from generator.pages.media import MediaView
 from generator.pages.schema import FORMAT, Json, schema
-from generator.records import Catalogue, Facts, Link, Run
+from generator.records import Catalogue, Facts, Link, Run, Site
 
 
-def texts(catalogue: Catalogue, views: Sequence[ClipView]) -> dict[str, str]:
-    """Every file of data/ but the charts."""
-    return {
-        "data/clips.csv": clips_csv(views),
-        "data/archive.json": dump(archive(catalogue, views), indent=1),
-        "data/schema.json": dump(schema(catalogue.site), indent=1),
-        "data/clips.json": dump([brief(view) for view in views]),
-        **{addresses.clip_data(view.id): dump(packets(view)) for view in views},
-        **{
-            addresses.timestamps(view.id): dump(
-                [float(time) for time in view.media.plays.timestamps_s]
-            )
-            for view in views
-            if view.media.plays
-        },
-    }
+def archive_json(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
+    return dump(archive(catalogue, views), indent=1)
+
+
+def schema_json(site: Site) -> str:
+    return dump(schema(site), indent=1)
+
+
+def briefs_json(views: Sequence[ClipView]) -> str:
+    return dump([brief(view) for view in views])
+
+
+def timestamps_json(facts: Facts) -> str:
+    return dump([tick / facts.ticks_per_second for tick in facts.ticks])
 
 
 def dump(value: object, indent: int | None = None) -> str:
@@ -174,14 +170,14 @@ def brief(view: ClipView) -> Json:
         "steps": view.clip.steps_label if view.clip.steps else None,
         "fps": number(view.clip.fps),
         "page": view.page,
-        "media": _brief_media(view.media, view.id) if view.media.playable else None,
+        "media": _brief_media(view) if view.media.playable else None,
         "state": view.state,
         "missing": None if view.media.playable else words.sentence(view.media.note),
     }
 
 
-def _brief_media(media: MediaView, clip_id: str) -> Json:
-    board = media.storyboard
+def _brief_media(view: ClipView) -> Json:
+    media, board = view.media, view.media.storyboard
     return {
         "src": media.src,
         "type": media.mime,
@@ -199,30 +195,30 @@ def _brief_media(media: MediaView, clip_id: str) -> Json:
         "height": media.height,
         "duration_s": number(media.duration_s),
         "frames": media.frames,
-        "timestamps": addresses.timestamps(clip_id) if media.plays else None,
+        "timestamps": view.timestamps or None,
         "playing": media.playing,
     }
 
 
-def packets(view: ClipView) -> Json:
+def packets_json(view: ClipView) -> str:
     """Exact times and sizes of a clip's packets: seconds = ticks / ticks_per_second."""
-    return {
-        "id": view.id,
-        "plays": {"local": "display", "remote": "original", "none": None}[view.media.state],
-        "original": _packets(view.source_facts),
-        "display": _packets(view.display.facts if view.display else None),
-        "recipe": view.display.recipe if view.display else None,
-    }
+    copy = view.display
+    return dump(
+        {
+            "original": _packets(view.source_facts),
+            "display": _packets(copy.facts if copy else None),
+            "recipe": copy.recipe if copy else None,
+        }
+    )
 
 
 def _packets(facts: Facts | None) -> Json | None:
     if facts is None:
         return None
-    per_second = lcm(*(time.denominator for time in facts.timestamps_s))
     return {
         "sha256": facts.sha256,
-        "ticks_per_second": per_second,
-        "ticks": [int(time * per_second) for time in facts.timestamps_s],
+        "ticks_per_second": facts.ticks_per_second,
+        "ticks": list(facts.ticks),
         "packet_bytes": list(facts.packet_bytes),
         "keyframes": list(facts.keyframes),
     }

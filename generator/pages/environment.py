@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import sqrt
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from generator.pages import words
+from generator.pages.clips import fact_rows, flag_rows, provenance
+from generator.pages.holdings import copies
 from generator.records import Facts
 
 CADENCE_UNITS = 1000
+FILES_KEPT = 128
+"""Rows may share a file: what is drawn from one is not drawn again at once."""
 
 
 def environment(templates: Sequence[Path]) -> Environment:
@@ -42,6 +47,11 @@ def environment(templates: Sequence[Path]) -> Environment:
         "OUTCOMES": words.OUTCOMES,
         "display_kind": words.display_kind,
         "cadence": cadence,
+        "copies_of": copies,
+        "fact_rows": fact_rows,
+        "flag_rows": flag_rows,
+        "largest": max,
+        "provenance": provenance,
         "packet_plot": packet_plot,
         "time_marks": time_marks,
     }
@@ -62,6 +72,7 @@ def cadence(fps: Fraction | None) -> str:
     return f"{stroke:.2f} {period - stroke:.2f}"
 
 
+@lru_cache(maxsize=FILES_KEPT)
 def packet_plot(facts: Facts, width: int = 1000, height: int = 100) -> Markup:
     """SVG path data: a stroke per packet, its height growing with the square root of its bytes;
     otherwise keyframes would leave nothing of the rest."""
@@ -69,18 +80,22 @@ def packet_plot(facts: Facts, width: int = 1000, height: int = 100) -> Markup:
         return Markup("")
     largest = max(facts.packet_bytes) or 1
     pitch = width / len(facts.packet_bytes)
-    return Markup("").join(
-        Markup(
+    return Markup(  # figures only
+        "".join(
             f"M{(index + 0.5) * pitch:.1f} {height}V{height - height * sqrt(size / largest):.1f}"
+            for index, size in enumerate(facts.packet_bytes)
         )
-        for index, size in enumerate(facts.packet_bytes)
     )
 
 
+@lru_cache(maxsize=FILES_KEPT)
 def time_marks(facts: Facts, window_s: int = 2, width: int = 1000, height: int = 10) -> Markup:
     """SVG path data: a stroke per distinct timestamp in the first `window_s` seconds."""
-    first = facts.timestamps_s[0] if facts.timestamps_s else Fraction(0)
-    places = sorted({time - first for time in facts.timestamps_s if time - first < window_s})
-    return Markup("").join(
-        Markup(f"M{float(place) / window_s * width:.1f} 0V{height}") for place in places
+    start, end = facts.ticks[:1], window_s * facts.ticks_per_second
+    places = sorted({tick - start[0] for tick in facts.ticks if tick - start[0] < end})
+    return Markup(
+        "".join(
+            f"M{place / facts.ticks_per_second / window_s * width:.1f} 0V{height}"
+            for place in places
+        )
     )

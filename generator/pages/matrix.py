@@ -8,29 +8,37 @@ plain sequence by rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from generator.pages.clips import ClipView
-from generator.records import Pipeline
+from generator.pages.clips import CellView, ClipView
+from generator.records import Label, Pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
     """Cells that differ in nothing but steps. `cells` has an entry per column of the band."""
 
-    clip: ClipView
-    """Any of its clips: for what all of them share."""
-    cells: tuple[tuple[ClipView, ...], ...]
+    prompt_id: str
+    prompt_title: str
+    size: str
+    size_id: str
+    cells: tuple[tuple[CellView, ...], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.cells))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockView:
     """The rows of one series of one run: numbers that may be compared."""
 
-    clip: ClipView
-    """Any of its clips."""
+    series_title: str
+    fps_means: str
+    label: Label
+    run_title: str
     rows: tuple[RowView, ...]
 
 
@@ -38,8 +46,10 @@ class BlockView:
 class BandView:
     """All rows of one pipeline."""
 
-    pipeline: Pipeline
-    columns: tuple[ClipView, ...]
+    pipeline_id: str
+    title: str
+    summary: str
+    columns: tuple[CellView, ...]
     """A clip of each column, for its steps; empty where the pipeline has none."""
     blocks: tuple[BlockView, ...]
     several_runs: bool
@@ -50,43 +60,101 @@ def matrix(clips: Iterable[ClipView]) -> tuple[BandView, ...]:
     """Bands in the order of their pipelines."""
     ordered = sorted(clips, key=lambda view: (view.pipeline.order, view.pipeline.id))
     return tuple(
-        _band(list(members)) for _, members in groupby(ordered, key=lambda view: view.pipeline.id)
+        _band(members[0].pipeline, members)
+        for _, group in groupby(ordered, key=lambda view: view.pipeline.id)
+        for members in [list(group)]
     )
 
 
-def _band(clips: Sequence[ClipView]) -> BandView:
+def shelves(bands: Sequence[BandView], most: int) -> tuple[tuple[BandView, ...], ...]:
+    """The bands in portions of at most `most` cells, for a page each; rows stay whole."""
+    made: list[tuple[BandView, ...]] = []
+    shelf: list[tuple[BandView, BlockView, RowView]] = []
+    room = most
+    for band, block, row in _rows(bands):
+        if shelf and row.count > room:
+            made.append(_assembled(shelf))
+            shelf, room = [], most
+        shelf.append((band, block, row))
+        room -= row.count
+    return (*made, _assembled(shelf)) if shelf else tuple(made)
+
+
+def _rows(bands: Sequence[BandView]) -> Iterator[tuple[BandView, BlockView, RowView]]:
+    for band in bands:
+        for block in band.blocks:
+            for row in block.rows:
+                yield band, block, row
+
+
+def _assembled(shelf: Sequence[tuple[BandView, BlockView, RowView]]) -> tuple[BandView, ...]:
+    """Bands and blocks again, with the rows of one shelf."""
+    bands: dict[int, BandView] = {}
+    blocks: dict[int, dict[int, BlockView]] = {}
+    rows: dict[int, list[RowView]] = {}
+    for band, block, row in shelf:
+        bands[id(band)] = band
+        blocks.setdefault(id(band), {})[id(block)] = block
+        rows.setdefault(id(block), []).append(row)
+    return tuple(
+        replace(
+            band,
+            blocks=tuple(
+                replace(block, rows=tuple(rows[block_id]))
+                for block_id, block in blocks[band_id].items()
+            ),
+        )
+        for band_id, band in bands.items()
+    )
+
+
+def _band(pipeline: Pipeline, clips: Sequence[ClipView]) -> BandView:
     columns: dict[tuple[int, ...], ClipView] = {}
     rows: dict[tuple[object, ...], list[ClipView]] = {}
     for view in clips:
         columns.setdefault(view.clip.steps, view)
         rows.setdefault(_row_key(view), []).append(view)
     steps = sorted(columns, key=lambda counts: (len(counts), sum(counts), counts))
-    keys = sorted(rows, key=lambda key: _row_order(rows[key][0]))
-    made = [RowView(clip=rows[key][0], cells=_cells(rows[key], steps)) for key in keys]
+    ordered = sorted(rows.values(), key=lambda members: _row_order(members[0]))
     return BandView(
-        pipeline=clips[0].pipeline,
-        columns=tuple(columns[counts] for counts in steps) if steps != [()] else (),
+        pipeline_id=pipeline.id,
+        title=pipeline.title,
+        summary=pipeline.summary,
+        columns=tuple(columns[counts].cell for counts in steps) if steps != [()] else (),
         blocks=tuple(
-            _block(list(members))
-            for _, members in groupby(made, key=lambda row: (row.clip.run.id, row.clip.series.id))
+            _block(list(members), steps)
+            for _, members in groupby(ordered, key=lambda row: (row[0].run.id, row[0].series.id))
         ),
         several_runs=len({view.run.id for view in clips}) > 1,
         count=len(clips),
     )
 
 
-def _block(rows: Sequence[RowView]) -> BlockView:
-    return BlockView(clip=rows[0].clip, rows=tuple(rows))
+def _block(rows: Sequence[Sequence[ClipView]], steps: Sequence[tuple[int, ...]]) -> BlockView:
+    any_clip = rows[0][0]
+    return BlockView(
+        series_title=any_clip.series.title,
+        fps_means=any_clip.series.fps_means,
+        label=any_clip.series.label,
+        run_title=any_clip.run.title,
+        rows=tuple(_row(row, steps) for row in rows),
+    )
 
 
-def _cells(
-    clips: Sequence[ClipView], steps: Sequence[tuple[int, ...]]
-) -> tuple[tuple[ClipView, ...], ...]:
-    if steps == [()]:
-        return tuple((view,) for view in sorted(clips, key=_by_rate))
-    return tuple(
-        tuple(sorted((view for view in clips if view.clip.steps == counts), key=_by_rate))
-        for counts in steps
+def _row(clips: Sequence[ClipView], steps: Sequence[tuple[int, ...]]) -> RowView:
+    any_clip = clips[0]
+    ordered = sorted(clips, key=_by_rate)
+    cells: dict[tuple[int, ...], list[CellView]] = {}
+    for view in ordered:
+        cells.setdefault(view.clip.steps, []).append(view.cell)
+    return RowView(
+        prompt_id=any_clip.clip.prompt,
+        prompt_title=any_clip.prompt.title if any_clip.prompt else "",
+        size=any_clip.size,
+        size_id=any_clip.clip.size,
+        cells=tuple((view.cell,) for view in ordered)
+        if steps == [()]
+        else tuple(tuple(cells.get(counts, ())) for counts in steps),
     )
 
 

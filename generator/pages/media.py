@@ -6,7 +6,6 @@ no `files`, and then players stream the original from its own address, if it has
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +14,15 @@ from urllib.parse import urlsplit
 
 from generator.pages import addresses, words
 from generator.records import Display, Evidence, Facts, Label, Storyboard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A media file under its published name."""
+
+    name: str
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,7 @@ class MediaView:
     origin: str
     plays: Facts | None
     """The facts of the very bytes that play; None where nobody has looked at them."""
-    files: tuple[tuple[str, Path], ...]
+    files: tuple[Published, ...]
 
     @property
     def playable(self) -> bool:
@@ -80,21 +88,25 @@ STATES = {
 
 def media_view(evidence: Evidence) -> MediaView:
     clip, media = evidence.clip, evidence.media
-    files: list[tuple[str, Path]] = []
+    files: list[Published] = []
     poster, poster_size, has_still = addresses.poster(clip.id), (1280, 720), False
     plain_poster, playing = addresses.plain_poster(clip.id), ""
     thumbnail, thumbnail_size = "", (0, 0)
     sprite = None
     if media and evidence.publish_stills:
-        poster, has_still = _named(media.poster.path, files), True
+        poster, has_still = _named(media.poster.path, media.poster.sha256, files), True
         plain_poster = poster
         poster_size = (media.poster.width, media.poster.height)
-        thumbnail = _named(media.thumbnail.path, files)
+        thumbnail = _named(media.thumbnail.path, media.thumbnail.sha256, files)
         thumbnail_size = (media.thumbnail.width, media.thumbnail.height)
         sprite = _sprite(media.storyboard, files)
     state, src, mime, plays, note = "none", "", "", None, no_clip(evidence)
     if media and evidence.publish_media:
-        state, src, mime = "local", _named(media.display.path, files), media.display.mime
+        state, src, mime = (
+            "local",
+            _named(media.display.path, media.display.facts.sha256, files),
+            media.display.mime,
+        )
         plays, note = media.display.facts, words.display_timing(media.display)
         playing = words.playing(plays, _how(evidence, media.display), evidence.series.note)
     elif _streams(evidence):
@@ -159,9 +171,9 @@ def _how(evidence: Evidence, display: Display) -> str:
     return "declared" if drawn and display.kind in ("original", "remuxed") else display.kind
 
 
-def _sprite(storyboard: Storyboard, files: list[tuple[str, Path]]) -> SpriteView:
+def _sprite(storyboard: Storyboard, files: list[Published]) -> SpriteView:
     return SpriteView(
-        src=_named(storyboard.path, files),
+        src=_named(storyboard.path, storyboard.sha256, files),
         columns=storyboard.columns,
         rows=storyboard.rows,
         tiles=storyboard.tiles,
@@ -170,13 +182,13 @@ def _sprite(storyboard: Storyboard, files: list[tuple[str, Path]]) -> SpriteView
     )
 
 
-def _named(path: Path, files: list[tuple[str, Path]]) -> str:
-    """The published name of the file at `path`: its own content's hash."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    name = f"media/{digest[:16]}{path.suffix.lower()}"
-    files.append((name, path))
-    return name
+def _named(path: Path, sha256: str, files: list[Published]) -> str:
+    """The published name of a file: its own content's hash."""
+    published = Published(
+        name=f"media/{sha256[:16]}{path.suffix.lower()}", path=path, sha256=sha256
+    )
+    files.append(published)
+    return published.name
 
 
 def _mime(url: str) -> str:

@@ -13,7 +13,9 @@ from generator.records import Claim, Label, Outcome, Run, Verdict
 class Finding:
     """One clip's verdict on one claim."""
 
-    view: ClipView
+    page: str
+    title: str
+    pipeline: str
     verdict: Verdict
 
 
@@ -94,15 +96,19 @@ def _of_run(run: Run, views: Sequence[ClipView]) -> Iterable[ClaimView]:
     for view in views:
         if view.run.id == run.id:
             for verdict in view.verdicts:
-                found.setdefault(verdict.claim, []).append(Finding(view=view, verdict=verdict))
+                found.setdefault(verdict.claim, []).append(_finding(view, verdict))
     written = {claim.id: claim for claim in run.claims}
     for claim_id, findings in found.items():
         yield _claim(run, claim_id, written.get(claim_id), findings)
 
 
+def _finding(view: ClipView, verdict: Verdict) -> Finding:
+    return Finding(page=view.page, title=view.title, pipeline=view.pipeline.title, verdict=verdict)
+
+
 def _claim(run: Run, claim_id: str, claim: Claim | None, findings: Sequence[Finding]) -> ClaimView:
     titles = {one.id: one.title for one in run.series}
-    pipelines = dict.fromkeys(finding.view.pipeline.title for finding in findings)
+    pipelines = dict.fromkeys(finding.pipeline for finding in findings)
     return ClaimView(
         run=run,
         id=claim_id,
@@ -114,8 +120,7 @@ def _claim(run: Run, claim_id: str, claim: Claim | None, findings: Sequence[Find
         written=claim is not None,
         outcomes=_outcomes(findings),
         parts=tuple(
-            _part(title, [one for one in findings if one.view.pipeline.title == title])
-            for title in pipelines
+            _part(title, [one for one in findings if one.pipeline == title]) for title in pipelines
         ),
         total=len(findings),
     )

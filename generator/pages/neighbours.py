@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from generator.pages.clips import ClipView
+from generator.pages.clips import CellView, ClipView
+
+MOST_OF_A_KIND = 12
+"""A page shows the way to other prompts, sizes and series, not all of a large archive's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
-    """The cells next to one: what a reader wants to see beside it."""
+    """The cells next to one."""
 
     along: tuple[str, str]
     """What lies before and after on the cell's own line, in words."""
-    before: ClipView | None
-    after: ClipView | None
-    other_prompts: tuple[ClipView, ...]
-    other_sizes: tuple[ClipView, ...]
-    other_series: tuple[ClipView, ...]
-    test_card: ClipView | None
+    before: CellView | None
+    after: CellView | None
+    other_prompts: tuple[CellView, ...]
+    other_sizes: tuple[CellView, ...]
+    other_series: tuple[CellView, ...]
+    test_card: CellView | None
     """A card of the same rate and size, to watch the rate itself."""
 
     @property
-    def all(self) -> tuple[tuple[str, ClipView], ...]:
+    def all(self) -> tuple[tuple[str, CellView], ...]:
         listed = [
             (self.along[0], self.before),
             (self.along[1], self.after),
@@ -36,59 +41,111 @@ class Neighbours:
         return tuple((words_, view) for words_, view in listed if view is not None)
 
 
-def neighbours(view: ClipView, views: Sequence[ClipView]) -> Neighbours:
-    """Cells of the same pipeline that differ from `view` in one respect, and its test card."""
-    same = [other for other in views if other.clip.pipeline == view.clip.pipeline]
+@dataclass(frozen=True, slots=True)
+class Aspects:
+    """What was chosen for a clip; None stands for any. Test cards have no steps: what is chosen
+    there is the rate."""
 
-    def apart(other: ClipView, *names: str) -> bool:
-        """`other` differs in one of these and in nothing else."""
-        theirs, ours = _aspects(other), _aspects(view)
-        differing = {name for name in ours if theirs[name] != ours[name]}
-        return bool(differing) and differing <= set(names)
-
-    line = sorted(
-        (other for other in same if other is view or apart(other, "pace")),
-        key=lambda other: (len(other.clip.steps), sum(other.clip.steps), other.clip.steps),
-    )
-    if not view.clip.steps:
-        line = sorted(
-            (other for other in line if other.clip.fps is not None or other is view),
-            key=lambda other: (other.clip.fps or Fraction(0), other.id),
-        )
-    at = line.index(view)
-    return Neighbours(
-        along=("fewer steps", "more steps") if view.clip.steps else ("slower", "faster"),
-        before=line[at - 1] if at else None,
-        after=line[at + 1] if at + 1 < len(line) else None,
-        other_prompts=tuple(other for other in same if apart(other, "prompt")),
-        other_sizes=tuple(other for other in same if apart(other, "size")),
-        other_series=tuple(other for other in same if apart(other, "series", "run")),
-        test_card=test_card(view, views),
-    )
+    pipeline: str
+    prompt: str | None
+    size: tuple[int, int] | None
+    pace: tuple[int, ...] | Fraction | None
+    series: tuple[str, str] | None
+    """Run and series."""
 
 
-def _aspects(view: ClipView) -> dict[str, object]:
-    """What was chosen for a clip. Test cards have no steps: what is chosen there is the rate."""
+VARIED = ("prompt", "size", "pace", "series")
+
+
+def aspects(view: ClipView) -> Aspects:
     clip = view.clip
-    return {
-        "prompt": clip.prompt,
-        "size": (clip.width, clip.height),
-        "pace": clip.steps or clip.fps,
-        "run": clip.run,
-        "series": clip.series,
-    }
+    return Aspects(
+        pipeline=clip.pipeline,
+        prompt=clip.prompt,
+        size=(clip.width, clip.height),
+        pace=clip.steps or clip.fps,
+        series=(clip.run, clip.series),
+    )
 
 
-def test_card(view: ClipView, views: Sequence[ClipView]) -> ClipView | None:
-    """The playable test card with the clip's stated rate and size."""
-    if view.pipeline.renderer == "test-card" or view.clip.fps is None:
-        return None
-    for other in views:
-        if (
-            other.pipeline.renderer == "test-card"
-            and other.media.playable
-            and other.clip.fps == view.clip.fps
-            and (other.clip.width, other.clip.height) == (view.clip.width, view.clip.height)
-        ):
-            return other
-    return None
+class Surroundings:
+    """All clips, laid out so that those next to any one are found without a look at the rest."""
+
+    def __init__(self, views: Sequence[ClipView]) -> None:
+        self._alike: dict[tuple[str, Aspects], dict[object, list[ClipView]]] = {}
+        for view in views:
+            chosen = aspects(view)
+            for name in VARIED:
+                others = self._alike.setdefault(_without(chosen, name), {})
+                others.setdefault(getattr(chosen, name), []).append(view)
+        self._lines: dict[tuple[str, Aspects], list[tuple[tuple[object, ...], object]]] = {}
+        self._cards: dict[tuple[object, ...], ClipView] = defaultdict()
+        for view in views:
+            if view.pipeline.renderer == "test-card" and view.media.playable:
+                self._cards.setdefault(_rate_and_size(view), view)
+
+    def of(self, view: ClipView) -> Neighbours:
+        """Cells of the same pipeline that differ from `view` in one respect, and its test card.
+
+        Where several differ in the same way, one with the same seed goes before the others.
+        """
+        before, after = self._on_line(view)
+        return Neighbours(
+            along=("fewer steps", "more steps") if view.clip.steps else ("slower", "faster"),
+            before=before.cell if before else None,
+            after=after.cell if after else None,
+            other_prompts=self._others(view, "prompt"),
+            other_sizes=self._others(view, "size"),
+            other_series=self._others(view, "series"),
+            test_card=self._card(view),
+        )
+
+    def _others(self, view: ClipView, name: str) -> tuple[CellView, ...]:
+        chosen = aspects(view)
+        return tuple(
+            _like(view, found).cell
+            for value, found in self._alike[_without(chosen, name)].items()
+            if value != getattr(chosen, name)
+        )[:MOST_OF_A_KIND]
+
+    def _on_line(self, view: ClipView) -> tuple[ClipView | None, ClipView | None]:
+        """The cells before and after, of those that differ in their pace alone."""
+        chosen = aspects(view)
+        key = _without(chosen, "pace")
+        paces = self._alike[key]
+        if key not in self._lines:
+            order = [(_pace_order(pace), pace) for pace in paces if pace is not None]
+            self._lines[key] = sorted(order, key=lambda entry: entry[0])
+        line = self._lines[key]
+        mine = _pace_order(chosen.pace)
+        left = bisect_left(line, mine, key=lambda entry: entry[0])
+        right = bisect_right(line, mine, key=lambda entry: entry[0])
+        return (
+            _like(view, paces[line[left - 1][1]]) if left else None,
+            _like(view, paces[line[right][1]]) if right < len(line) else None,
+        )
+
+    def _card(self, view: ClipView) -> CellView | None:
+        """The playable test card with the clip's stated rate and size."""
+        if view.pipeline.renderer == "test-card" or view.clip.fps is None:
+            return None
+        card = self._cards.get(_rate_and_size(view))
+        return card.cell if card else None
+
+
+def _without(chosen: Aspects, name: str) -> tuple[str, Aspects]:
+    return name, replace(chosen, **{name: None})  # type: ignore[arg-type]
+
+
+def _like(view: ClipView, found: Sequence[ClipView]) -> ClipView:
+    return next((other for other in found if other.clip.seed == view.clip.seed), found[0])
+
+
+def _pace_order(pace: object) -> tuple[object, ...]:
+    if isinstance(pace, tuple):
+        return (1, len(pace), sum(pace), pace)
+    return (0, pace or 0)
+
+
+def _rate_and_size(view: ClipView) -> tuple[object, ...]:
+    return (view.clip.fps, view.clip.width, view.clip.height)

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
 from generator.errors import PublishError
-from generator.measure.fit import fit_line
 from generator.pages import addresses, metadata
 from generator.pages.clips import ClipView
+from generator.pages.digest import Digester
 from generator.pages.facets import FacetView
 from generator.pages.groups import Group
 from generator.pages.method import ClaimView
-from generator.records import Catalogue, Clip
+from generator.records import Catalogue, Evidence, Pipeline, Prompt
+
+MOST_MARKS = 400
+"""A chart of more clips is a cloud that nobody can read; the pages of its parts have theirs."""
+
+
+Texts = dict[str, str]
+"""Published path to text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """Files that are printed together: a page, say, with the data of its charts.
+
+    Sheets of one `digest` print the same; `name` is the same from build to build.
+    """
+
+    name: str
+    digest: str
+    texts: Callable[[], Texts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """What all pages share, and where they go."""
+    """What all pages share, and the sheets that are to be printed."""
 
     catalogue: Catalogue
     views: tuple[ClipView, ...]
@@ -32,7 +51,10 @@ class Press:
     method: Group
     jinja: Environment
     assets: str
-    texts: dict[str, str] = field(default_factory=dict)
+    digest: Digester
+    ground: str
+    """Digest of what every page is printed with: code, templates, site, static tree."""
+    sheets: dict[str, Sheet] = field(default_factory=dict)
 
     def page(
         self,
@@ -43,39 +65,57 @@ class Press:
         description: str,
         section: str = "",
         view: ClipView | None = None,
+        charts: Charts | None = None,
         **context: object,
     ) -> None:
-        """Render `templates/pages/<template>.html` to `address`."""
+        """A sheet with `templates/pages/<template>.html` at `address`.
+
+        `charts` are drawn when the page is printed; their data are further texts of the sheet.
+        """
         here = addresses.file_of(address)
         site = self.catalogue.site
         if address == addresses.NOT_FOUND:
             href = partial(addresses.rooted, base_url=site.base_url)
         else:
             href = partial(addresses.reference, here=here)
-        if here in self.texts:
-            raise PublishError(f"{here}: two pages would stand at this address")
-        try:
-            self.texts[here] = self.jinja.get_template(f"pages/{template}.html").render(
-                href=href,
-                asset=lambda name: href(self.assets + name),
-                prose=partial(addresses.relink, href=href),
-                at=addresses,
-                site=site,
-                navigation=self.navigation(section),
-                meta=metadata.page_meta(
-                    site,
+        navigation = self.navigation(section)
+
+        def texts() -> Texts:
+            drawn, further = charts.draw() if charts else ((), {})
+            try:
+                page = self.jinja.get_template(f"pages/{template}.html").render(
+                    href=href,
+                    asset=lambda name: href(self.assets + name),
+                    prose=partial(addresses.relink, href=href),
+                    at=addresses,
+                    site=site,
+                    navigation=navigation,
+                    meta=metadata.page_meta(
+                        site,
+                        title=title,
+                        description=description,
+                        address=address,
+                        assets=self.assets,
+                        view=view,
+                    ),
                     title=title,
-                    description=description,
                     address=address,
-                    assets=self.assets,
+                    charts=drawn,
                     view=view,
-                ),
-                title=title,
-                address=address,
-                **context,
-            )
-        except TemplateError as error:
-            raise PublishError(_where(error)) from error
+                    **context,
+                )
+            except TemplateError as error:
+                raise PublishError(_where(error)) from error
+            return {here: page, **further}
+
+        self.sheet(here, texts, template, title, description, navigation, view, context, charts)
+
+    def sheet(self, name: str, texts: Callable[[], Texts], *made_of: object) -> None:
+        """A sheet whose texts depend on `made_of` and on nothing else but the ground."""
+        if name in self.sheets:
+            raise PublishError(f"{name}: two pages would stand at this address")
+        digest = self.digest(self.ground, name, made_of)
+        self.sheets[name] = Sheet(name=name, digest=digest, texts=texts)
 
     def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
         """(title, address, is the section at hand)."""
@@ -89,42 +129,56 @@ class Press:
         return tuple((title, address, address == section) for title, address in entries)
 
     def charts(
-        self, clips: Iterable[ClipView], address: str, name: str, *, fits: bool = True
-    ) -> tuple[tuple[Chart, str], ...]:
-        """The charts of some clips for the page at `address`, with the address of their data.
+        self, views: Sequence[ClipView], address: str, name: str, *, fits: bool = True
+    ) -> Charts | None:
+        """The charts of some clips for the page at `address`; None for more than can be shown.
 
         `name` tells apart charts of different pages: hrefs inside a figure are the page's own.
         """
-        evidence = [view.evidence for view in clips]
-        here = addresses.file_of(address)
+        if len(views) > MOST_MARKS:
+            return None
+        pipelines = {view.pipeline.id: view.pipeline for view in views}
+        prompts = {view.prompt.id: view.prompt for view in views if view.prompt}
+        return Charts(
+            evidence=tuple(replace(view.evidence, media=None, verdicts=()) for view in views),
+            pipelines=tuple(pipelines.values()),
+            prompts=tuple(replace(prompt, text="", html="") for prompt in prompts.values()),
+            here=addresses.file_of(address),
+            name=name,
+            fits=fits,
+        )
 
-        def clip_url(clip: Clip) -> str:
-            return addresses.reference(addresses.clip(clip.id), here)
 
-        made = [
-            fps_against_steps(
-                evidence,
-                pipelines=self.catalogue.pipelines,
-                prompts=self.catalogue.prompts,
-                clip_url=clip_url,
-                chart_id=f"{name}-fps-against-steps",
-            )
-        ]
-        if fits:
-            made.append(
-                ms_per_frame_against_steps(
-                    evidence,
-                    pipelines=self.catalogue.pipelines,
-                    prompts=self.catalogue.prompts,
-                    clip_url=clip_url,
-                    fit_line=fit_line,
-                    chart_id=f"{name}-ms-per-frame-against-steps",
-                )
-            )
-        drawn = [chart for chart in made if chart is not None]
-        for chart in drawn:
-            self.texts[addresses.chart_data(chart.id)] = chart.figure + "\n"
-        return tuple((chart, addresses.chart_data(chart.id)) for chart in drawn)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charts:
+    """Charts for the page in file `here`, not drawn yet, with all that they are drawn from."""
+
+    evidence: tuple[Evidence, ...]
+    """Without what no chart shows, so that no chart is drawn anew because of it."""
+    pipelines: tuple[Pipeline, ...]
+    prompts: tuple[Prompt, ...]
+    here: str
+    name: str
+    fits: bool
+
+    def draw(self) -> tuple[tuple[tuple[Chart, str], ...], Texts]:
+        """The charts with the addresses of their data, and these data."""
+        drawn = [self._draw(fps_against_steps, "fps-against-steps")]
+        if self.fits:
+            drawn.append(self._draw(ms_per_frame_against_steps, "ms-per-frame-against-steps"))
+        charts = tuple(
+            (chart, addresses.chart_data(chart.id)) for chart in drawn if chart is not None
+        )
+        return charts, {address: chart.figure + "\n" for chart, address in charts}
+
+    def _draw(self, draw: Callable[..., Chart | None], name: str) -> Chart | None:
+        return draw(
+            self.evidence,
+            pipelines=self.pipelines,
+            prompts=self.prompts,
+            clip_url=lambda clip: addresses.reference(addresses.clip(clip.id), self.here),
+            chart_id=f"{self.name}-{name}",
+        )
 
 
 def _where(error: TemplateError) -> str:

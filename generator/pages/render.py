@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from generator.charts import Chart
 from generator.pages import addresses, columns, data, feeds, metadata, words
-from generator.pages.clips import ClipView, clip_views, fact_rows, flag_rows, provenance
+from generator.pages.clips import ClipView, clip_views
+from generator.pages.digest import Digester, code, trees
 from generator.pages.environment import environment
 from generator.pages.facets import facets
 from generator.pages.groups import Group, empty_group, groups
 from generator.pages.holdings import copies, gaps
 from generator.pages.home import extremes, preset_pair
-from generator.pages.matrix import matrix
+from generator.pages.matrix import BandView, matrix, shelves
+from generator.pages.media import Published
 from generator.pages.method import claim_views
-from generator.pages.neighbours import neighbours
-from generator.pages.press import Press
+from generator.pages.neighbours import Surroundings
+from generator.pages.press import Press, Sheet, Texts
 from generator.records import Catalogue, Evidence, Pipeline, Prompt, Run
 
+HOME_CELLS = 240
+PAGE_CELLS = 480
+"""What a page shows of a large archive: more is no overview, and takes long on a phone."""
 METHOD_GROUP = "method"
 """The group whose pages are listed on the method page instead of on one of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A site before it is printed: what there is to print, and the media files it needs."""
+
+    sheets: tuple[Sheet, ...]
+    files: dict[str, Published]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +52,28 @@ def render(
     templates: Sequence[Path],
     assets: str,
 ) -> Rendered:
-    """The whole site. Same records, same bytes; nothing is read but templates and media.
+    """The whole site, printed at once: `lay_out` for whoever has room for all of it."""
+    layout = lay_out(catalogue, evidence, templates=templates, assets=assets)
+    texts = {name: text for sheet in layout.sheets for name, text in sheet.texts().items()}
+    files = {name: published.path for name, published in layout.files.items()}
+    return Rendered(texts=dict(sorted(texts.items())), files=files)
+
+
+def lay_out(
+    catalogue: Catalogue,
+    evidence: Sequence[Evidence],
+    *,
+    templates: Sequence[Path],
+    assets: str,
+) -> Layout:
+    """Everything that is to be printed. Same records, same bytes; nothing is read but templates.
 
     Args:
         assets: published prefix of the static tree, with its closing slash.
     """
     views = clip_views(catalogue, evidence)
     prose = groups(catalogue.pages)
+    digest = Digester()
     press = Press(
         catalogue=catalogue,
         views=views,
@@ -57,6 +85,8 @@ def render(
         ),
         jinja=environment(templates),
         assets=assets,
+        digest=digest,
+        ground=digest(code(), trees(templates), assets, catalogue.site),
     )
     _home(press)
     _archive(press)
@@ -69,21 +99,38 @@ def render(
     _data(press)
     _not_found(press)
     _posters(press)
-    pages = [
-        name.removesuffix("index.html") for name in press.texts if name.endswith("/index.html")
-    ]
-    site = catalogue.site
-    texts = {
-        **press.texts,
-        **data.texts(catalogue, views),
-        "feed.xml": feeds.atom(catalogue, views),
-        "sitemap.xml": feeds.sitemap(site, ["", *pages]),
-        "robots.txt": feeds.robots(site),
-        "site.webmanifest": feeds.manifest(site, assets),
-        "_headers": feeds.headers(views),
-    }
-    files = {name: path for view in views for name, path in view.media.files}
-    return Rendered(texts=dict(sorted(texts.items())), files=dict(sorted(files.items())))
+    _for_machines(press)
+    files = {published.name: published for view in views for published in view.media.files}
+    return Layout(
+        sheets=tuple(sheet for _, sheet in sorted(press.sheets.items())),
+        files=dict(sorted(files.items())),
+    )
+
+
+def _for_machines(press: Press) -> None:
+    """Data files, feed, sitemap and headers; the sitemap lists what was laid out before it."""
+    catalogue, views, site = press.catalogue, press.views, press.catalogue.site
+    pages = ["", *(n.removesuffix("index.html") for n in press.sheets if n.endswith("/index.html"))]
+    everything = press.digest(catalogue, views)
+
+    def text(name: str, make: Callable[[], str], made_of: object) -> None:
+        if name not in press.sheets:  # clips may share a file
+            press.sheet(name, lambda: {name: make()}, made_of)
+
+    text("data/clips.csv", lambda: data.clips_csv(views), everything)
+    text("data/archive.json", lambda: data.archive_json(catalogue, views), everything)
+    text("data/schema.json", lambda: data.schema_json(site), site)
+    text("data/clips.json", lambda: data.briefs_json(views), everything)
+    text("feed.xml", lambda: feeds.atom(catalogue, views), everything)
+    text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
+    text("robots.txt", lambda: feeds.robots(site), site)
+    text("site.webmanifest", lambda: feeds.manifest(site, press.assets), site)
+    text("_headers", lambda: feeds.headers(views), sorted({view.media.origin for view in views}))
+    for view in views:
+        if view.packets:
+            text(view.packets, partial(data.packets_json, view), (view.source_facts, view.display))
+        if view.media.plays:
+            text(view.timestamps, partial(data.timestamps_json, view.media.plays), view.timestamps)
 
 
 def _home(press: Press) -> None:
@@ -95,29 +142,72 @@ def _home(press: Press) -> None:
         description=site.description,
         pair=preset_pair(site, views),
         extremes=extremes(views),
-        charts=press.charts(views, "", "home", fits=False),
-        bands=matrix(views),
+        bands=next(iter(shelves(matrix(views), HOME_CELLS)), ()),
         claims=tuple(claim for claim in press.claims if claim.about_models),
         gaps=gaps(press.catalogue.runs, views),
         cells=len(views),
         watchable=sum(view.media.playable for view in views),
+        charts=press.charts(views, "", "home", fits=False),
     )
 
 
 def _archive(press: Press) -> None:
+    title = "The archive"
+    made = _further(press, addresses.ARCHIVE, press.views, title, (("Archive", addresses.ARCHIVE),))
     press.page(
         addresses.ARCHIVE,
         "archive",
-        title="The archive",
+        title=title,
         description=f"Every cell: {words.count(len(press.views), 'clip')} by prompt, pipeline, "
         "size and steps, with the stated frames per second of each.",
         section=addresses.ARCHIVE,
-        bands=matrix(press.views),
-        facets=press.facets,
+        bands=made.bands,
+        shelves=made.pages,
+        facets={
+            name: tuple((one.id, one.title, one.address, len(one.clips)) for one in members)
+            for name, members in press.facets.items()
+        },
         cells=len(press.views),
         series=sorted({(view.series.label.value, view.label) for view in press.views}),
         charts=press.charts(press.views, addresses.ARCHIVE, "archive"),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelves:
+    """Cells for the page at hand, and the addresses of all pages among which they are divided:
+    none where one page holds them."""
+
+    bands: tuple[BandView, ...]
+    pages: tuple[str, ...]
+
+
+def _further(
+    press: Press,
+    address: str,
+    views: Sequence[ClipView],
+    title: str,
+    trail: tuple[tuple[str, str], ...],
+) -> Shelves:
+    """Lay out the pages for those cells that find no room at `address` itself."""
+    made = shelves(matrix(views), PAGE_CELLS)
+    several = len(made) > 1
+    pages = tuple(addresses.shelf(address, n) for n in range(1, len(made) + 1)) if several else ()
+    for number, bands in enumerate(made[1:], 2):
+        press.page(
+            pages[number - 1],
+            "shelf",
+            title=f"{title}, page {number}",
+            description=f"{title}: cells, page {number} of {len(pages)}.",
+            section=addresses.ARCHIVE,
+            heading=title,
+            trail=trail,
+            number=number,
+            bands=bands,
+            shelves=pages,
+            cells=len(views),
+        )
+    return Shelves(bands=made[0] if made else (), pages=pages)
 
 
 def _facets(press: Press) -> None:
@@ -126,13 +216,20 @@ def _facets(press: Press) -> None:
     for dimension, members in press.facets.items():
         if dimension == "runs":
             continue
+        siblings = tuple((facet.title, facet.address) for facet in members)
         for facet in members:
             pipeline: Pipeline | None = (
                 pipelines.get(facet.id) if dimension == "pipelines" else None
             )
             prompt: Prompt | None = prompts.get(facet.id) if dimension == "prompts" else None
             about = (pipeline.summary if pipeline else "") or (prompt.text if prompt else "")
-            charts: tuple[tuple[Chart, str], ...] = ()
+            trail = (
+                ("Archive", addresses.ARCHIVE),
+                (dimension.capitalize(), f"{addresses.ARCHIVE}#{dimension}"),
+                (facet.title, facet.address),
+            )
+            made = _further(press, facet.address, facet.clips, facet.title, trail)
+            charts = None
             if dimension in ("pipelines", "prompts", "sizes"):
                 charts = press.charts(facet.clips, facet.address, f"{dimension}-{facet.id}")
             press.page(
@@ -142,12 +239,15 @@ def _facets(press: Press) -> None:
                 description=f"{facet.kind} {facet.title}: {words.count(len(facet.clips), 'cell')} "
                 f"of the archive. {about}".strip(),
                 section=addresses.ARCHIVE,
-                facet=facet,
-                siblings=members,
+                kind=facet.kind,
+                trail=trail,
+                siblings=siblings,
                 dimension=dimension,
                 pipeline=pipeline,
                 prompt=prompt,
-                bands=matrix(facet.clips),
+                bands=made.bands,
+                shelves=made.pages,
+                cells=len(facet.clips),
                 charts=charts,
             )
 
@@ -157,6 +257,12 @@ def _runs(press: Press) -> None:
     by_id: dict[str, Run] = {run.id: run for run in press.catalogue.runs}
     for facet in press.facets["runs"]:
         run = by_id[facet.id]
+        trail = (
+            ("Archive", addresses.ARCHIVE),
+            ("Runs", f"{addresses.ARCHIVE}#runs"),
+            (run.title, facet.address),
+        )
+        made = _further(press, facet.address, facet.clips, run.title, trail)
         press.page(
             facet.address,
             "run",
@@ -164,9 +270,10 @@ def _runs(press: Press) -> None:
             description=run.summary,
             section=addresses.ARCHIVE,
             run=run,
-            facet=facet,
             machine=machines.get(run.machine),
-            bands=matrix(facet.clips),
+            bands=made.bands,
+            shelves=made.pages,
+            cells=len(facet.clips),
             copies=copies(facet.clips),
             claims=tuple(claim for claim in press.claims if claim.run.id == run.id),
         )
@@ -174,7 +281,8 @@ def _runs(press: Press) -> None:
 
 def _clips(press: Press) -> None:
     machines = {machine.id: machine for machine in press.catalogue.machines}
-    claims = {(one.run.id, one.id): one for one in press.claims}
+    anchors = {(one.run.id, one.id): one.anchor for one in press.claims}
+    surroundings = Surroundings(press.views)
     for view in press.views:
         press.page(
             view.page,
@@ -183,13 +291,11 @@ def _clips(press: Press) -> None:
             description=metadata.clip_description(view),
             section=addresses.ARCHIVE,
             view=view,
-            clip=view,
-            facts=fact_rows(view),
-            flags=flag_rows(view),
-            copies=copies([view]),
-            provenance=provenance(view, machines),
-            neighbours=neighbours(view, press.views),
-            claims={verdict.claim: claims[view.run.id, verdict.claim] for verdict in view.verdicts},
+            machine=machines.get(view.run.machine),
+            neighbours=surroundings.of(view),
+            anchors={
+                verdict.claim: anchors[view.run.id, verdict.claim] for verdict in view.verdicts
+            },
         )
 
 
@@ -201,16 +307,16 @@ def _clip_title(view: ClipView) -> str:
 
 
 def _compare(press: Press) -> None:
-    pair = preset_pair(press.catalogue.site, press.views)
+    watchable = [view for view in press.views if view.media.playable]
     press.page(
         addresses.COMPARE,
         "compare",
         title="Compare",
         description="Any two clips of the archive, side by side and in step under one clock.",
         section=addresses.COMPARE,
-        pair=pair,
-        watchable=tuple(view for view in press.views if view.media.playable),
-        bands=matrix(view for view in press.views if view.media.playable),
+        pair=preset_pair(press.catalogue.site, press.views),
+        watchable=len(watchable),
+        bands=next(iter(shelves(matrix(watchable), PAGE_CELLS)), ()),
     )
 
 
@@ -269,7 +375,9 @@ def _data(press: Press) -> None:
         title="Data",
         description="Everything this site knows, as CSV and JSON, with its schema.",
         section=addresses.DATA,
-        columns=columns.COLUMNS,
+        columns=tuple(
+            (one.name, one.type, one.says, one.always, one.enum) for one in columns.COLUMNS
+        ),
         cells=len(press.views),
         runs=tuple(
             (run, copies([view for view in press.views if view.run.id == run.id]))
@@ -290,7 +398,13 @@ def _not_found(press: Press) -> None:
 def _posters(press: Press) -> None:
     """Drawn stand-ins for clips whose own pictures are not published."""
     template = press.jinja.get_template("poster.svg")
+
+    def texts(view: ClipView) -> Texts:
+        return {
+            addresses.poster(view.id): template.render(view=view, plain=False),
+            addresses.plain_poster(view.id): template.render(view=view, plain=True),
+        }
+
     for view in press.views:
         if view.media.playable and not view.media.has_still:
-            press.texts[addresses.poster(view.id)] = template.render(view=view, plain=False)
-            press.texts[addresses.plain_poster(view.id)] = template.render(view=view, plain=True)
+            press.sheet(addresses.poster(view.id), partial(texts, view), view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from generator.measure import decimals
 from generator.records import Display, Facts, Label, Outcome
@@ -82,6 +83,7 @@ def bytes_(number: int) -> str:
     return f"{grouped(number)} bytes"
 
 
+@lru_cache(maxsize=4096)
 def typeset(text: str) -> str:
     """Plain text as it is printed: `848 × 480` and `20 s` in one piece, curly apostrophes."""
     joined = _UNIT.sub("\u00a0", _SIZE.sub("\\1\u00a0×\u00a0\\2", text))
@@ -113,9 +115,11 @@ def longest_keyframe_gap_s(facts: Facts) -> Fraction | None:
     """Longest time a decoder may have to run through to reach a frame; None without keyframes."""
     if not facts.keyframes:
         return None
-    starts = [facts.timestamps_s[index] for index in facts.keyframes]
-    ends = [*starts[1:], max(facts.duration_s, facts.timestamps_s[-1])]
-    return max(end - start for start, end in zip(starts, ends, strict=True))
+    per_second = facts.ticks_per_second
+    starts = [Fraction(facts.ticks[index]) for index in facts.keyframes]
+    ends = [*starts[1:], max(facts.duration_s * per_second, Fraction(facts.ticks[-1]))]
+    longest = max(end - start for start, end in zip(starts, ends, strict=True))
+    return longest / per_second
 
 
 def timing(facts: Facts) -> str:

@@ -1,13 +1,16 @@
 """A site that would break its own promises is not published: dead links, lost anchors, stray ids.
 
-Checks what a browser would request from the site itself. Does not ask the network.
+Checks what a browser would request from the site itself. Does not ask the network. A parser of
+HTML says what is wrong with a page (`problems`); whether anything is, is told without one and
+much faster from the page's `outline`, which can be kept from build to build.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -16,6 +19,100 @@ from urllib.parse import unquote, urlsplit
 ADDRESS_ATTRIBUTES = {"href", "src", "poster", "data-src", "action"}
 CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
 JS_IMPORT = re.compile(r"""^\s*(?:import|export)\b[^'"]*?['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
+
+
+_QUOTED = re.compile(r'\s(id|href|src|poster|data-src|action|srcset)="([^"]*)"')
+"""An attribute that tells something, as our templates write it."""
+_PLAIN = re.compile(r"""(?:[^<>]*+<[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+>)*+[^<>]*+""")
+"""Text and tags, each whole, with values in double quotes."""
+_UNUSUAL = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"<!--",  # what is in a comment is not on the page
+        r'(?:\A|>)[^<>]*="',  # text that looks like an attribute
+        r'\s(?:(?:id|href|src|srcset|poster|data-src|action)(?:\s+=|=[^"])'  # written otherwise
+        r"|(?:on[a-z]+|style)\s*=)",
+        r"""["'/](?:id|href|src|srcset|poster|data-src|action|style|on[a-z]+)\s*=""",
+        r"<[^a-z/!]|</[a-z][^>]*\s|<(?:textarea|title|script)[^>]*>[^<]*<[^/]",
+        r"<style",
+        r'<script(?![^>]*(?:\ssrc="|json"))',
+    )
+)
+"""In small letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What other pages and the whole site need to know of one page."""
+
+    ids: frozenset[str]
+    targets: frozenset[tuple[str, str]]
+    """(published path, id on it or ""): what the page refers to."""
+    sound: bool
+    """Nothing in the page itself is wrong."""
+
+
+def outline(name: str, text: str, *, base_path: str = "/") -> Outline:
+    """The outline of the page `name`: by the parser where the page holds anything unusual."""
+    small = text.lower()
+    found = _QUOTED.findall(text)
+    if (
+        not _PLAIN.fullmatch(text)
+        or len(found) != len(_QUOTED.findall(small))
+        or any(odd.search(small) for odd in _UNUSUAL)
+    ):
+        return parsed_outline(name, text, base_path=base_path)
+    ids: list[str] = []
+    addresses: list[str] = []
+    for kind, value in found:
+        value = unescape(value) if "&" in value else value
+        if kind == "id":
+            ids.append(value)
+        elif kind == "srcset":
+            addresses += [part.split()[0] for part in value.split(",") if part.strip()]
+        else:
+            addresses.append(value)
+    return _outline(name, ids, addresses, sound=True, base_path=base_path)
+
+
+def parsed_outline(name: str, text: str, *, base_path: str = "/") -> Outline:
+    """The same, as a parser of HTML reads the page."""
+    page = _read(text)
+    addresses = [address for _, _, address in page.addresses]
+    return _outline(name, page.ids, addresses, sound=not page.inline, base_path=base_path)
+
+
+def _outline(
+    name: str, ids: Sequence[str], addresses: Iterable[str], *, sound: bool, base_path: str
+) -> Outline:
+    targets = set()
+    for address in dict.fromkeys(addresses):
+        try:
+            target = _target(name, address, base_path)
+        except ValueError:
+            sound = False
+        else:
+            if target[0]:
+                targets.add(target)
+    return Outline(
+        ids=frozenset(ids),
+        targets=frozenset(targets),
+        sound=sound and len(ids) == len(set(ids)),
+    )
+
+
+def unsound(outlines: Mapping[str, Outline], known: Collection[str]) -> list[str]:
+    """The pages with which something is wrong, on a site of files `known`."""
+    return [
+        name
+        for name, page in outlines.items()
+        if not page.sound
+        or any(
+            target not in known
+            or (fragment and target in outlines and fragment not in outlines[target].ids)
+            for target, fragment in page.targets
+        )
+    ]
 
 
 @dataclass(slots=True)
@@ -52,12 +149,28 @@ class _Reader(HTMLParser):
 def problems(
     texts: Mapping[str, str], files: Mapping[str, Path], *, base_path: str = "/"
 ) -> list[str]:
-    """Everything wrong with a rendered site, one sentence each, in page order.
+    """Everything wrong with a site of these texts and files, one sentence each.
 
     `base_path` is the path of the base URL: absolute addresses below it are the site's own.
     """
     known = set(texts) | set(files)
+    return page_problems(texts, known, base_path=base_path) + source_problems(files, known)
+
+
+def page_problems(
+    texts: Mapping[str, str],
+    known: Collection[str],
+    *,
+    base_path: str = "/",
+    elsewhere: Mapping[str, Outline] | None = None,
+) -> list[str]:
+    """Everything wrong with rendered pages of a site of files `known`, in page order.
+
+    `elsewhere` are the site's further pages, which are led to but not looked at.
+    """
     pages = {name: _read(text) for name, text in texts.items() if name.endswith(".html")}
+    ids: dict[str, Collection[str]] = {name: page.ids for name, page in (elsewhere or {}).items()}
+    ids |= {name: page.ids for name, page in pages.items()}
     found: list[str] = []
     for name, page in pages.items():
         found += _twice(name, page.ids)
@@ -66,9 +179,15 @@ def problems(
             for line, what in page.inline
         ]
         for line, attribute, address in page.addresses:
-            fault = _fault(name, address, known, pages, base_path)
+            fault = _fault(name, address, known, ids, base_path)
             if fault:
                 found.append(f"{name} line {line}, {attribute}: {fault}")
+    return found
+
+
+def source_problems(files: Mapping[str, Path], known: Collection[str]) -> list[str]:
+    """What style sheets and scripts refer to and is not published."""
+    found: list[str] = []
     for name, path in files.items():
         if name.endswith((".css", ".js")) and not name.endswith(".min.js"):
             try:
@@ -99,35 +218,49 @@ def _fault(
     page: str,
     address: str,
     known: Collection[str],
-    pages: Mapping[str, _Page],
+    ids: Mapping[str, Collection[str]],
     base_path: str,
 ) -> str:
+    try:
+        target, fragment = _target(page, address, base_path)
+    except ValueError as error:
+        return str(error)
+    if target and target not in known:
+        return f'"{address}" leads nowhere ({target} is not published)'
+    if fragment and target in ids and fragment not in ids[target]:
+        return f'"{address}": nothing on {target} has the id "{fragment}"'
+    return ""
+
+
+def _target(page: str, address: str, base_path: str) -> tuple[str, str]:
+    """The published path that an address on `page` leads to, and the id on it; ("", "") for an
+    address of another site.
+
+    Raises:
+        ValueError: the address can lead nowhere.
+    """
     parts = urlsplit(address)
     if parts.scheme or parts.netloc or address.startswith("data:"):
-        return ""
+        return "", ""
     if address == "":
-        return "the address is empty"
+        raise ValueError("the address is empty")
     path = unquote(parts.path)
     if path.startswith("/"):
         if not path.startswith(base_path):
-            return f'"{address}" leads outside the site'
+            raise ValueError(f'"{address}" leads outside the site')
         target = path[len(base_path) :]
     elif path:
         target = normpath(join(dirname(page), path)) + ("/" if path.endswith("/") else "")
     else:
         target = page
     target = target.removeprefix("./")
+    if target.startswith(".."):
+        raise ValueError(f'"{address}" leads outside the site')
     if target in ("", "."):
         target = "index.html"
-    if target.startswith(".."):
-        return f'"{address}" leads outside the site'
-    if target.endswith("/"):
-        target = ("" if target == "./" else target) + "index.html"
-    if target not in known:
-        return f'"{address}" leads nowhere ({target} is not published)'
-    if parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
-        return f'"{address}": nothing on {target} has the id "{parts.fragment}"'
-    return ""
+    elif target.endswith("/"):
+        target += "index.html"
+    return target, unquote(parts.fragment)
 
 
 def _source_faults(name: str, text: str, known: Collection[str]) -> list[str]:

@@ -16,7 +16,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -52,19 +54,103 @@ def only_builder(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def publish(
-    texts: Mapping[str, str],
-    files: Mapping[str, Path],
-    target: Path,
-    *,
-    notes: Mapping[str, object],
-) -> dict[str, object]:
-    """Make `target` hold exactly these texts and files and a manifest of them.
+class Stamp(NamedTuple):
+    """What tells without reading that a file is the one that was written."""
 
-    `notes` go into the manifest per published path (what a derived file was made from).
+    bytes: int
+    mtime_ns: int
+    inode: int
+
+
+def stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One published file."""
+
+    sha256: str
+    stamp: Stamp
+
+
+class Draft:
+    """A site in the making, in a folder beside the one that is published."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, Written] = {}
+        self._target = target
+        self._made: set[str] = set()
+
+    def text(self, name: str, text: str) -> None:
+        """Write a text as UTF-8."""
+        data = text.encode()
+        path = self._place(name)
+        path.write_bytes(data)
+        self._note(name, path, hashlib.sha256(data).hexdigest())
+
+    def copy(self, name: str, source: Path) -> None:
+        """Copy a file's bytes, hashing those that arrive."""
+        path = self._place(name)
+        with source.open("rb") as stream:
+            digest = hashlib.sha256()
+            with path.open("wb") as out:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+                    out.write(block)
+        self._note(name, path, digest.hexdigest())
+
+    def keep(self, name: str, known: Written) -> bool:
+        """Take over the published file `name`, if it still is the one that `known` tells of."""
+        old = self._target / name
+        try:
+            if stamp(old.stat(follow_symlinks=False)) != known.stamp:
+                return False
+            os.link(old, self._place(name))
+        except OSError:
+            return False
+        self.files[name] = known
+        return True
+
+    def drop(self, name: str) -> None:
+        """Undo one file."""
+        (self.folder / name).unlink()
+        del self.files[name]
+
+    def _place(self, name: str) -> Path:
+        if name in self.files:
+            raise PublishError(f"two things would be published as {name}")
+        path = self.folder / name
+        folder = os.path.dirname(name)  # noqa: PTH120
+        if folder not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+        return path
+
+    def _note(self, name: str, path: Path, sha256: str) -> None:
+        self.files[name] = Written(sha256=sha256, stamp=stamp(path.stat()))
+
+    def manifest(self, notes: Mapping[str, object]) -> str:
+        """The manifest: every file with its bytes and hash, a line each; `notes` say of what and
+        how a derived file was made."""
+        lines = []
+        for name, written in sorted(self.files.items()):
+            entry: dict[str, object] = {"bytes": written.stamp.bytes, "sha256": written.sha256}
+            if name in notes:
+                entry["made"] = notes[name]
+            lines.append(f"{json.dumps(name)}: {json.dumps(entry, sort_keys=True)}")
+        files = ",\n  ".join(lines)
+        return f'{{\n "files": {{\n  {files}\n }},\n "version": {MANIFEST_VERSION}\n}}\n'
+
+
+@contextmanager
+def drafting(target: Path) -> Iterator[Draft]:
+    """A new site for the folder `target`, as yet without a file. `publish` puts it there; where
+    that is not reached, nothing is left of it and `target` is as it was.
 
     Raises:
-        PublishError: the disk or a file did not allow it; `target` is as it was.
+        PublishError: the disk or a file did not allow it, or `target` holds what no build made.
     """
     target = target.resolve()
     _refuse_what_is_not_ours(target)
@@ -77,19 +163,58 @@ def publish(
             f"{target.parent}: cannot be written ({error.strerror}); nothing was published"
         ) from error
     try:
-        manifest = _fill(beside, texts, files, notes)
-        beside.chmod(0o755)
-        _swap(beside, target)
+        yield Draft(beside, target)
     except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
         raise PublishError(
             f"{error.filename or target}: {error.strerror}; the site in {target} is as it was"
         ) from error
-    except BaseException:
+    finally:
         shutil.rmtree(beside, ignore_errors=True)
-        raise
-    shutil.rmtree(beside, ignore_errors=True)
-    return manifest
+
+
+def publish(draft: Draft, target: Path, notes: Mapping[str, object]) -> bool:
+    """Put the draft in the place of `target` in one step, with a manifest.
+
+    `notes` go into the manifest per published path. Returns whether anything was different:
+    a site that is the same already stays where it is.
+    """
+    target = target.resolve()
+    manifest = draft.manifest(notes)
+    if _same(draft, target, manifest):
+        digest = hashlib.sha256(manifest.encode()).hexdigest()
+        draft.files[MANIFEST] = Written(sha256=digest, stamp=stamp((target / MANIFEST).stat()))
+        return False
+    draft.text(MANIFEST, manifest)
+    draft.folder.chmod(0o755)
+    _swap(draft.folder, target)
+    return True
+
+
+def _same(draft: Draft, target: Path, manifest: str) -> bool:
+    """The published manifest is this one, and every file is the very one in the draft."""
+    try:
+        if (target / MANIFEST).read_text("utf-8") != manifest:
+            return False
+        return all(
+            stamp((target / name).stat(follow_symlinks=False)) == written.stamp
+            for name, written in draft.files.items()
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def present(target: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every file below a folder, by its published name."""
+    folders = [("", str(target))]
+    while folders:
+        prefix, folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((f"{name}/", entry.path))
+                else:
+                    yield name, entry
 
 
 def _refuse_what_is_not_ours(target: Path) -> None:
@@ -99,11 +224,10 @@ def _refuse_what_is_not_ours(target: Path) -> None:
     if not target.is_dir():
         raise PublishError(f"{target}: is no folder; move it away")
     ours = _listed(target / MANIFEST)
-    for path in target.rglob("*"):
-        name = path.relative_to(target).as_posix()
-        if not path.is_dir() and name not in ours:
+    for name, entry in present(target):
+        if name not in ours:
             raise PublishError(
-                f"{path}: no build put this file there; "
+                f"{entry.path}: no build put this file there; "
                 "move it away, so that nothing of yours is lost"
             )
 
@@ -127,35 +251,6 @@ def _clear_leftovers(target: Path) -> None:
     """Remove what killed builds left beside the site; the builder's lock is held."""
     for stray in target.parent.glob(f"{_beside(target)}*"):
         shutil.rmtree(stray, ignore_errors=True)
-
-
-def _fill(
-    folder: Path,
-    texts: Mapping[str, str],
-    files: Mapping[str, Path],
-    notes: Mapping[str, object],
-) -> dict[str, object]:
-    entries: dict[str, dict[str, object]] = {}
-    both = sorted(set(texts) & set(files))
-    if both:
-        raise PublishError(f"two things would be published as {', '.join(both)}")
-    for name in sorted({*texts, *files}):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name in texts:
-            data = texts[name].encode()
-            path.write_bytes(data)
-            entries[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        else:
-            shutil.copyfile(files[name], path)
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            entries[name] = {"bytes": path.stat().st_size, "sha256": digest}
-        if name in notes:
-            entries[name]["made"] = notes[name]
-    manifest: dict[str, object] = {"version": MANIFEST_VERSION, "files": entries}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
-    return manifest
 
 
 def _swap(beside: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from blank import a_clip
 
-from generator.clips import locate as locating
+from generator.clips import hashes
 from generator.clips.locate import at_hand, locate, why_refused
 from generator.errors import ContentError
 from generator.records import Clip
@@ -193,7 +193,7 @@ def test_nothing_is_hashed_twice_or_without_need(rooms, monkeypatch):
         hashed.append(path.name)
         return sha(path.read_bytes())
 
-    monkeypatch.setattr(locating, "sha256_of", counted)
+    monkeypatch.setattr(hashes, "sha256_of", counted)
     for name in ("a.mp4", "b.mp4", "c.mp4", "d.mp4"):
         (mirror / name).write_bytes(name.encode())
     (run / "media" / "own.mp4").write_bytes(b"own")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.measure import claims
-from generator.records import Claim, Clip, Facts, Label, Outcome, Run, Series
+from generator.records import Claim, Clip, Facts, Label, Outcome, Run, Series, in_ticks
 
 SERIES = Series(
     id="s",
@@ -68,7 +68,7 @@ def a_clip(fps: str | None, **given_fields: object) -> Clip:
 
 
 def some_facts(frames: int, duration: str) -> Facts:
-    rate = Fraction(frames) / Fraction(duration)
+    ticks, ticks_per_second = in_ticks(Fraction(duration) * i / frames for i in range(frames))
     return Facts(
         sha256="0" * 64,
         bytes=1,
@@ -79,7 +79,8 @@ def some_facts(frames: int, duration: str) -> Facts:
         width=512,
         height=288,
         frame_count=frames,
-        timestamps_s=tuple(i / rate for i in range(frames)),
+        ticks=ticks,
+        ticks_per_second=ticks_per_second,
         packet_bytes=(1,) * frames,
         keyframes=(0,),
         duration_s=Fraction(duration),

@@ -31,6 +31,7 @@ from generator.records import (
     Still,
     Storyboard,
     Verdict,
+    in_ticks,
 )
 
 ASSETS = "assets/0123456789abcdef/"
@@ -209,6 +210,7 @@ WITHOUT_FILE = {"loud--gone", "loud--silent", "quiet--unseen"}
 
 
 def facts(data: bytes, times: tuple[Fraction, ...]) -> Facts:
+    ticks, ticks_per_second = in_ticks(times)
     return Facts(
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
@@ -219,7 +221,8 @@ def facts(data: bytes, times: tuple[Fraction, ...]) -> Facts:
         width=512,
         height=288,
         frame_count=len(times),
-        timestamps_s=times,
+        ticks=ticks,
+        ticks_per_second=ticks_per_second,
         packet_bytes=tuple(100 + index for index in range(len(times))),
         keyframes=(0, 3),
         duration_s=Fraction(17, 10),
@@ -268,7 +271,11 @@ def _media(one: Clip, folder: Path) -> Media:
         path.write_bytes(path.name.encode())
         return path
 
-    source, display = write(".webm"), write(".display.webm")
+    def still(path: Path, width: int, height: int) -> Still:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return Still(path=path, sha256=digest, width=width, height=height, recipe={})
+
+    source, display, board = write(".webm"), write(".display.webm"), write(".board.webp")
     times = tuple(Fraction(index, 30) for index in (0, 1, 1, 2, 3, 3))
     even = tuple(Fraction(20 * index, 6) for index in range(6))
     return Media(
@@ -283,10 +290,11 @@ def _media(one: Clip, folder: Path) -> Media:
             ),
             recipe={"step": "retimed", "ffmpeg": "7.0"},
         ),
-        poster=Still(path=write(".webp"), width=512, height=288),
-        thumbnail=Still(path=write(".small.webp"), width=320, height=180),
+        poster=still(write(".webp"), 512, 288),
+        thumbnail=still(write(".small.webp"), 320, 180),
         storyboard=Storyboard(
-            path=write(".board.webp"),
+            path=board,
+            sha256=hashlib.sha256(board.read_bytes()).hexdigest(),
             width=1024,
             height=288,
             columns=2,
@@ -294,5 +302,6 @@ def _media(one: Clip, folder: Path) -> Media:
             tiles=2,
             tile_width=512,
             tile_height=288,
+            recipe={},
         ),
     )

@@ -7,7 +7,22 @@ from pathlib import Path
 import pytest
 
 from generator.errors import PublishError
-from generator.publish.write import MANIFEST, only_builder, publish
+from generator.publish import write
+from generator.publish.write import MANIFEST, drafting, only_builder
+
+
+def publish(
+    texts: dict[str, str],
+    files: dict[str, Path],
+    site: Path,
+    notes: dict[str, object] | None = None,
+) -> bool:
+    with drafting(site) as draft:
+        for name, text in texts.items():
+            draft.text(name, text)
+        for name, path in files.items():
+            draft.copy(name, path)
+        return write.publish(draft, site, notes or {})
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -23,7 +38,7 @@ def test_the_folder_holds_exactly_what_was_rendered(tmp_path: Path) -> None:
     clip = tmp_path / "clip"
     clip.write_bytes(b"moving")
     site = tmp_path / "site"
-    publish({"index.html": "one", "old/index.html": "x"}, {}, site, notes={})
+    publish({"index.html": "one", "old/index.html": "x"}, {}, site)
     publish({"index.html": "two"}, {"media/c.webm": clip}, site, notes={"media/c.webm": {"a": 1}})
     written = tree(site)
     manifest = json.loads(written.pop(MANIFEST))
@@ -37,17 +52,17 @@ def test_the_folder_holds_exactly_what_was_rendered(tmp_path: Path) -> None:
 
 def test_a_vanished_source_leaves_the_old_site(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    publish({"index.html": "one"}, {}, site, notes={})
+    publish({"index.html": "one"}, {}, site)
     before = tree(site)
     with pytest.raises(PublishError, match="is as it was"):
-        publish({"index.html": "two"}, {"media/c": tmp_path / "gone"}, site, notes={})
+        publish({"index.html": "two"}, {"media/c": tmp_path / "gone"}, site)
     assert tree(site) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
 
 
 def test_leftovers_of_a_killed_build_are_cleared(tmp_path: Path) -> None:
     (tmp_path / ".site.matrix-archive-killed" / "half").mkdir(parents=True)
-    publish({"index.html": "one"}, {}, tmp_path / "site", notes={})
+    publish({"index.html": "one"}, {}, tmp_path / "site")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
 
 
@@ -61,7 +76,7 @@ def test_a_folder_of_somebody_else_is_not_overwritten(tmp_path: Path, manifest: 
         (site / MANIFEST).write_text(manifest)
     before = tree(site)
     with pytest.raises(PublishError, match="no build put this file there"):
-        publish({"index.html": "one"}, {}, site, notes={})
+        publish({"index.html": "one"}, {}, site)
     assert tree(site) == before
 
 
@@ -70,7 +85,7 @@ def test_a_link_to_a_site_is_followed(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "site"
     real.mkdir()
     link.symlink_to(real, target_is_directory=True)
-    publish({"index.html": "one"}, {}, link, notes={})
+    publish({"index.html": "one"}, {}, link)
     assert link.is_symlink()
     assert (real / "index.html").read_bytes() == b"one"
 
@@ -78,7 +93,7 @@ def test_a_link_to_a_site_is_followed(tmp_path: Path) -> None:
 def test_a_file_in_the_site_s_place_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "site").write_text("a letter")
     with pytest.raises(PublishError, match="is no folder"):
-        publish({"index.html": "one"}, {}, tmp_path / "site", notes={})
+        publish({"index.html": "one"}, {}, tmp_path / "site")
     assert (tmp_path / "site").read_text() == "a letter"
 
 
@@ -89,3 +104,42 @@ def test_a_second_builder_says_so(tmp_path: Path) -> None:
         only_builder(tmp_path),
     ):
         pass
+
+
+def test_a_file_that_is_known_is_taken_over_and_one_that_was_touched_is_not(
+    tmp_path: Path,
+) -> None:
+    """Known is what still has the size, time and inode with which it was written."""
+    site = tmp_path / "site"
+    with drafting(site) as draft:
+        draft.text("index.html", "one")
+        draft.text("a.txt", "the same")
+        write.publish(draft, site, {})
+        known = dict(draft.files)
+    (site / "index.html").write_text("eno")
+    with drafting(site) as draft:
+        assert draft.keep("a.txt", known["a.txt"])
+        assert not draft.keep("index.html", known["index.html"])
+        assert not draft.keep("gone.txt", known["a.txt"])
+        draft.text("index.html", "two")
+        assert write.publish(draft, site, {})
+    assert {name: data for name, data in tree(site).items() if name != MANIFEST} == {
+        "a.txt": b"the same",
+        "index.html": b"two",
+    }
+
+
+def test_a_site_that_is_the_same_stays_where_it_is(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    publish({"index.html": "one"}, {}, site)
+    inode = site.stat().st_ino
+    known = write.Written(
+        sha256=hashlib.sha256(b"one").hexdigest(),
+        stamp=write.stamp((site / "index.html").stat()),
+    )
+    with drafting(site) as draft:
+        assert draft.keep("index.html", known)
+        assert not write.publish(draft, site, {})
+    assert site.stat().st_ino == inode
+    assert publish({"index.html": "two"}, {}, site)
+    assert site.stat().st_ino != inode
