@@ -39,8 +39,8 @@ docs: $(VENV)/.base
 	$(BIN)/python -m generator.catalogue.reference > docs/content.md
 
 licences: $(VENV)/.dev
-	$(BIN)/python release/licences.py > docs/licences.md.new
-	mv docs/licences.md.new docs/licences.md
+	$(BIN)/python release/licences.py > $(VENV)/licences.md
+	mv $(VENV)/licences.md docs/licences.md
 
 release: $(VENV)/.dev
 	rm -rf dist

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from generator import catalogue as reading
 from generator import pages
-from generator.clips import card, locate, process
+from generator.clips import card, ffmpeg, locate, process
 from generator.clips.cache import cached_facts
 from generator.clips.display import prepare
 from generator.clips.progress import Progress, silent
+from generator.clips.stills import plan_stills
 from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
 from generator.measure import claims
 from generator.project import Project
@@ -216,10 +217,13 @@ def recipes(
         if item.media is None:
             continue
         source = {"source_sha256": item.media.facts.sha256}
-        made[item.media.display.path] = {**source, **item.media.display.recipe}
-        made[item.media.poster.path] = {**source, "step": "poster"}
-        made[item.media.thumbnail.path] = {**source, "step": "thumbnail"}
-        made[item.media.storyboard.path] = {**source, "step": "storyboard"}
+        shown = item.media.display
+        made[shown.path] = {**source, **shown.recipe}
+        taken = {**source, "display_sha256": shown.facts.sha256, "ffmpeg": ffmpeg.version()}
+        taken |= plan_stills(shown.facts).recipe
+        made[item.media.poster.path] = {**taken, "picture": "poster"}
+        made[item.media.thumbnail.path] = {**taken, "picture": "thumbnail"}
+        made[item.media.storyboard.path] = {**taken, "picture": "storyboard"}
     return {name: made[path] for name, path in files.items() if path in made}
 
 
