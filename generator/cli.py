@@ -529,7 +529,7 @@ def completion(shell: str) -> None:
 
     completer = get_completion_class(shell)
     assert completer is not None  # the three that click brings
-    click.echo(completer(command, {}, PROGRAM, COMPLETE).source())
+    click.echo(completer(command, {}, PROGRAM, COMPLETE).source(), nl=False)
 
 
 @contextmanager

@@ -170,17 +170,18 @@ def test_mistakes_come_one_by_one_with_file_place_and_remedy(
 def test_a_broken_clip_is_named(sample: Path) -> None:
     media = sample / "content" / "runs" / "elsewhere" / "media"
     media.mkdir()
-    table = media.parent / "clips.csv"
-    lines = table.read_text().splitlines()
-    assert "file" not in lines[0].split(",")
-    table.write_text("\n".join([lines[0] + ",file", lines[1] + ",broken.mp4", lines[2] + ","]))
     (media / "broken.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
-    _, said, _ = ask("build", "--root", str(sample), "--json")
-    broken = [e for e in said["errors"] if e["kind"] == "media"]
-    assert broken or {e["kind"] for e in said["errors"]} == {"content"}, said
-    for error in broken:
-        assert Path(error["file"]).name == "broken.mp4"
-        assert error["remedy"]
+    (media.parent / "clips.csv").write_text(
+        "id,series,pipeline,prompt,size,steps,fps,file,no_clip\n"
+        "lighthouse-2,published,sample-model,lighthouse,320x180,2,28.3,broken.mp4,\n"
+        "lighthouse-8,published,sample-model,lighthouse,320x180,2/2/4,13.3,,could not be had\n"
+    )
+    _, said, prose = ask("build", "--root", str(sample), "--json")
+    (error,) = said["errors"]
+    assert error["kind"] == "media"
+    assert error["file"] == str(media / "broken.mp4")
+    assert error["text"] == f"{error['file']}: {error['problem']}; {error['remedy']}"
+    assert prose == error["text"] + "\n"
 
 
 @pytest.mark.parametrize(
