@@ -13,6 +13,7 @@ import venv
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,15 @@ from packaging.metadata import Metadata
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FOOTAGE = {".mp4", ".webm", ".mov", ".mkv", ".y4m"}
-pytestmark = pytest.mark.skipif(
-    shutil.which("git") is None or not (REPOSITORY / ".git").exists(),
-    reason="a release is packed from what git tracks; this is no git checkout",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        shutil.which("git") is None or not (REPOSITORY / ".git").exists(),
+        reason="a release is packed from what git tracks; this is no git checkout",
+    ),
+    pytest.mark.skipif(
+        find_spec("uv") is None, reason="no uv to pack with: it is in the extra dev"
+    ),
+]
 
 
 @dataclass(frozen=True)
