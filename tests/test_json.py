@@ -184,6 +184,19 @@ def test_a_broken_clip_is_named(sample: Path) -> None:
     assert prose == error["text"] + "\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+def test_a_folder_whose_name_is_no_utf_8_is_named(sample: Path) -> None:
+    """The name cannot be printed or be told to ffmpeg; the sentence and the document come."""
+    root = Path(os.fsdecode(os.fsencode(sample.parent) + b"/caf\xe9"))
+    sample.rename(root)
+    code, said, prose = ask("build", "--root", str(root), "--json", LC_ALL="C.UTF-8")
+    assert code == 1
+    assert {error["kind"] for error in said["errors"]} == {"media"}
+    assert all(error["remedy"] == "rename the file or the folder" for error in said["errors"])
+    assert os.fsencode(said["errors"][0]["file"]).startswith(os.fsencode(root))
+    assert "Traceback" not in prose
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

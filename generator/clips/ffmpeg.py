@@ -115,13 +115,22 @@ def file_url(path: Path) -> str:
 
 
 def utf8(path: Path) -> str:
-    """A path among text for ffmpeg: its bytes read as UTF-8, whatever the locale says they are."""
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
+    """A path among text for ffmpeg: its bytes read as UTF-8, whatever the locale says they are.
+
+    Raises MediaError where they are no UTF-8.
+    """
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        raise MediaError(
+            f"{path}: this path is not UTF-8, and ffmpeg cannot be told of it; "
+            "rename the file or the folder"
+        ) from None
 
 
 def argument(text: str) -> str:
     """What the system passes on as these characters in UTF-8, under any locale."""
-    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+    return os.fsdecode(text.encode())
 
 
 def run(node: Any, *, about: str, cpu_s: int = 600, deadline_s: float = 900) -> None:
