@@ -79,6 +79,16 @@ ENCODED = {
 }
 
 
+PLAIN = {
+    "TZ": "Asia/Kathmandu",
+    "LC_ALL": "C",
+    "PYTHONHASHSEED": "1",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+}
+OTHER = {"TZ": "America/St_Johns", "PYTHONHASHSEED": "2", "PYTHONUTF8": "0", "COLUMNS": "40"}
+
+
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample, with a run of clips of which each gets another kind of display copy."""
@@ -94,6 +104,12 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drawn = ("-i", "testsrc2=s=160x96:r=25", "-frames:v", "50", *options)
         subprocess.run([*program, *drawn, run / "media" / name], check=True, timeout=60)
     return root
+
+
+@pytest.fixture(scope="module")
+def one(original: Path) -> Path:
+    """The site that the others are held against."""
+    return built(copied(original, original.parent / "one"), "--jobs", "1", **PLAIN)
 
 
 @pytest.fixture
@@ -180,22 +196,11 @@ def turkish(folder: Path) -> dict[str, str]:
     return environment
 
 
-PLAIN = {
-    "TZ": "Asia/Kathmandu",
-    "LC_ALL": "C",
-    "PYTHONHASHSEED": "1",
-    "PYTHONUTF8": "0",
-    "PYTHONCOERCECLOCALE": "0",
-}
-OTHER = {"TZ": "America/St_Johns", "PYTHONHASHSEED": "2", "PYTHONUTF8": "0", "COLUMNS": "40"}
-
-
 def test_folder_zone_locale_jobs_seed_and_umask_leave_no_trace(
-    original: Path, tmp_path: Path, memory: Path
+    original: Path, one: Path, tmp_path: Path, memory: Path
 ) -> None:
     """Pages, posters, storyboards, display copies of every kind and the manifest."""
     locale = turkish(tmp_path)
-    one = built(copied(original, tmp_path / "one"), "--jobs", "1", **PLAIN)
     away = copied(original, memory / "two" / "deeper", backwards=True)
     other = built(
         *(away, "--jobs", "4"),
@@ -213,24 +218,22 @@ def test_folder_zone_locale_jobs_seed_and_umask_leave_no_trace(
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="no faketime here to set clocks with")
-def test_the_date_leaves_no_trace(original: Path, tmp_path: Path) -> None:
+def test_the_date_leaves_no_trace(original: Path, one: Path, tmp_path: Path) -> None:
     """Another century, as all clocks of the process tell it."""
     start = ("faketime", "-f", "@2101-02-28 23:59:58")
     told = subprocess.run([*start, "date", "+%Y"], capture_output=True, text=True, timeout=60)
     assert told.stdout.strip() == "2101"
-    now = built(copied(original, tmp_path / "now"))
     then_root = copied(original, tmp_path / "then")
     then = built(then_root, start=start)
     (log,) = (then_root / ".cache" / "logs").iterdir()
     assert log.name.startswith("21010"), "the build did not see that date"
-    same(now, then)
+    same(one, then)
 
 
-def test_a_cache_leaves_no_trace(original: Path, tmp_path: Path) -> None:
+def test_a_cache_leaves_no_trace(one: Path, tmp_path: Path) -> None:
     """A build that finds everything made writes what the one wrote that made it."""
-    root = copied(original, tmp_path / "one")
-    shutil.copytree(built(root), tmp_path / "first")
-    same(tmp_path / "first", built(root))
+    shutil.copytree(one, tmp_path / "first")
+    same(tmp_path / "first", built(one.parent))
 
 
 @pytest.mark.archive
@@ -272,19 +275,17 @@ def manifest_of(site: Path) -> dict[str, Any]:
     return files
 
 
-def test_the_manifest_lists_every_file_with_its_hash(original: Path, tmp_path: Path) -> None:
-    site = built(copied(original, tmp_path / "one"))
-    listed = manifest_of(site)
-    found = {name: digest for name, digest in tree(site).items() if digest != "folder"}
+def test_the_manifest_lists_every_file_with_its_hash(one: Path) -> None:
+    listed = manifest_of(one)
+    found = {name: digest for name, digest in tree(one).items() if digest != "folder"}
     del found["manifest.json"]
     assert {name: entry["sha256"] for name, entry in listed.items()} == found
-    assert all((site / name).stat().st_size == entry["bytes"] for name, entry in listed.items())
+    assert all((one / name).stat().st_size == entry["bytes"] for name, entry in listed.items())
 
 
-def test_derived_media_name_their_source_recipe_and_ffmpeg(original: Path, tmp_path: Path) -> None:
+def test_derived_media_name_their_source_recipe_and_ffmpeg(one: Path) -> None:
     """Sources are files of the project, by hash; recipes tell what was asked of ffmpeg."""
-    root = copied(original, tmp_path / "one")
-    listed = manifest_of(built(root))
+    root, listed = one.parent, manifest_of(one)
     sources = {
         hashlib.sha256(path.read_bytes()).hexdigest(): path.name
         for folder in (root / "content" / "runs" / "made" / "media", root / ".cache" / "derived")
