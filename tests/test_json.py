@@ -167,6 +167,14 @@ def test_mistakes_come_one_by_one_with_file_place_and_remedy(
     assert said.get("site", said.get("clips")) is None
 
 
+def test_the_example_in_the_documentation_is_what_comes(sample: Path) -> None:
+    site = sample / "content" / "site.toml"
+    site.write_text('herro = ["x"]\n' + site.read_text())
+    _, said, _ = ask("build", "--root", str(sample), "--json")
+    text = (REPOSITORY / "docs" / "json.md").read_text("utf-8")
+    assert said == json.loads(text.split("```json\n")[1].split("```")[0])
+
+
 def test_a_broken_clip_is_named(sample: Path) -> None:
     media = sample / "content" / "runs" / "elsewhere" / "media"
     media.mkdir()
