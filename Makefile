@@ -4,13 +4,15 @@
 # make check   format, lint, types and tests
 # make lock    refresh the locked dependencies
 # make golden  refresh tests/golden/ after a wanted change of the pages
+# make licences  write docs/licences.md anew after a change of dependencies
+# make release  write a wheel and a source archive to dist/
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 MARKS ?=
 
-.PHONY: site test serve check lint format lock docs golden browser clean
+.PHONY: site test serve check lint format lock docs golden browser licences release clean
 
 site: $(VENV)/.base
 	$(BIN)/python -m generator build $(ARGS)
@@ -35,6 +37,14 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.base
 	$(BIN)/python -m generator.catalogue.reference > docs/content.md
+
+licences: $(VENV)/.dev
+	$(BIN)/python release/licences.py > $(VENV)/licences.md
+	mv $(VENV)/licences.md docs/licences.md
+
+release: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python release/pack.py dist
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest -q tests/test_golden.py --refresh-golden

@@ -296,14 +296,12 @@ def recipes(
     for item in evidence:
         if item.media is None:
             continue
-        media = item.media
+        media, shown = item.media, item.media.display
         source = {"source_sha256": media.facts.sha256}
-        made[media.display.facts.sha256] = {**source, **media.display.recipe}
-        made |= {
-            media.poster.sha256: {**source, "step": "poster", **media.poster.recipe},
-            media.thumbnail.sha256: {**source, "step": "thumbnail", **media.thumbnail.recipe},
-            media.storyboard.sha256: {**source, "step": "storyboard", **media.storyboard.recipe},
-        }
+        made[shown.facts.sha256] = {**source, **shown.recipe}
+        source |= {"display_sha256": shown.facts.sha256}
+        for picture in (media.poster, media.thumbnail, media.storyboard):
+            made[picture.sha256] = {**source, **picture.recipe}
     return {
         name: made[published.sha256]
         for name, published in files.items()

@@ -35,8 +35,14 @@ EPILOG = (
 )
 
 
+PROGRAM = "matrix-archive"
+COMPLETE = "_MATRIX_ARCHIVE_COMPLETE"
+"""What a shell sets to ask for completions."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without dashes still gets the rest
@@ -44,24 +50,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = command.main(
-            args=list(arguments) if arguments is not None else None,
-            prog_name="python -m generator",
+            args=given,
+            prog_name=PROGRAM if COMPLETE in os.environ else "python -m generator",
+            complete_var=COMPLETE,
             standalone_mode=False,
         )
     except MatrixError as error:
         _say_error(str(error))
-        return error.exit_code
+        return _failed(given, error)
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return _failed(given, UsageError(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
         _say_error("interrupted; give the same command again to go on")
-        return 130
+        return _failed(given, KeyboardInterrupt())
     except OSError as error:  # what no room could name better: a full disk, a closed pipe
         with contextlib.suppress(OSError):
             _say_error(f"{error.filename or 'output'}: {error.strerror or error}")
-        return 1
+        return _failed(given, error)
     return result if isinstance(result, int) else 0
+
+
+def _failed(given: Sequence[str], error: BaseException) -> int:
+    """The exit code of a failure, told to programs as well where they asked."""
+    from generator import answer
+
+    code = answer.exit_code_of(error)
+    if given[:1] in (["build"], ["check"]) and "--json" in given:
+        with contextlib.suppress(OSError):
+            _answer(given[0], exit_code=code, errors=answer.errors_of(error))
+    return code
+
+
+def _answer(command: str, **parts: Any) -> None:
+    """The one document of `--json`, in letters that every encoding has."""
+    from generator.answer import answer
+
+    click.echo(json.dumps(answer(command, **parts), indent=1))
 
 
 class _Command(click.Command):
@@ -83,6 +108,24 @@ def _examples(*lines: str) -> Callable[[FunctionT], FunctionT]:
         return function
 
     return keep
+
+
+def _ids(folder: str, suffix: str = "") -> Callable[..., list[str]]:
+    """Completes the ids in a folder of content/; knows none where there is no project."""
+
+    def complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            content = find_project(context.params.get("root")).content
+            names = sorted(path.name for path in (content / folder).iterdir())
+        except (MatrixError, OSError):
+            return []
+        return [
+            name.removesuffix(suffix)
+            for name in names
+            if name.startswith(incomplete) and name.endswith(suffix) and name[0] != "."
+        ]
+
+    return complete
 
 
 ROOT = click.option(
@@ -121,6 +164,7 @@ def command() -> None:
     "--include-media",
     multiple=True,
     metavar="RUN",
+    shell_complete=_ids("runs"),
     help="Put this run's clips into the site although it says publish_media = false.",
 )
 @click.option("--require-media", is_flag=True, help="A clip that is not at hand is an error.")
@@ -133,6 +177,12 @@ def command() -> None:
     "--generate",
     is_flag=True,
     help="Also render declared cells whose pipeline runs in the lab (needs the extra `lab`).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append the log here, not to a new file in .cache/logs/.",
 )
 @_examples(
     "python -m generator build",
@@ -148,6 +198,8 @@ def build(
     require_media: bool,
     verify: bool,
     generate: bool,
+    as_json: bool,
+    log_file: Path | None,
 ) -> None:
     """Turn content/ and clips into site/.
 
@@ -155,6 +207,7 @@ def build(
     takes the old one's place in one step. Nothing is downloaded: see `fetch`.
     """
     from generator import build as building
+    from generator import logbook
 
     project = find_project(root)
     options = building.Options(
@@ -166,15 +219,41 @@ def build(
         jobs=jobs,
         renderers=_lab_renderers() if generate else None,
     )
-    with _progress() as progress:
-        report = building.build(project, options, progress)
-    missing = report.clips - report.with_media
+    log = logbook.kept(
+        project.logs,
+        file=log_file,
+        project=project.root,
+        options={
+            "base_url": base_url,
+            "mirrors": list(mirrors),
+            "include_media": sorted(include_media),
+            "require_media": require_media,
+            "jobs": jobs,
+            "generate": generate,
+        },
+        complain=_say_error,
+    )
+    with log as book, _progress() as progress:
+        report = building.build(project, options, book.telling(progress))
+        figures = {
+            "pages": report.pages,
+            "cells": report.clips,
+            "with_media": report.with_media,
+            "bytes": report.bytes,
+        }
+        missing = report.clips - report.with_media
+        if missing:
+            book.warn(f"{missing} of {report.clips} cells have no clip at hand")
+        book.result(**figures)
     click.echo(
         f"{project.relative(report.site)}/: {report.pages} pages, {report.clips} cells"
         + (f" ({missing} without a clip at hand)" if missing else "")
         + f", {report.bytes / 1e6:.1f} MB"
-        + ("; nothing has changed" if report.unchanged else "")
+        + ("; nothing has changed" if report.unchanged else ""),
+        err=as_json,
     )
+    if as_json:
+        _answer("build", site={"folder": str(report.site), **figures})
 
 
 def _lab_renderers() -> dict[str, Any]:
@@ -206,6 +285,7 @@ def check(
     require_media: bool,
 ) -> int:
     """Check content/ and hold every claim against its clip's file; publish nothing."""
+    from generator import answer
     from generator import build as building
     from generator.catalogue import load
 
@@ -214,50 +294,13 @@ def check(
     catalogue = load(project)
     with _progress() as progress:
         found = building.examine(project, catalogue, options, progress)
+    failed = sum(verdict.outcome == "fails" for _, _, verdicts in found for verdict in verdicts)
+    code = 1 if strict and failed else 0
     if as_json:
-        click.echo(json.dumps(_as_json(found), indent=1, ensure_ascii=False))
+        _answer("check", exit_code=code, clips=answer.clips(found))
     else:
         _print_claims(found)
-    failed = sum(verdict.outcome == "fails" for _, _, verdicts in found for verdict in verdicts)
-    return 1 if strict and failed else 0
-
-
-def _as_json(found: Any) -> dict[str, Any]:
-    clips = []
-    for clip, facts, verdicts in found:
-        clips.append(
-            {
-                "id": clip.id,
-                "run": clip.run,
-                "pipeline": clip.pipeline,
-                "prompt": clip.prompt or None,
-                "size": clip.size,
-                "steps": list(clip.steps),
-                "fps_stated": float(clip.fps) if clip.fps is not None else None,
-                "file": None
-                if facts is None
-                else {
-                    "sha256": facts.sha256,
-                    "codec": facts.codec,
-                    "frames": facts.frame_count,
-                    "distinct_timestamps": facts.distinct_timestamps,
-                    "duration_s": round(float(facts.duration_s), 6),
-                    "flags": {flag.id: flag.text for flag in facts.flags},
-                },
-                "claims": [
-                    {
-                        "id": verdict.claim,
-                        "says": verdict.says,
-                        "outcome": str(verdict.outcome),
-                        "stated": verdict.stated or None,
-                        "found": verdict.found or None,
-                        "note": verdict.note,
-                    }
-                    for verdict in verdicts
-                ],
-            }
-        )
-    return {"version": 1, "clips": clips}
+    return code
 
 
 def _print_claims(found: Any) -> None:
@@ -294,7 +337,14 @@ def _print_claims(found: Any) -> None:
 
 @command.command(cls=_Command)
 @ROOT
-@click.option("--run", "runs", multiple=True, metavar="RUN", help="Only the clips of this run.")
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="RUN",
+    shell_complete=_ids("runs"),
+    help="Only the clips of this run.",
+)
 @click.option("--jobs", type=click.IntRange(1, 16), default=4, show_default=True)
 @click.option(
     "--timeout",
@@ -353,7 +403,12 @@ def fetch(root: Path | None, runs: tuple[str, ...], jobs: int, timeout: float) -
     help="Day of publication; today, said to be so, when left out.",
 )
 @click.option("--source", default="", metavar="URL", help="Where the numbers were published.")
-@click.option("--machine", default="not stated", help="A machine's id or its name.")
+@click.option(
+    "--machine",
+    default="not stated",
+    shell_complete=_ids("machines", ".toml"),
+    help="A machine's id or its name.",
+)
 @click.option("--software", multiple=True, metavar="NAME=VERSION", help="May be repeated.")
 @click.option("--weights", default="not stated", help="Which weights.")
 @click.option("--rights", default="not stated", help="Whose clips these are, and their licence.")
@@ -363,7 +418,12 @@ def fetch(root: Path | None, runs: tuple[str, ...], jobs: int, timeout: float) -
     default="published-elsewhere",
     show_default=True,
 )
-@click.option("--pipeline", default="not stated", help="For lines that name none.")
+@click.option(
+    "--pipeline",
+    default="not stated",
+    shell_complete=_ids("pipelines", ".toml"),
+    help="For lines that name none.",
+)
 @click.option("--url-prefix", default="", metavar="URL", help="Where the files stand publicly.")
 @click.option("--publish-media", is_flag=True, help="The clips may enter the site.")
 @click.option(
@@ -461,6 +521,23 @@ def serve(root: Path | None, host: str, port: int) -> None:
         port=port,
         on_ready=lambda address: click.echo(f"{address} (Ctrl-C ends)"),
     )
+
+
+@command.command(cls=_Command)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@_examples(
+    "python -m generator completion bash > "
+    "~/.local/share/bash-completion/completions/matrix-archive",
+    "python -m generator completion zsh > ~/.zfunc/_matrix-archive",
+    "python -m generator completion fish > ~/.config/fish/completions/matrix-archive.fish",
+)
+def completion(shell: str) -> None:
+    """Print the script that completes `matrix-archive` in a shell: options, files, ids of runs."""
+    from click.shell_completion import get_completion_class
+
+    completer = get_completion_class(shell)
+    assert completer is not None  # the three that click brings
+    click.echo(completer(command, {}, PROGRAM, COMPLETE).source(), nl=False)
 
 
 @contextmanager

@@ -51,6 +51,11 @@ class Project:
         return self.cache / "hashes.json"
 
     @property
+    def logs(self) -> Path:
+        """What the last builds did."""
+        return self.cache / "logs"
+
+    @property
     def templates(self) -> tuple[Path, ...]:
         """Where templates are looked for: the project's own folder first, then ours."""
         return _own_then_default(self.root / "templates", "templates")

@@ -24,6 +24,8 @@ OWN = {
     "publish": {"errors", "project", "pages"},
     "lab": {"errors", "records", "clips"},
     "new": {"errors", "project"},
+    "answer": {"errors", "records"},
+    "logbook": {"errors", "clips", "answer"},
     "build": {
         *("errors", "records", "project", "catalogue"),
         *("clips", "measure", "charts", "pages", "publish"),
@@ -41,6 +43,8 @@ THIRD_PARTY = {
     "publish": {"starlette", "uvicorn", "filelock"},
     "lab": {"torch", "diffusers", "transformers", "safetensors", "numpy"},
     "new": set(),
+    "answer": set(),
+    "logbook": set(),
     "build": set(),
     "cli": {"click", "rich"},
 }

@@ -335,7 +335,7 @@ def _text(
 ) -> Any:
     return picture.filter(
         "drawtext",
-        fontfile=str(_font("Medium" if colour == DIM else "ExtraBold")),
+        fontfile=ffmpeg.utf8(_font("Medium" if colour == DIM else "ExtraBold")),
         text=text,
         expansion="normal" if expand else "none",
         fontsize=size,

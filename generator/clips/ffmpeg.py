@@ -111,7 +111,26 @@ def drawn(description: str) -> Any:
 
 def file_url(path: Path) -> str:
     """The name under which ffmpeg may read or write `path`: no option, no other protocol."""
-    return f"file:{path.absolute()}"
+    return f"file:{utf8(path.absolute())}"
+
+
+def utf8(path: Path) -> str:
+    """A path among text for ffmpeg: its bytes read as UTF-8, whatever the locale says they are.
+
+    Raises MediaError where they are no UTF-8.
+    """
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        raise MediaError(
+            f"{path}: this path is not UTF-8, and ffmpeg cannot be told of it; "
+            "rename the file or the folder"
+        ) from None
+
+
+def argument(text: str) -> str:
+    """What the system passes on as these characters in UTF-8, under any locale."""
+    return os.fsdecode(text.encode())
 
 
 def run(node: Any, *, about: str, cpu_s: int = 600, deadline_s: float = 900) -> None:
@@ -123,7 +142,8 @@ def run(node: Any, *, about: str, cpu_s: int = 600, deadline_s: float = 900) -> 
     start = [executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
     limits = ["-max_alloc", str(MAX_ALLOC_BYTES), "-timelimit", str(cpu_s), "-filter_threads", "1"]
     command = builder.compile(node, cmd=[*start, *limits], overwrite_output=True)
-    finished = run_alone(command, about=about, deadline_s=deadline_s)
+    program, *arguments = command
+    finished = run_alone([program, *map(argument, arguments)], about=about, deadline_s=deadline_s)
     if finished.status != 0:
         raise MediaError(f"{about}: ffmpeg failed ({_telling(finished.said, finished.status)})")
 

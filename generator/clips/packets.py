@@ -152,7 +152,8 @@ def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
         "probesize": ffmpeg.MAX_PROBE_BYTES,
         "max_packets": MAX_PACKETS,
     }
-    arguments = [ffmpeg.file_url(path), layout.demuxer, json.dumps(limits)]
+    address = ffmpeg.argument(ffmpeg.file_url(path))
+    arguments = [address, layout.demuxer, json.dumps(limits)]
     finished = run_alone(
         [sys.executable, "-I", str(READER), *arguments], about=str(path), deadline_s=DEADLINE_S
     )

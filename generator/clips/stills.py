@@ -62,19 +62,9 @@ class Plan:
     def thumbnail_encoding(self) -> dict[str, Any]:
         return {**self.encoding, **SMALLER[self.encoding["c:v"]]}
 
-    def recipe_of(self, name: str) -> dict[str, object]:
+    def recipe_of(self, picture: str) -> dict[str, object]:
         """How one of the pictures is taken, with the ffmpeg that does."""
-        board = name == "storyboard"
-        small = name == "thumbnail"
-        return {
-            "version": RECIPE,
-            "frames": list(self.tile_frames) if board else [self.poster_frame],
-            "size": list(
-                self.tile_size if board else self.thumbnail_size if small else self.poster_size
-            ),
-            "encoding": self.thumbnail_encoding if small else self.encoding,
-            "ffmpeg": ffmpeg.version(),
-        }
+        return {**self.recipe, "picture": picture, "ffmpeg": ffmpeg.version()}
 
     @property
     def recipe(self) -> dict[str, Any]:
