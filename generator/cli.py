@@ -437,22 +437,66 @@ def new(folder: str) -> None:
 
 @command.command(cls=_Command)
 @ROOT
+@MIRROR
+@JOBS
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@_examples("python -m generator serve", "python -m generator serve --port 9000")
-def serve(root: Path | None, host: str, port: int) -> None:
-    """Serve site/ as its host will: Range answers, ETags, its own headers and 404 page."""
+@click.option("--base-url", help="As for `build`.")
+@click.option("--include-media", multiple=True, metavar="RUN", help="As for `build`.")
+@click.option("--no-watch", is_flag=True, help="Serve what is there; build nothing.")
+@_examples(
+    "python -m generator serve",
+    "python -m generator serve --mirror ../clips --port 9000",
+    "python -m generator serve --no-watch",
+)
+def serve(
+    root: Path | None,
+    mirrors: tuple[Path, ...],
+    jobs: int,
+    host: str,
+    port: int,
+    base_url: str | None,
+    include_media: tuple[str, ...],
+    no_watch: bool,
+) -> int:
+    """Serve site/ as its host will, and build it again whenever something changes.
+
+    Range answers, ETags, the site's own headers and 404 page. Changes are looked for in content/,
+    templates/ and static/; give the options you build with. The old site is served until the new
+    one stands, and goes on being served when a build finds mistakes.
+    """
     from generator.publish import serve as serving
 
     project = find_project(root)
-    if not (project.site / "index.html").is_file():
-        raise UsageError(f"{project.site}: no site there; run `python -m generator build` first")
+    command = [sys.executable, "-m", "generator", "build", "--root", str(project.root)]
+    for name, values in (
+        ("--mirror", mirrors),
+        ("--include-media", include_media),
+        ("--base-url", [base_url] if base_url is not None else []),
+        ("--jobs", [jobs]),
+    ):
+        for value in values:
+            command += [name, str(value)]
+    if not (project.site / "manifest.json").is_file():
+        if no_watch:
+            raise UsageError(
+                f"{project.site}: no site there; run `python -m generator build` first"
+            )
+        if status := serving.run(command):  # it says itself what is wrong
+            return status
+    watch = serving.Watch(
+        folders=(project.content, *project.templates, *project.static),
+        command=tuple(command),
+        on_change=lambda: click.echo("something changed: building", err=True),
+    )
     serving.serve(
         project.site,
         host=host,
         port=port,
         on_ready=lambda address: click.echo(f"{address} (Ctrl-C ends)"),
+        watch=None if no_watch else watch,
     )
+    return 0
 
 
 @contextmanager

@@ -38,7 +38,7 @@ THIRD_PARTY = {
     "measure": {"numpy"},
     "charts": {"plotly"},
     "pages": {"jinja2", "markupsafe"},
-    "publish": {"starlette", "uvicorn", "filelock"},
+    "publish": {"starlette", "uvicorn", "watchfiles", "httpx", "filelock"},
     "lab": {"torch", "diffusers", "transformers", "safetensors", "numpy"},
     "new": set(),
     "build": set(),
