@@ -16,8 +16,8 @@ from generator.records import Facts
 CADENCE_UNITS = 1000
 
 
-def environment(templates: Sequence[Path]) -> Environment:
-    """Templates are looked for in `templates`, first folder first."""
+def environment(templates: Sequence[Path], *, policy: str) -> Environment:
+    """Templates are looked for in `templates`, first folder first; pages name the `policy`."""
     made = Environment(
         loader=FileSystemLoader([str(folder) for folder in templates]),
         autoescape=select_autoescape(("html", "svg", "xml"), default=True),
@@ -38,6 +38,7 @@ def environment(templates: Sequence[Path]) -> Environment:
         "typeset": words.typeset,
     }
     made.globals |= {
+        "policy": policy,
         "LABELS": words.LABELS,
         "OUTCOMES": words.OUTCOMES,
         "display_kind": words.display_kind,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.charts import Chart
-from generator.pages import addresses, columns, data, feeds, metadata, words
+from generator.pages import addresses, columns, data, feeds, metadata, policy, words
 from generator.pages.clips import ClipView, clip_views, fact_rows, flag_rows, provenance
 from generator.pages.environment import environment
 from generator.pages.facets import facets
@@ -46,6 +46,7 @@ def render(
     """
     views = clip_views(catalogue, evidence)
     prose = groups(catalogue.pages)
+    allowed = policy.content_policy({view.media.origin for view in views} - {""})
     press = Press(
         catalogue=catalogue,
         views=views,
@@ -55,7 +56,7 @@ def render(
         method=next(
             (group for group in prose if group.id == METHOD_GROUP), empty_group(METHOD_GROUP)
         ),
-        jinja=environment(templates),
+        jinja=environment(templates, policy=allowed),
         assets=assets,
     )
     _home(press)
@@ -80,7 +81,7 @@ def render(
         "sitemap.xml": feeds.sitemap(site, ["", *pages]),
         "robots.txt": feeds.robots(site),
         "site.webmanifest": feeds.manifest(site, assets),
-        "_headers": feeds.headers(views),
+        "_headers": policy.headers(allowed, press.texts),
     }
     files = {name: path for view in views for name, path in view.media.files}
     return Rendered(texts=dict(sorted(texts.items())), files=dict(sorted(files.items())))

@@ -22,13 +22,13 @@ import httpx
 import pytest
 from browser.loopback import serving
 
-from generator.pages import feeds
+from generator.pages import policy
 from generator.publish.serve import application, header_rules, headers_for
 from generator.publish.write import publish
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 CLIP = bytes(range(256)) * 40
-FOREVER = "public, max-age=31536000, immutable"
+
 HEADERS = f"""\
 # a comment
 /*
@@ -36,7 +36,7 @@ HEADERS = f"""\
   X-Content-Type-Options: nosniff
 
 /media/*
-  Cache-Control: {FOREVER}
+  Cache-Control: {policy.FOREVER}
 """
 
 
@@ -86,7 +86,7 @@ def test_a_range_is_answered_with_its_bytes(
     assert answer.headers["content-range"] == content_range
     assert answer.headers["content-length"] == str(len(held))
     assert answer.headers["content-type"] == "video/mp4"
-    assert answer.headers["cache-control"] == FOREVER
+    assert answer.headers["cache-control"] == policy.FOREVER
 
 
 def test_a_range_beyond_the_end_is_refused_with_the_length(client: httpx.Client) -> None:
@@ -187,7 +187,7 @@ def test_only_reading_is_allowed(client: httpx.Client) -> None:
 
 def test_pages_are_asked_for_again_and_hashed_files_never(client: httpx.Client) -> None:
     assert client.get("/").headers["cache-control"] == "public, max-age=0, must-revalidate"
-    assert client.get("/media/c.mp4").headers["cache-control"] == FOREVER
+    assert client.get("/media/c.mp4").headers["cache-control"] == policy.FOREVER
 
 
 def test_a_site_in_a_folder_of_its_host_is_served_there(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_site_in_a_folder_of_its_host_is_served_there(tmp_path: Path) -> None:
         assert client.get("/").headers["location"] == "/deep/down/"
         assert client.get("/deep/down").headers["location"] == "/deep/down/"
         assert client.get("/deep/down/method/").text == "<p>method</p>"
-        assert client.get("/deep/down/media/c.mp4").headers["cache-control"] == FOREVER
+        assert client.get("/deep/down/media/c.mp4").headers["cache-control"] == policy.FOREVER
         assert client.get("/deep/").status_code == 404
         assert client.get("/method/").text == "<p>no such page</p>"
 
@@ -434,5 +434,5 @@ def test_a_site_older_than_its_content_is_built_at_once(root: Path) -> None:
     with command(root) as (_, address, _):
         until(lambda: "Newer: small" in answers(address), "the older site was left as it is")
         names = json.loads(httpx.get(f"{address}manifest.json").text)["files"]
-    assert feeds.FOREVER in (root / "site" / "_headers").read_text()
+    assert policy.FOREVER in (root / "site" / "_headers").read_text()
     assert "_headers" in names
