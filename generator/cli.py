@@ -106,6 +106,10 @@ JOBS = click.option(
 )
 
 
+CHECK_KEYS = ("id", "outcome", "subject", "found", "expected")
+"""Of a check of `check --url --json`: programs read them, so they stay."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(package_name="matrix-archive", prog_name="Matrix Archive")
 def command() -> None:
@@ -184,10 +188,34 @@ def _lab_renderers() -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when a claim fails.")
 @click.option("--require-media", is_flag=True, help="A clip that is not at hand is an error.")
+@click.option("--url", help="Look at a published site from outside instead.")
+@click.option(
+    "--plain-host",
+    is_flag=True,
+    help="With --url: the host sends headers of its own choosing and may add to pages "
+    "(GitHub Pages, a Hugging Face Space); say so, and do not fail for it.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(1),
+    default=600.0,
+    show_default=True,
+    help="With --url: seconds after which the look ends.",
+)
+@click.option(
+    "--megabytes",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="With --url: how much media is downloaded and hashed, small files first; of the rest "
+    "only Range answers are checked.",
+)
 @_examples(
     "python -m generator check",
     "python -m generator check --mirror ../clips --json > claims.json",
     "python -m generator check --strict",
+    "python -m generator check --url https://example.org/",
+    "python -m generator check --url https://example.github.io/archive/ --plain-host",
 )
 def check(
     root: Path | None,
@@ -196,8 +224,25 @@ def check(
     as_json: bool,
     strict: bool,
     require_media: bool,
+    url: str | None,
+    plain_host: bool,
+    time_limit: float,
+    megabytes: int,
 ) -> int:
-    """Check content/ and hold every claim against its clip's file; publish nothing."""
+    """Check content/ and hold every claim against its clip's file; publish nothing.
+
+    With --url, look at a published site from outside: every file's bytes, Range answers, headers,
+    links, the 404 page. That needs no content/.
+    """
+    if url is not None:
+        if root or mirrors or strict or require_media:
+            raise UsageError(
+                "--url: looks at a published site alone; leave --root, --mirror, --strict and "
+                "--require-media to a check of its own"
+            )
+        return _check_url(url, plain_host, time_limit, megabytes, as_json)
+    if plain_host:
+        raise UsageError("--plain-host: says something of a host; name its site with --url")
     from generator import build as building
     from generator.catalogue import load
 
@@ -212,6 +257,50 @@ def check(
         _print_claims(found)
     failed = sum(verdict.outcome == "fails" for _, _, verdicts in found for verdict in verdicts)
     return 1 if strict and failed else 0
+
+
+def _check_url(url: str, plain_host: bool, time_limit: float, megabytes: int, as_json: bool) -> int:
+    from generator.publish import probe as probing
+
+    bounds = probing.Bounds(total_bytes=megabytes * 1_000_000, total_s=time_limit)
+    with _progress() as progress:
+        report = probing.probe(url, plain_host=plain_host, bounds=bounds, progress=progress)
+    if as_json:
+        checks = [{name: str(getattr(one, name)) for name in CHECK_KEYS} for one in report.checks]
+        document = {"version": 1, "url": report.url, "checks": checks}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        _print_probe(report)
+    return 1 if report.failed else 0
+
+
+def _print_probe(report: Any) -> None:
+    """A line per kind of check; then what was wrong, the same fault at many addresses once."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+
+    counts: dict[str, Counter[str]] = {}
+    same: dict[tuple[str, str, str, str], list[str]] = {}
+    for check in report.checks:
+        counts.setdefault(check.id, Counter())[check.outcome] += 1
+        if check.found:
+            key = (str(check.outcome), check.id, check.found, check.expected)
+            same.setdefault(key, []).append(check.subject or "home page")
+    outcomes = ("ok", "fails", "noted", "skipped")
+    table = Table(title=report.url, title_justify="left", box=None, pad_edge=False)
+    table.add_column("check")
+    for outcome in outcomes:
+        table.add_column(outcome, justify="right")
+    for id_, row in counts.items():
+        table.add_row(id_, *(str(row[outcome] or "–") for outcome in outcomes))
+    Console().print(table)
+    for (outcome, id_, found, expected), subjects in same.items():
+        more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
+        click.echo(f"{outcome}: {id_}: {subjects[0]}{more}: {found}")
+        if expected:
+            click.echo(f"  expected {expected}")
 
 
 def _as_json(found: Any) -> dict[str, Any]:
