@@ -574,7 +574,7 @@ def serve(
         if status := serving.run(command):  # it says itself what is wrong
             return status
     watch = serving.Watch(
-        folders=(project.content, *project.templates, *project.static),
+        folders=project.sources,
         command=tuple(command),
         on_change=lambda: click.echo("something changed: building", err=True),
     )

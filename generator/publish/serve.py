@@ -12,11 +12,12 @@ import json
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from mimetypes import guess_type
 from pathlib import Path
+from stat import S_ISREG
 from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -25,10 +26,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from generator.errors import UsageError
+from generator.errors import PublishError, UsageError
 from generator.publish.write import MANIFEST
 
 HeaderRules = Sequence[tuple[str, Mapping[str, str]]]
+_State = frozenset[tuple[str, int, int]]
 
 UNSERVED = ("_headers", "_redirects")
 """What hosts read and do not hand out."""
@@ -135,7 +137,7 @@ class _Site:
                 if answer.status_code >= 400:  # what is missing today may be there tomorrow
                     extra["cache-control"] = UNHASHED
                 return answer, extra
-        return PlainTextResponse(f"No site in {self._site}: build one", 503), {}
+        return PlainTextResponse(f"{self._site}: no whole site there; build one", 503), {}
 
     def _edition(self, folder: _Folder) -> _Edition:
         handle = folder.open(MANIFEST)
@@ -248,6 +250,7 @@ class Watch:
     """What to look at, and what to do when it changes."""
 
     folders: tuple[Path, ...]
+    """There or not: one that appears is looked at from then on."""
     command: tuple[str, ...]
     """A program that builds the site and says on its own what it finds wrong."""
     on_change: Callable[[], None]
@@ -267,6 +270,7 @@ def serve(
 
     Raises:
         UsageError: nothing can be served under that host and port.
+        PublishError: what should be watched cannot be.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -291,12 +295,25 @@ async def _serve(site: Path, door: socket.socket, watch: Watch | None) -> None:
         ws="none",
         timeout_graceful_shutdown=1,  # a video that a browser holds open would never end
     )
-    building = asyncio.create_task(keep_built(site, watch)) if watch else None
+    server = uvicorn.Server(config)
+    if watch is None:
+        await server.serve(sockets=[door])
+        return
+
+    def end(_: object) -> None:
+        server.should_exit = True
+
+    building = asyncio.create_task(keep_built(site, watch))
+    building.add_done_callback(end)
     try:
-        await uvicorn.Server(config).serve(sockets=[door])
+        await server.serve(sockets=[door])
     finally:
-        if building:
-            building.cancel()
+        building.cancel()
+    if building.done() and not building.cancelled():
+        raise PublishError(
+            f"{site}: its sources cannot be watched ({building.exception()}); "
+            "serve with --no-watch, and build when something changed"
+        )
 
 
 async def keep_built(site: Path, watch: Watch) -> None:
@@ -307,19 +324,23 @@ async def keep_built(site: Path, watch: Watch) -> None:
     from watchfiles import awatch
 
     seen = await asyncio.to_thread(_state, watch.folders)
-    built: frozenset[tuple[str, int, int]] | None = None if _older(site, seen) else seen
-    first = True
-    async for changes in awatch(
-        *watch.folders, step=QUIET_MS, rust_timeout=500, yield_on_timeout=True
-    ):
-        if not (changes or first):
-            continue
-        first = False
-        seen = await asyncio.to_thread(_state, watch.folders)
-        if seen != built:
-            built = seen
-            watch.on_change()
-            await _run(watch.command)
+    built: _State | None = None if _older(site, seen) else seen
+    while True:
+        there = [folder for folder in watch.folders if folder.is_dir()]
+        looked = False
+        async with aclosing(
+            awatch(*there, step=QUIET_MS, rust_timeout=500, yield_on_timeout=True)
+        ) as events:
+            async for changes in events:
+                if changes or not looked:  # the first look is for what changed before the watch
+                    looked = True
+                    seen = await asyncio.to_thread(_state, watch.folders)
+                    if seen != built:
+                        built = seen
+                        watch.on_change()
+                        await _run(watch.command)
+                if there != [folder for folder in watch.folders if folder.is_dir()]:
+                    break
 
 
 def run(command: Sequence[str]) -> int:
@@ -341,18 +362,23 @@ async def _run(command: Sequence[str]) -> int:
                 process.kill()
 
 
-def _state(folders: Sequence[Path]) -> frozenset[tuple[str, int, int]]:
+def _state(folders: Sequence[Path]) -> _State:
     """(path, time of last change in ns, bytes) of everything in `folders`."""
     found = set()
     for folder in folders:
-        for path in (folder, *folder.rglob("*")):
-            with suppress(FileNotFoundError):
-                stat = path.stat()
-                found.add((str(path), stat.st_mtime_ns, 0 if path.is_dir() else stat.st_size))
+        for here, _, names in os.walk(folder):
+            for path in (Path(here), *(Path(here, name) for name in names)):
+                with suppress(OSError):
+                    stat = path.stat()
+                    size = stat.st_size if S_ISREG(stat.st_mode) else 0
+                    found.add((str(path), stat.st_mtime_ns, size))
     return frozenset(found)
 
 
-def _older(site: Path, state: frozenset[tuple[str, int, int]]) -> bool:
+def _older(site: Path, state: _State) -> bool:
     """Whether something was changed after `site` was built."""
-    made_ns = (site / MANIFEST).stat().st_mtime_ns
+    try:
+        made_ns = (site / MANIFEST).stat().st_mtime_ns
+    except FileNotFoundError:
+        return True
     return any(changed_ns > made_ns for _, changed_ns, _ in state)

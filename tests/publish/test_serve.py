@@ -368,6 +368,13 @@ def test_a_change_is_built_and_a_mistake_keeps_the_old_site(root: Path) -> None:
         assert "Surely small" in answers(address)
         settings.write_text(good.replace("Small enough", "Mended: small enough"))
         until(lambda: "Mended: small" in answers(address), "the repair was not built")
+        own = root / "templates" / "pages"
+        own.mkdir(parents=True)
+        page = (SAMPLE.parents[1] / "templates" / "pages" / "home.html").read_text()
+        (own / "home.html").write_text(
+            page.replace("{% block content %}", "{% block content %}OURS")
+        )
+        until(lambda: "OURS" in answers(address), "a template of one's own was not noticed")
         builds = said.read_text().count("building")
         table = root / "content" / "runs" / "cards" / "clips.csv"
         table.read_bytes()
