@@ -367,7 +367,6 @@ class _Visit:
                 NOWHERE,
                 "" if same else f"another page, {answer.length:,} bytes",
                 f"the site's own page, {entry.bytes:,} bytes",
-                lenient=ours,
             )
         )
         self.last += self._judge_headers(NOWHERE, answer.headers)
