@@ -149,6 +149,10 @@ JOBS = click.option(
 )
 
 
+CHECK_KEYS = ("id", "outcome", "subject", "found", "expected")
+"""Of a check of `check --url --json`: programs read them, so they stay."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(package_name="matrix-archive", prog_name="Matrix Archive")
 def command() -> None:
@@ -271,10 +275,34 @@ def _lab_renderers() -> dict[str, Any]:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when a claim fails.")
 @click.option("--require-media", is_flag=True, help="A clip that is not at hand is an error.")
+@click.option("--url", help="Look at a published site from outside instead.")
+@click.option(
+    "--plain-host",
+    is_flag=True,
+    help="With --url: the host sends headers of its own choosing and may add to pages "
+    "(GitHub Pages, a Hugging Face Space); say so, and do not fail for it.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(1),
+    default=600.0,
+    show_default=True,
+    help="With --url: seconds after which the look ends.",
+)
+@click.option(
+    "--megabytes",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="With --url: how much media is downloaded and hashed, small files first; of the rest "
+    "only Range answers are checked.",
+)
 @_examples(
     "python -m generator check",
     "python -m generator check --mirror ../clips --json > claims.json",
     "python -m generator check --strict",
+    "python -m generator check --url https://example.org/",
+    "python -m generator check --url https://example.github.io/archive/ --plain-host",
 )
 def check(
     root: Path | None,
@@ -283,8 +311,25 @@ def check(
     as_json: bool,
     strict: bool,
     require_media: bool,
+    url: str | None,
+    plain_host: bool,
+    time_limit: float,
+    megabytes: int,
 ) -> int:
-    """Check content/ and hold every claim against its clip's file; publish nothing."""
+    """Check content/ and hold every claim against its clip's file; publish nothing.
+
+    With --url, look at a published site from outside: every file's bytes, Range answers, headers,
+    links, the 404 page. That needs no content/.
+    """
+    if url is not None:
+        if root or mirrors or strict or require_media:
+            raise UsageError(
+                "--url: looks at a published site alone; leave --root, --mirror, --strict and "
+                "--require-media to a check of its own"
+            )
+        return _check_url(url, plain_host, time_limit, megabytes, as_json)
+    if plain_host:
+        raise UsageError("--plain-host: says something of a host; name its site with --url")
     from generator import answer
     from generator import build as building
     from generator.catalogue import load
@@ -301,6 +346,50 @@ def check(
     else:
         _print_claims(found)
     return code
+
+
+def _check_url(url: str, plain_host: bool, time_limit: float, megabytes: int, as_json: bool) -> int:
+    from generator.publish import probe as probing
+
+    bounds = probing.Bounds(total_bytes=megabytes * 1_000_000, total_s=time_limit)
+    with _progress() as progress:
+        report = probing.probe(url, plain_host=plain_host, bounds=bounds, progress=progress)
+    if as_json:
+        checks = [{name: str(getattr(one, name)) for name in CHECK_KEYS} for one in report.checks]
+        document = {"version": 1, "url": report.url, "checks": checks}
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        _print_probe(report)
+    return 1 if report.failed else 0
+
+
+def _print_probe(report: Any) -> None:
+    """A line per kind of check; then what was wrong, the same fault at many addresses once."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+
+    counts: dict[str, Counter[str]] = {}
+    same: dict[tuple[str, str, str, str], list[str]] = {}
+    for check in report.checks:
+        counts.setdefault(check.id, Counter())[check.outcome] += 1
+        if check.found:
+            key = (str(check.outcome), check.id, check.found, check.expected)
+            same.setdefault(key, []).append(check.subject or "home page")
+    outcomes = ("ok", "fails", "noted", "skipped")
+    table = Table(title=report.url, title_justify="left", box=None, pad_edge=False)
+    table.add_column("check")
+    for outcome in outcomes:
+        table.add_column(outcome, justify="right")
+    for id_, row in counts.items():
+        table.add_row(id_, *(str(row[outcome] or "–") for outcome in outcomes))
+    Console().print(table)
+    for (outcome, id_, found, expected), subjects in same.items():
+        more = f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""
+        click.echo(f"{outcome}: {id_}: {subjects[0]}{more}: {found}")
+        if expected:
+            click.echo(f"  expected {expected}")
 
 
 def _print_claims(found: Any) -> None:
@@ -505,22 +594,66 @@ def new(folder: str) -> None:
 
 @command.command(cls=_Command)
 @ROOT
+@MIRROR
+@JOBS
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@_examples("python -m generator serve", "python -m generator serve --port 9000")
-def serve(root: Path | None, host: str, port: int) -> None:
-    """Serve site/ as its host will: Range answers, ETags, its own headers and 404 page."""
+@click.option("--base-url", help="As for `build`.")
+@click.option("--include-media", multiple=True, metavar="RUN", help="As for `build`.")
+@click.option("--no-watch", is_flag=True, help="Serve what is there; build nothing.")
+@_examples(
+    "python -m generator serve",
+    "python -m generator serve --mirror ../clips --port 9000",
+    "python -m generator serve --no-watch",
+)
+def serve(
+    root: Path | None,
+    mirrors: tuple[Path, ...],
+    jobs: int,
+    host: str,
+    port: int,
+    base_url: str | None,
+    include_media: tuple[str, ...],
+    no_watch: bool,
+) -> int:
+    """Serve site/ as its host will, and build it again whenever something changes.
+
+    Range answers, ETags, the site's own headers and 404 page. Changes are looked for in content/,
+    templates/ and static/; give the options you build with. The old site is served until the new
+    one stands, and goes on being served when a build finds mistakes.
+    """
     from generator.publish import serve as serving
 
     project = find_project(root)
-    if not (project.site / "index.html").is_file():
-        raise UsageError(f"{project.site}: no site there; run `python -m generator build` first")
+    command = [sys.executable, "-m", "generator", "build", "--root", str(project.root)]
+    for name, values in (
+        ("--mirror", mirrors),
+        ("--include-media", include_media),
+        ("--base-url", [base_url] if base_url is not None else []),
+        ("--jobs", [jobs]),
+    ):
+        for value in values:
+            command += [name, str(value)]
+    if not (project.site / "manifest.json").is_file():
+        if no_watch:
+            raise UsageError(
+                f"{project.site}: no site there; run `python -m generator build` first"
+            )
+        if status := serving.run(command):  # it says itself what is wrong
+            return status
+    watch = serving.Watch(
+        folders=project.sources,
+        command=tuple(command),
+        on_change=lambda: click.echo("something changed: building", err=True),
+    )
     serving.serve(
         project.site,
         host=host,
         port=port,
         on_ready=lambda address: click.echo(f"{address} (Ctrl-C ends)"),
+        watch=None if no_watch else watch,
     )
+    return 0
 
 
 @command.command(cls=_Command)

@@ -65,6 +65,12 @@ class Project:
         """Static files: ours first, so that a project's own files are laid over them."""
         return tuple(reversed(_own_then_default(self.root / "static", "static")))
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Every folder that people change and a build reads, there or not."""
+        own = (self.content, self.root / "templates", self.root / "static")
+        return tuple(dict.fromkeys((*own, *self.templates, *self.static)))
+
     def relative(self, path: Path) -> str:
         """`path` as people name it in messages."""
         try:

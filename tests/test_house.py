@@ -40,7 +40,7 @@ THIRD_PARTY = {
     "measure": {"numpy"},
     "charts": {"plotly"},
     "pages": {"jinja2", "markupsafe"},
-    "publish": {"starlette", "uvicorn", "filelock"},
+    "publish": {"starlette", "uvicorn", "watchfiles", "httpx", "pydantic", "filelock"},
     "lab": {"torch", "diffusers", "transformers", "safetensors", "numpy"},
     "new": set(),
     "answer": set(),

@@ -21,8 +21,8 @@ FILES_KEPT = 128
 """Rows may share a file: what is drawn from one is not drawn again at once."""
 
 
-def environment(templates: Sequence[Path]) -> Environment:
-    """Templates are looked for in `templates`, first folder first."""
+def environment(templates: Sequence[Path], *, policy: str) -> Environment:
+    """Templates are looked for in `templates`, first folder first; pages name the `policy`."""
     made = Environment(
         loader=FileSystemLoader([str(folder) for folder in templates]),
         autoescape=select_autoescape(("html", "svg", "xml"), default=True),
@@ -43,6 +43,7 @@ def environment(templates: Sequence[Path]) -> Environment:
         "typeset": words.typeset,
     }
     made.globals |= {
+        "policy": policy,
         "LABELS": words.LABELS,
         "OUTCOMES": words.OUTCOMES,
         "display_kind": words.display_kind,

@@ -1,4 +1,4 @@
-"""Files for machines that are no page: feed, sitemap, robots.txt, manifest and headers."""
+"""Files for machines that are no page: feed, sitemap, robots.txt and manifest."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from generator.records import Catalogue, Label, Run, Site
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
-PLOTLY_EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
-"""Of the empty string: Plotly adds an empty style element and fills it through the CSSOM."""
-FOREVER = "public, max-age=31536000, immutable"
 
 
 def atom(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
@@ -69,43 +66,6 @@ def manifest(site: Site, assets: str) -> str:
             ],
         },
         indent=1,
-    )
-
-
-def headers(views: Sequence[ClipView]) -> str:
-    """Netlify's `_headers`: the policy, and what may be kept for ever."""
-    origins = sorted({view.media.origin for view in views} - {""})
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            f"style-src 'self' {PLOTLY_EMPTY_STYLE}",
-            "img-src 'self' data: blob:",
-            " ".join(["media-src 'self' blob:", *origins]),
-            "connect-src 'self'",
-            "font-src 'self'",
-            "manifest-src 'self'",
-            "worker-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
-    )
-    common = {
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "strict-origin-when-cross-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
-    }
-    sections = {
-        "/*": common,
-        "/media/*": {"Cache-Control": FOREVER},
-        "/assets/*": {"Cache-Control": FOREVER},
-    }
-    return "\n".join(
-        "\n".join([path, *(f"  {name}: {value}" for name, value in values.items()), ""])
-        for path, values in sections.items()
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from generator.pages import addresses, columns, data, feeds, metadata, words
+from generator.pages import addresses, columns, data, feeds, metadata, policy, words
 from generator.pages.clips import ClipView, clip_views
 from generator.pages.digest import Digester, code, trees
 from generator.pages.environment import environment
@@ -74,6 +74,7 @@ def lay_out(
     views = clip_views(catalogue, evidence)
     prose = groups(catalogue.pages)
     digest = Digester()
+    allowed = policy.content_policy({view.media.origin for view in views} - {""})
     press = Press(
         catalogue=catalogue,
         views=views,
@@ -83,10 +84,10 @@ def lay_out(
         method=next(
             (group for group in prose if group.id == METHOD_GROUP), empty_group(METHOD_GROUP)
         ),
-        jinja=environment(templates),
+        jinja=environment(templates, policy=allowed),
         assets=assets,
         digest=digest,
-        ground=digest(code(), trees(templates), assets, catalogue.site),
+        ground=digest(code(), trees(templates), assets, catalogue.site, allowed),
     )
     _home(press)
     _archive(press)
@@ -99,7 +100,7 @@ def lay_out(
     _data(press)
     _not_found(press)
     _posters(press)
-    _for_machines(press)
+    _for_machines(press, allowed)
     files = {published.name: published for view in views for published in view.media.files}
     return Layout(
         sheets=tuple(sheet for _, sheet in sorted(press.sheets.items())),
@@ -107,10 +108,11 @@ def lay_out(
     )
 
 
-def _for_machines(press: Press) -> None:
+def _for_machines(press: Press, allowed: str) -> None:
     """Data files, feed, sitemap and headers; the sitemap lists what was laid out before it."""
     catalogue, views, site = press.catalogue, press.views, press.catalogue.site
     pages = ["", *(n.removesuffix("index.html") for n in press.sheets if n.endswith("/index.html"))]
+    tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
     everything = press.digest(catalogue, views)
 
     def text(name: str, make: Callable[[], str], made_of: object) -> None:
@@ -125,7 +127,7 @@ def _for_machines(press: Press) -> None:
     text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
     text("robots.txt", lambda: feeds.robots(site), site)
     text("site.webmanifest", lambda: feeds.manifest(site, press.assets), site)
-    text("_headers", lambda: feeds.headers(views), sorted({view.media.origin for view in views}))
+    text("_headers", lambda: policy.headers(allowed, tops), tops)
     for view in views:
         if view.packets:
             text(view.packets, partial(data.packets_json, view), (view.source_facts, view.display))

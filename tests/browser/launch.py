@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -17,6 +17,10 @@ FLAGS = (
     "--disable-sync",
 )
 
+TELL = """
+document.addEventListener('securitypolicyviolation', (e) =>
+  policyForbade(`${document.URL}: ${e.effectiveDirective}: ${e.sample || e.blockedURI}`));
+"""
 WATCH = """
 globalThis.violations = []; globalThis.shift = 0;
 document.addEventListener('securitypolicyviolation', (e) =>
@@ -26,6 +30,14 @@ new PerformanceObserver((list) => {
 }).observe({ type: 'layout-shift', buffered: true });
 """
 """Run before a page's own scripts: keeps what its policy forbade and how far things moved."""
+
+
+def forbidden(context: BrowserContext) -> list[str]:
+    """Grows by whatever a policy forbids on any page of `context`, over all that it visits."""
+    found: list[str] = []
+    context.expose_binding("policyForbade", lambda _, what: found.append(what))
+    context.add_init_script(TELL)
+    return found
 
 
 @contextmanager

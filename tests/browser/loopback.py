@@ -17,10 +17,10 @@ from urllib.parse import parse_qs
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "media-src 'self'; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'"
-)
+from generator.pages import policy
+
+CSP = policy.rules(policy.content_policy(()), ())["/*"]["Content-Security-Policy"]
+"""The very policy of a site whose clips are all its own."""
 CHUNK_BYTES = 4096
 
 

@@ -21,16 +21,11 @@ from starlette.staticfiles import StaticFiles
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
 
 from .launch import WATCH
-from .loopback import serving
+from .loopback import CSP, serving
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
-CSP = (
-    "default-src 'none'; script-src 'self'; "
-    "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
-    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'"
-)
 PAGE = """{% from "parts/chart.html" import chart %}<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Charts</title>
 <meta name="viewport" content="width=device-width">

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from generator import build as building
 from generator.project import Project
-from generator.publish.serve import application
+from generator.publish.serve import application, header_rules, headers_for
 
+from .launch import forbidden
 from .loopback import serving
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
@@ -51,8 +52,10 @@ def base(site: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test when the browser complains of anything on it."""
+    """A page that fails the test when the browser complains of anything on it, or when the site's
+    policy forbids anything that it tries."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    violations = forbidden(context)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
@@ -61,6 +64,42 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
     serious = [text for text in complaints if not ("404" in text and "Failed to load" in text)]
     assert serious == []
+    assert violations == []
+
+
+def test_what_the_policy_forbids_is_seen(browser: Browser, base: str) -> None:
+    """An inline script, an inline style, a foreign picture: as header and as the page's own word
+    the policy stops each, and the watch that all other tests rely on sees it."""
+    context = browser.new_context()
+    violations = forbidden(context)
+    page = context.new_page()
+    page.goto(base + "/method/")
+    page.evaluate("""() => {
+      const add = (name, given) =>
+        document.body.append(Object.assign(document.createElement(name), given));
+      add('script', { textContent: 'globalThis.ran = true' });
+      add('img', { src: 'https://elsewhere.example/x.png' });
+      document.body.setAttribute('style', 'color: red');
+    }""")
+    page.wait_for_timeout(300)
+    assert page.evaluate("globalThis.ran") is None
+    context.close()
+    told = [violation.split(": ")[1] for violation in violations]
+    assert {name: told.count(name) for name in told} == {
+        "script-src-elem": 2,
+        "img-src": 2,
+        "style-src-attr": 2,
+    }
+
+
+def test_answers_carry_the_headers_that_the_build_ordered(
+    page: Page, base: str, site: Path
+) -> None:
+    rules = header_rules((site / "_headers").read_text("utf-8"))
+    for path in (*PAGES.values(), "/feed.xml", "/data/archive.json"):
+        ordered = headers_for(path, rules)
+        assert len(ordered) >= 5
+        assert ordered.items() <= page.request.get(base + path).headers.items(), path
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)

@@ -7,27 +7,25 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser.launch import WATCH, open_chromium
+from browser.launch import WATCH, forbidden, open_chromium
 from browser.loopback import serving
 from chromium import REMEDY, find
 from playwright.sync_api import Browser, Page, expect
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
 
 from generator.pages import Rendered
+from generator.publish.serve import application
+from generator.publish.write import publish
 from pages import sample
 
 pytestmark = pytest.mark.browser
 
-SUBPATH = "deep/down/"
+SUBPATH = "archive/"
+"""Of the sample's base URL."""
 PAGES = (
     *("", "archive/", "compare/", "method/", "data/", "plans/", "plans/b200/", "runs/loud/"),
     *("prompts/rain/", "pipelines/model/", "clips/loud--a/", "clips/loud--gone/"),
     "clips/quiet--far/",
 )
-TYPES = {"html": "text/html", "json": "application/json", "svg": "image/svg+xml"}
 
 
 @pytest.fixture(scope="module")
@@ -40,36 +38,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def base(rendered: Rendered) -> Iterator[str]:
-    """Address of the sample site, served in a folder of its host."""
-    policy = re.search(r"Content-Security-Policy: (.*)", rendered.texts["_headers"])
-    assert policy
-    headers = {"Content-Security-Policy": policy[1]}
-
-    def answer(request: Request) -> Response:
-        name = request.path_params["path"].removeprefix(SUBPATH)
-        name += "index.html" if name == "" or name.endswith("/") else ""
-        if name in rendered.texts:
-            kind = TYPES.get(name.rpartition(".")[2], "text/plain")
-            return Response(rendered.texts[name], headers=headers, media_type=kind)
-        static = sample.STATIC / name.removeprefix(sample.ASSETS)
-        path = static if name.startswith(sample.ASSETS) else rendered.files.get(name)
-        if path is None or not path.is_file():
-            return Response("nothing here", status_code=404, media_type="text/plain")
-        return FileResponse(path, headers=headers)
-
-    app = Starlette(routes=[Route("/{path:path}", answer)])
-    with serving(app) as address:
-        yield f"{address.rstrip('/')}/{SUBPATH}"
+def base(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the sample site, published and served as any other, in a folder of its host."""
+    site = tmp_path_factory.mktemp("published") / "site"
+    static = {
+        sample.ASSETS + path.relative_to(sample.STATIC).as_posix(): path
+        for path in sample.STATIC.rglob("*")
+        if path.is_file()
+    }
+    publish(rendered.texts, {**rendered.files, **static}, site, notes={})
+    with serving(application(site)) as address:
+        yield f"{address}/{SUBPATH}"
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     opened = browser.new_page(viewport={"width": 1280, "height": 900})
     opened.add_init_script(WATCH)
+    violations = forbidden(opened.context)
     opened.route(re.compile(r"example\.(net|com|org)"), lambda route: route.abort())
     yield opened
     opened.close()
+    assert violations == []
 
 
 @pytest.mark.parametrize("address", PAGES)
