@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -341,7 +342,7 @@ def test_a_reader_that_crashes_or_hangs_is_one_files_error(
     reader.write_text("import os; os.abort()")
     with pytest.raises(MediaError, match=r"a\.webm: the demuxer broke off"):
         probe(path)
-    monkeypatch.setattr(packets, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(packets, "LIMITS", replace(packets.LIMITS, wall_s=0.5))
     reader.write_text("import time; time.sleep(60)")
     with pytest.raises(MediaError, match=r"a\.webm: stopped after 0\.5 s"):
         probe(path)
