@@ -41,8 +41,9 @@ def is_constant_rate(track: Track) -> bool:
     stamps = [packet.pts for packet in track.visible]
     if len(stamps) < 3:
         return True
-    step = Fraction(stamps[-1] - stamps[0], len(stamps) - 1)
-    return all(abs(stamps[0] + n * step - stamp) <= 1 for n, stamp in enumerate(stamps))
+    first, span, steps = stamps[0], stamps[-1] - stamps[0], len(stamps) - 1
+    # |first + n * span / steps - stamp| <= 1, in whole numbers: fractions would take seconds
+    return all(abs((first - stamp) * steps + n * span) <= steps for n, stamp in enumerate(stamps))
 
 
 Found = tuple[str, str] | None
