@@ -9,8 +9,12 @@ import ffmpeg as builder
 import pytest
 from making import clip, vp8
 
-from generator.clips import ffmpeg
+from generator.clips import ffmpeg, process
 from generator.errors import MediaError, UsageError
+
+needs_prlimit = pytest.mark.skipif(
+    not process.door().bounded_first, reason="limits need `prlimit` of util-linux, absent here"
+)
 
 
 def copy_to(path: Path, demuxer: str, target: Path) -> None:
@@ -64,6 +68,29 @@ def test_the_processor_limit_is_passed_on() -> None:
     endless = builder.output(ffmpeg.drawn("testsrc2=s=1280x720"), "-", f="null")
     with pytest.raises(MediaError, match="endless"):
         ffmpeg.run(endless, about="endless", cpu_s=1, wall_s=60)
+
+
+@needs_prlimit
+def test_what_is_written_ends_at_its_bound(tmp_path: Path) -> None:
+    target = tmp_path / "a.raw"
+    endless = builder.output(
+        ffmpeg.drawn("testsrc2=s=320x240"), ffmpeg.file_url(target), f="rawvideo"
+    )
+    with pytest.raises(MediaError, match=r"^endless: .*(File too large|a file of more than 1 MiB)"):
+        ffmpeg.run(endless, about="endless", file_bytes=1 << 20, wall_s=120)
+    assert target.stat().st_size == 1 << 20
+
+
+@needs_prlimit
+def test_memory_is_granted_by_the_size_of_a_frame() -> None:
+    """Holding 900 frames of 2.8 MB takes more than small pictures are granted."""
+    greedy = builder.output(
+        ffmpeg.drawn("testsrc2=s=1280x720:d=36,format=yuv444p,reverse"), "-", f="null"
+    )
+    with pytest.raises(
+        MediaError, match=r"^greedy: .*(allocate memory|temporarily unavailable|of memory)"
+    ):
+        ffmpeg.run(greedy, about="greedy", pixels=0, wall_s=120)
 
 
 def test_the_version_names_this_very_build() -> None:

@@ -18,7 +18,7 @@ import imageio_ffmpeg
 
 SECRET = b"what stands beside the clip and is none of its business"
 CUTS = 10
-FLIPS = 12
+FLIPS = 8
 MILLION = 1_000_000
 
 VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "12")

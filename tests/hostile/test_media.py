@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 from media import CUTS, SECRET, Input, Originals, inputs
 
-SAMPLE = Path(__file__).resolve().parents[1] / "sample"
+from generator.clips import container, display, ffmpeg, packets, probe, process, stills
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "tests" / "sample"
 WALL_S = 300
 """For a machine with much else to do; the slowest takes 10 s on an idle one."""
 ADDRESS_SPACE_BYTES = 2 << 30
@@ -71,6 +74,31 @@ def test_the_corpus_is_large_and_repeats_itself(originals: Originals, tmp_path: 
     for one in INPUTS:
         if one.name.startswith("flipped"):
             assert one.make(originals) == again[one.name].make(originals)
+
+
+def test_the_documented_limits_are_those_in_force() -> None:
+    documented = " ".join((ROOT / "docs" / "limits.md").read_text("utf-8").split())
+    reading = packets.LIMITS
+    for stated in (
+        f"elements looked at | {container.MAX_PLACES:,} |",
+        f"frames | {packets.MAX_PACKETS:,} |",
+        f"real time, processor | {reading.wall_s} s, {reading.cpu_s} s |",
+        f"address space | {reading.memory_bytes >> 30} GiB |",
+        f"its answer | {reading.answer_bytes >> 20} MiB |",
+        f"streams | {ffmpeg.MAX_STREAMS} |",
+        f"times | {probe.MAX_SECONDS:,} s from the start |",
+        f"frames for each second stated | {probe.MAX_RATE_HZ:,} |",
+        f"real time, processor | {ffmpeg.MAX_WALL_S} s, {ffmpeg.MAX_CPU_S} s |",
+        f"{ffmpeg.MEMORY_BYTES / 2**30:g} GiB and {ffmpeg.MEMORY_BYTES_A_PIXEL} bytes for each",
+        f"one allocation | {ffmpeg.MAX_ALLOC_BYTES >> 20} MiB |",
+        f"a picture made of a clip | {stills.MAX_FILE_BYTES >> 20} MiB |",
+        f"twice the original and {display.INDEX_BYTES >> 20} MiB |",
+        f"a copy encoded anew | {ffmpeg.MAX_FILE_BYTES >> 30} GiB |",
+        f"**{reading.open_files} open files",
+        f"the last {process.SAID_BYTES >> 10} KiB are kept",
+    ):
+        assert stated in documented
+    assert ffmpeg.MAX_PIXELS == 8192 * 4320
 
 
 @pytest.mark.parametrize("hostile", INPUTS, ids=lambda one: one.name)
