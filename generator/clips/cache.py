@@ -30,7 +30,7 @@ from generator.records import Facts, Flag
 
 Recipe = Mapping[str, Any]
 
-FACTS_VERSION = 3
+FACTS_VERSION = 4
 """Raise it when facts are found otherwise than before, so that no file keeps old ones."""
 
 SEAL = "entry.json"

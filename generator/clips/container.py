@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from generator.errors import MediaError
 
-MAX_ELEMENTS = 1_000_000
+MAX_PLACES = 500_000
+"""Places of a file that are looked at, which is some seconds' work at most."""
 MAX_TRACKS_BYTES = 1 << 20
 
 REENCODE = "export the clip anew as WebM or MP4"
@@ -32,6 +33,7 @@ FOREIGN = (
     (b"ffconcat", "an ffconcat list"),
     (b"<?xml", "an XML text"),
     (b"<MPD", "a DASH manifest"),
+    (b"<svg", "an SVG picture"),
     (b"<!DOCTYPE", "a web page"),
     (b"<!doctype", "a web page"),
     (b"<html", "a web page"),
@@ -60,6 +62,35 @@ class Layout:
     """What the container itself states (Matroska's DefaultDuration); MP4 has no such field."""
     duration_s: Fraction | None
     """What a Matroska container states; None for MP4, whose tracks state their own."""
+    turn: Turn | None = None
+    """What an MP4 has players do to the picture, if anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The matrix of an MP4's video track, as far as it turns or mirrors."""
+
+    degrees: int
+    """Clockwise."""
+    mirrored: bool
+
+
+@dataclass(slots=True)
+class _Walked:
+    """A file that is read here and there, but not without end."""
+
+    path: Path
+    file: BinaryIO
+    places: int = 0
+
+    def at(self, start: int, length: int) -> bytes:
+        self.places += 1
+        if self.places > MAX_PLACES:
+            raise MediaError(
+                f"{self.path}: consists of more than {MAX_PLACES} elements; {REENCODE}"
+            )
+        self.file.seek(start)
+        return self.file.read(length)
 
 
 def examine(path: Path) -> Layout:
@@ -76,9 +107,9 @@ def examine(path: Path) -> Layout:
         with path.open("rb") as file:
             head = file.read(512)
             if head.startswith(b"\x1a\x45\xdf\xa3"):
-                return _matroska(path, file, size)
+                return _matroska(path, _Walked(path, file), size)
             if head[4:8] == b"ftyp":
-                return _mp4(path, file, size, head)
+                return _mp4(path, _Walked(path, file), size, head)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); {AGAIN}") from error
     raise MediaError(f"{path}: {_foreign(head)}")
@@ -117,13 +148,15 @@ def _cut(path: Path, what: str) -> MediaError:
 # MP4: boxes of four bytes size, four bytes name
 
 
-def _mp4(path: Path, file: BinaryIO, size: int, head: bytes) -> Layout:
+def _mp4(path: Path, file: _Walked, size: int, head: bytes) -> Layout:
     index = media = None
-    for name, start, end in _boxes(file, size):
+    turn: Turn | None = None
+    for name, start, end in _boxes(file, 0, size):
         if end > size:
             raise _cut(path, f"its {name} box should end at byte {end}, the file at {size}")
         if name == "moov" and index is None:
             index = start
+            turn = _turn(file, start + 8, end)
         elif name in ("mdat", "moof") and media is None:
             media = start
     if index is None:
@@ -138,17 +171,14 @@ def _mp4(path: Path, file: BinaryIO, size: int, head: bytes) -> Layout:
         index_first=index < media,
         stated_rate_hz=None,
         duration_s=None,
+        turn=turn,
     )
 
 
-def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
-    """(name, start, stated end) of each outermost box."""
-    start = 0
-    for _ in range(MAX_ELEMENTS):
-        if start + 8 > size:
-            return
-        file.seek(start)
-        header = file.read(16)
+def _boxes(file: _Walked, start: int, size: int) -> Iterator[tuple[str, int, int]]:
+    """(name, start, stated end) of each box that stands side by side between two places."""
+    while start + 8 <= size:
+        header = file.at(start, 16)
         length, name = int.from_bytes(header[:4], "big"), header[4:8].decode("latin-1")
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
@@ -160,10 +190,39 @@ def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[str, int, int]]:
         start += length
 
 
+def _turn(file: _Walked, start: int, end: int) -> Turn | None:
+    """What the matrix of the first video track does, in a moov box with this content."""
+    for name, track, track_end in _boxes(file, start, end):
+        if name != "trak":
+            continue
+        header, handler = b"", b""
+        for inner, at, inner_end in _boxes(file, track + 8, min(track_end, end)):
+            if inner == "tkhd":
+                header = file.at(at + 8, min(inner_end - at, 96))
+            elif inner == "mdia":
+                for part, place, _ in _boxes(file, at + 8, min(inner_end, end)):
+                    if part == "hdlr":
+                        handler = file.at(place + 16, 4)
+        if handler == b"vide":
+            return _turn_of(header)
+    return None
+
+
+def _turn_of(header: bytes) -> Turn | None:
+    """From a tkhd box's content: times take 12 bytes more in its version 1."""
+    at = 52 if header[:1] == b"\1" else 40
+    if len(header) < at + 20:
+        return None
+    a, b, _, c, d = struct.unpack_from(">5i", header, at)
+    degrees = round(math.degrees(math.atan2(b, a))) % 360
+    mirrored = a * d - b * c < 0
+    return Turn(degrees=degrees, mirrored=mirrored) if degrees or mirrored else None
+
+
 # Matroska: elements of a variable-length name, a variable-length size, and content
 
 
-def _matroska(path: Path, file: BinaryIO, size: int) -> Layout:
+def _matroska(path: Path, file: _Walked, size: int) -> Layout:
     kind, start = _doc_type(path, file, size)
     cues = cluster = None
     rate: Fraction | None = None
@@ -190,7 +249,7 @@ def _matroska(path: Path, file: BinaryIO, size: int) -> Layout:
     )
 
 
-def _doc_type(path: Path, file: BinaryIO, size: int) -> tuple[str, int]:
+def _doc_type(path: Path, file: _Walked, size: int) -> tuple[str, int]:
     """("webm" or "matroska", where the segment starts)."""
     _, content, end = _element(file, 0, size) or (0, 0, None)
     if end is None or end > size:
@@ -198,22 +257,19 @@ def _doc_type(path: Path, file: BinaryIO, size: int) -> tuple[str, int]:
     kind = "matroska"
     for name, inner, inner_end in _children(file, content, end):
         if name == DOC_TYPE:
-            file.seek(inner)
-            kind = file.read(min(inner_end - inner, 16)).rstrip(b"\0").decode("latin-1")
+            kind = file.at(inner, min(inner_end - inner, 16)).rstrip(b"\0").decode("latin-1")
     if kind not in ("webm", "matroska"):
         raise MediaError(f"{path}: is EBML of type {kind!r} and no WebM file; {REENCODE}")
     return kind, end
 
 
-def _level_one(path: Path, file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int, int]]:
+def _level_one(path: Path, file: _Walked, start: int, size: int) -> Iterator[tuple[int, int, int]]:
     """(name, start of content, end) of what the segment holds.
 
     Elements of unknown size (live recordings) are entered, so that theirs follow in the walk.
     """
     at = start
-    for _ in range(MAX_ELEMENTS):
-        if at >= size:
-            return
+    while at < size:
         found = _element(file, at, size)
         if found is None:
             raise _cut(path, f"in the header of an element at byte {at}")
@@ -229,7 +285,7 @@ def _level_one(path: Path, file: BinaryIO, start: int, size: int) -> Iterator[tu
         at = end
 
 
-def _children(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _children(file: _Walked, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     at = start
     while at < end:
         found = _element(file, at, end)
@@ -239,10 +295,9 @@ def _children(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, 
         at = found[2]
 
 
-def _element(file: BinaryIO, at: int, limit: int) -> tuple[int, int, int | None] | None:
+def _element(file: _Walked, at: int, limit: int) -> tuple[int, int, int | None] | None:
     """(name, start of content, end or None where unknown) of the element at `at`."""
-    file.seek(at)
-    header = file.read(min(12, limit - at))
+    header = file.at(at, min(12, limit - at))
     name_length = _length(header, 4)
     size_length = _length(header[name_length:], 8) if name_length else 0
     if not name_length or not size_length:
@@ -262,13 +317,12 @@ def _length(header: bytes, most: int) -> int:
     return length if length <= min(most, len(header)) else 0
 
 
-def _stated_duration(file: BinaryIO, start: int, end: int) -> Fraction | None:
+def _stated_duration(file: _Walked, start: int, end: int) -> Fraction | None:
     """Duration, a floating-point number of ticks; a tick is 1 ms where nothing else is said."""
     fields = {}
     for field, inner, inner_end in _children(file, start, end):
         if field in (TIMESTAMP_SCALE, DURATION):
-            file.seek(inner)
-            fields[field] = file.read(min(8, inner_end - inner))
+            fields[field] = file.at(inner, min(8, inner_end - inner))
     stated = fields.get(DURATION, b"")
     if len(stated) not in (4, 8):
         return None
@@ -279,7 +333,7 @@ def _stated_duration(file: BinaryIO, start: int, end: int) -> Fraction | None:
     return Fraction(ticks) * scale / 1_000_000_000
 
 
-def _default_rate(file: BinaryIO, start: int, end: int) -> Fraction | None:
+def _default_rate(file: _Walked, start: int, end: int) -> Fraction | None:
     """The rate that the first video track states."""
     for name, content, entry_end in _children(file, start, end):
         if name != TRACK_ENTRY:
@@ -287,8 +341,8 @@ def _default_rate(file: BinaryIO, start: int, end: int) -> Fraction | None:
         fields = {}
         for field, inner, inner_end in _children(file, content, entry_end):
             if field in (TRACK_TYPE, DEFAULT_DURATION):
-                file.seek(inner)
-                fields[field] = int.from_bytes(file.read(min(8, inner_end - inner)), "big")
+                value = file.at(inner, min(8, inner_end - inner))
+                fields[field] = int.from_bytes(value, "big")
         if fields.get(TRACK_TYPE) == 1:
             nanoseconds = fields.get(DEFAULT_DURATION, 0)
             return _rate_of(nanoseconds) if nanoseconds else None

@@ -21,6 +21,9 @@ from generator.clips.stills import stills
 from generator.errors import MediaError
 from generator.records import Display, Facts, Media
 
+INDEX_BYTES = 64 << 20
+"""What a copy of the same packets may take on top of twice the original's size."""
+
 
 def prepare(
     source: Path, *, sha256: str | None, spread_over_s: Fraction | None, cache: Path
@@ -54,7 +57,7 @@ def make_display(
     else:
 
         def make(folder: Path) -> None:
-            _write(source, plan, folder / plan.file)
+            _write(source, facts, plan, folder / plan.file)
             _check(source, facts, plan, cached_facts(folder / plan.file, sha256=None, cache=cache))
 
         folder = derived(cache, source_sha256=facts.sha256, recipe=plan.recipe, make=make)
@@ -82,14 +85,15 @@ def _rightly_named(source: Path, facts: Facts, plan: Plan, cache: Path) -> Path:
     return derived(cache, source_sha256=facts.sha256, recipe=recipe, make=make) / plan.file
 
 
-def _write(source: Path, plan: Plan, target: Path) -> None:
+def _write(source: Path, facts: Facts, plan: Plan, target: Path) -> None:
     picture = ffmpeg.source(source, examine(source).demuxer)["V:0"]
     for name, argument in plan.filters:
         picture = picture.filter(name, *argument.split(":"))
     node = builder.output(
         picture, ffmpeg.file_url(target), **dict(plan.options), **ffmpeg.REPRODUCIBLE
     )
-    ffmpeg.run(node, about=str(source))
+    most = ffmpeg.MAX_FILE_BYTES if plan.kind == REENCODED else 2 * facts.bytes + INDEX_BYTES
+    ffmpeg.run(node, about=str(source), pixels=facts.width * facts.height, file_bytes=most)
 
 
 def _check(source: Path, original: Facts, plan: Plan, made: Facts) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import ffmpeg as builder
 import imageio_ffmpeg
 
-from generator.clips.process import run_alone
+from generator.clips.process import Limits, run_alone
 from generator.errors import MediaError, UsageError
 
 FORMATS = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2"
@@ -31,6 +31,13 @@ MAX_STREAMS = 8
 MAX_PIXELS = 8192 * 4320
 MAX_ALLOC_BYTES = 1 << 29
 MAX_PROBE_BYTES = 5_000_000
+MAX_FILE_BYTES = 4 << 30
+MAX_WALL_S = 900
+MAX_CPU_S = 600
+MEMORY_BYTES = 3 << 29
+"""Address space for pictures of no size: ffmpeg 9 takes 0.6 to 0.8 GiB, most of it for stacks."""
+MEMORY_BYTES_A_PIXEL = 192
+"""On top for each pixel of a frame: encoding H.264 holds some fifty frames, 170 bytes a pixel."""
 
 REPRODUCIBLE: dict[str, Any] = {
     "threads": 1,
@@ -80,7 +87,8 @@ def _encoders(program: str) -> frozenset[str]:
 
 def _ask(program: str, *arguments: str) -> str:
     try:
-        answer = run_alone([program, *arguments], about=program, deadline_s=60)
+        limits = Limits(wall_s=60, cpu_s=60, memory_bytes=MEMORY_BYTES)
+        answer = run_alone([program, *arguments], about=program, limits=limits)
     except OSError as error:
         raise UsageError(f"{program} cannot be run ({error.strerror})") from error
     if answer.status != 0:
@@ -100,6 +108,7 @@ def source(path: Path, demuxer: str, **options: Any) -> Any:
         max_pixels=MAX_PIXELS,
         probesize=MAX_PROBE_BYTES,
         threads=1,
+        noautorotate=None,
         **options,
     )
 
@@ -133,17 +142,33 @@ def argument(text: str) -> str:
     return os.fsdecode(text.encode())
 
 
-def run(node: Any, *, about: str, cpu_s: int = 600, deadline_s: float = 900) -> None:
+def run(
+    node: Any,
+    *,
+    about: str,
+    pixels: int = MAX_PIXELS,
+    file_bytes: int = MAX_FILE_BYTES,
+    cpu_s: int = MAX_CPU_S,
+    wall_s: float = MAX_WALL_S,
+) -> None:
     """Run the command that ends in `node` (one output, or several merged).
 
-    `about` names the work in the message. Raises MediaError with what ffmpeg said when it
-    fails, or when it takes longer than `cpu_s` of processor or `deadline_s` of real time.
+    `about` names the work in the message. The memory that is granted goes by the `pixels` of a
+    frame. Raises MediaError with what ffmpeg said when it fails, or the limit that it overstepped:
+    `cpu_s` of processor, `wall_s` of real time, `file_bytes` written into one file.
     """
     start = [executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
-    limits = ["-max_alloc", str(MAX_ALLOC_BYTES), "-timelimit", str(cpu_s), "-filter_threads", "1"]
-    command = builder.compile(node, cmd=[*start, *limits], overwrite_output=True)
+    guards = ["-max_alloc", str(MAX_ALLOC_BYTES), "-filter_threads", "1"]
+    command = builder.compile(node, cmd=[*start, *guards], overwrite_output=True)
+    limits = Limits(
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        memory_bytes=MEMORY_BYTES + MEMORY_BYTES_A_PIXEL * pixels,
+        file_bytes=file_bytes,
+    )
     program, *arguments = command
-    finished = run_alone([program, *map(argument, arguments)], about=about, deadline_s=deadline_s)
+    told = [program, *map(argument, arguments)]
+    finished = run_alone(told, about=about, limits=limits)
     if finished.status != 0:
         raise MediaError(f"{about}: ffmpeg failed ({_telling(finished.said, finished.status)})")
 

@@ -31,6 +31,7 @@ def flags_of(track: Track, *, duration_s: Fraction, stated_hz: Fraction | None) 
         _others(track),
         _odd_size(track),
         _pixels(track),
+        _turned(track),
     )
     return tuple(Flag(id=flag[0], text=flag[1]) for flag in found if flag is not None)
 
@@ -40,8 +41,9 @@ def is_constant_rate(track: Track) -> bool:
     stamps = [packet.pts for packet in track.visible]
     if len(stamps) < 3:
         return True
-    step = Fraction(stamps[-1] - stamps[0], len(stamps) - 1)
-    return all(abs(stamps[0] + n * step - stamp) <= 1 for n, stamp in enumerate(stamps))
+    first, span, steps = stamps[0], stamps[-1] - stamps[0], len(stamps) - 1
+    # |first + n * span / steps - stamp| <= 1, in whole numbers: fractions would take seconds
+    return all(abs((first - stamp) * steps + n * span) <= steps for n, stamp in enumerate(stamps))
 
 
 Found = tuple[str, str] | None
@@ -162,6 +164,16 @@ def _pixels(track: Track) -> Found:
     if track.pixel_aspect == 1:
         return None
     return "non-square-pixels", f"pixels are {track.pixel_aspect} times as wide as high"
+
+
+def _turned(track: Track) -> Found:
+    turn = track.layout.turn
+    if turn is None:
+        return None
+    done = f"turn the picture by {turn.degrees} degrees" if turn.degrees else "mirror the picture"
+    if turn.degrees and turn.mirrored:
+        done += " and mirror it"
+    return "turned", f"the index has players {done}; sizes and stills here show it as it is stored"
 
 
 def _ms(seconds: Fraction) -> str:

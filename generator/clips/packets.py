@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from generator.clips import container, ffmpeg
-from generator.clips.process import run_alone
+from generator.clips.process import Limits, run_alone
 from generator.errors import MediaError
 
 READER = Path(__file__).with_name("demux.py")
-DEADLINE_S = 60.0
-MAX_PACKETS = 500_000
+MAX_PACKETS = 200_000
+"""Two hours and a quarter at 24 FPS; their facts take this process some 200 MB."""
+LIMITS = Limits(wall_s=60, cpu_s=60, memory_bytes=1 << 30, answer_bytes=32 << 20)
+"""For the reading of one file."""
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "ffv1")
 """What is opened at all; `ffmpeg.DECODERS` names the decoders."""
 VP8_SHOW_FRAME = 0x10
@@ -155,7 +157,7 @@ def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
     address = ffmpeg.argument(ffmpeg.file_url(path))
     arguments = [address, layout.demuxer, json.dumps(limits)]
     finished = run_alone(
-        [sys.executable, "-I", str(READER), *arguments], about=str(path), deadline_s=DEADLINE_S
+        [sys.executable, "-I", str(READER), *arguments], about=str(path), limits=LIMITS
     )
     if finished.status != 0:
         lines = finished.said.strip().splitlines() or [f"status {finished.status}"]

@@ -12,6 +12,10 @@ from generator.clips.packets import Track, read_track
 from generator.errors import MediaError
 from generator.records import Facts, in_ticks
 
+MAX_SECONDS = 1_000_000
+"""Eleven days: no time in a file may lie further from its start."""
+MAX_RATE_HZ = 100_000
+
 
 def probe(path: Path, *, sha256: str | None = None) -> Facts:
     """What the file at `path` holds. `sha256` spares hashing where the caller has done so.
@@ -21,6 +25,7 @@ def probe(path: Path, *, sha256: str | None = None) -> Facts:
     track = read_track(path)
     shown, base = track.shown, track.time_base
     duration = _duration(path, track)
+    _refuse_absurd(path, track, duration)
     stated = track.layout.stated_rate_hz or track.stream_rate_hz
     ticks, ticks_per_second = in_ticks(packet.pts * base for packet in shown)
     return Facts(
@@ -49,6 +54,19 @@ def probe(path: Path, *, sha256: str | None = None) -> Facts:
             rate_hz=len(shown) / duration,
         ),
     )
+
+
+def _refuse_absurd(path: Path, track: Track, duration_s: Fraction) -> None:
+    """Raise MediaError for times that no clip has; figures on the site stay within floats."""
+    first, last = (track.shown[n].pts * track.time_base for n in (0, -1))
+    longest = max(duration_s, abs(first), abs(last))
+    if longest > MAX_SECONDS:
+        raise MediaError(f"{path}: states times of more than {MAX_SECONDS} s; export the clip anew")
+    if len(track.packets) > MAX_RATE_HZ * duration_s:
+        raise MediaError(
+            f"{path}: holds more than {MAX_RATE_HZ} frames for each second that it states to last; "
+            "export the clip anew"
+        )
 
 
 def _duration(path: Path, track: Track) -> Fraction:

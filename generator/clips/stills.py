@@ -27,6 +27,8 @@ THUMBNAIL_MAX_WIDTH = 320
 """For cells, which are seldom wider than 200 px."""
 COLUMNS, ROWS = 5, 5
 TILE_WIDTH, TILE_MAX_HEIGHT = 160, 200
+MAX_FILE_BYTES = 64 << 20
+"""A picture larger than this is none that a page could carry."""
 
 SCALING = {"flags": "lanczos+accurate_rnd+full_chroma_int+bitexact", "out_color_matrix": "bt601"}
 WEBP = {"c:v": "libwebp", "quality": 74, "compression_level": 6, "pix_fmt": "yuv420p"}
@@ -95,7 +97,8 @@ def stills(display: Display, *, about: str, cache: Path) -> Stills:
     plan = plan_stills(display.facts)
 
     def make(folder: Path) -> None:
-        _take(display.path, plan, folder, about=about)
+        pixels = display.facts.width * display.facts.height
+        _take(display.path, plan, folder, about=about, pixels=pixels)
 
     folder = derived(cache, source_sha256=display.facts.sha256, recipe=plan.recipe, make=make)
     hashes = sealed(folder)
@@ -169,7 +172,7 @@ def _fit(facts: Facts, width: int, height: int, *, multiple: int = 1) -> tuple[i
     return across, down
 
 
-def _take(path: Path, plan: Plan, folder: Path, *, about: str) -> None:
+def _take(path: Path, plan: Plan, folder: Path, *, about: str, pixels: int) -> None:
     frames = ffmpeg.source(path, examine(path).demuxer)["V:0"].filter_multi_output("split", 3)
     poster = f"eq(n,{plan.poster_frame})"
     tiles = "+".join(f"eq(n,{frame})" for frame in plan.tile_frames)
@@ -197,7 +200,9 @@ def _take(path: Path, plan: Plan, folder: Path, *, about: str) -> None:
         )
         for name, (picture, encoding) in pictures.items()
     ]
-    ffmpeg.run(builder.merge_outputs(*outputs), about=about)
+    ffmpeg.run(
+        builder.merge_outputs(*outputs), about=about, pixels=pixels, file_bytes=MAX_FILE_BYTES
+    )
     for target in targets.values():
         if not target.is_file() or not target.stat().st_size:
             raise MediaError(f"{about}: its frames cannot be decoded; export the clip anew")

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -341,7 +342,7 @@ def test_a_reader_that_crashes_or_hangs_is_one_files_error(
     reader.write_text("import os; os.abort()")
     with pytest.raises(MediaError, match=r"a\.webm: the demuxer broke off"):
         probe(path)
-    monkeypatch.setattr(packets, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(packets, "LIMITS", replace(packets.LIMITS, wall_s=0.5))
     reader.write_text("import time; time.sleep(60)")
     with pytest.raises(MediaError, match=r"a\.webm: stopped after 0\.5 s"):
         probe(path)
@@ -369,3 +370,22 @@ def test_a_box_that_claims_to_be_huge_is_not_followed(tmp_path: Path) -> None:
     path.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + struct.pack(">I4sQ", 1, b"moov", 2**62))
     with pytest.raises(MediaError, match="cut off"):
         probe(path)
+
+
+@pytest.mark.parametrize(("degrees", "turned"), [("90", 270), ("180", 180), ("-90", 90)])
+def test_an_index_that_turns_the_picture_is_flagged(
+    tmp_path: Path, degrees: str, turned: int
+) -> None:
+    """ffmpeg counts anticlockwise, players and this flag clockwise."""
+    plain = h264(tmp_path / "a.mp4", "-bf", "0", frames=5)
+    assert "turned" not in flags(probe(plain))
+    ffmpeg("-display_rotation", degrees, "-i", plain, "-c", "copy", tmp_path / "b.mp4")
+    facts = probe(tmp_path / "b.mp4")
+    assert text(facts, "turned").startswith(f"the index has players turn the picture by {turned} d")
+    assert (facts.width, facts.height) == (160, 96)
+
+
+def test_an_index_that_mirrors_the_picture_is_flagged(tmp_path: Path) -> None:
+    plain = h264(tmp_path / "a.mp4", "-bf", "0", frames=5)
+    ffmpeg("-display_hflip", "-i", plain, "-c", "copy", tmp_path / "b.mp4")
+    assert "mirror" in text(probe(tmp_path / "b.mp4"), "turned")
