@@ -18,8 +18,8 @@ from generator import catalogue as reading
 from generator import pages
 from generator.clips import card, locate, process
 from generator.clips.cache import cached_facts
-from generator.clips.display import prepare
 from generator.clips.hashes import Hashes
+from generator.clips.prepared import Prepared
 from generator.clips.progress import Progress, silent
 from generator.errors import Complaint, ContentError, MediaError, UsageError
 from generator.measure import claims
@@ -160,18 +160,20 @@ def gather(
         raise UsageError(f"--include-media {unknown[0]}: no such run; known are {', '.join(runs)}")
     hashes = hashes or Hashes(project.hashes)
 
+    prepared = Prepared(project.prepared, project.derived, trusting=not options.verify)
+
     def derive(path: Path, clip: Clip) -> Media:
-        return prepare(
+        return prepared.of(
             path,
             sha256=clip.sha256 or hashes.of(path),
             spread_over_s=runs[clip.run].series_by_id(clip.series).spread_over_s,
-            cache=project.derived,
         )
 
     def same(path: Path, clip: Clip) -> Hashable:
         return path, runs[clip.run].series_by_id(clip.series).spread_over_s
 
     media = _of_each(project, catalogue, options, progress, hashes, derive, same)
+    prepared.save()
     return tuple(
         _evidence(clip, runs[clip.run], media.get(clip.id), options) for clip in catalogue.clips
     )

@@ -51,6 +51,11 @@ class Project:
         return self.cache / "hashes.json"
 
     @property
+    def prepared(self) -> Path:
+        """What was derived from which clip."""
+        return self.cache / "prepared.json"
+
+    @property
     def logs(self) -> Path:
         """What the last builds did."""
         return self.cache / "logs"

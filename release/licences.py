@@ -57,6 +57,7 @@ USE = {
     "rich": "progress and tables at a terminal",
     "starlette": "serves a built site",
     "uvicorn": "serves a built site",
+    "watchfiles": "tells `serve` what has changed",
 }
 
 

@@ -83,10 +83,10 @@ def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
     stored = cache / "facts" / f"{digest}.json"
     known = _read_json(stored)
     if known.get("made_by") == _prober():
-        return _facts_from(digest, known)
+        return facts_from(digest, known)
     facts = probe(path, sha256=digest)
     with _kept_in(cache):
-        _write_json(stored, {"made_by": _prober(), **_facts_to(facts)})
+        _write_json(stored, {"made_by": _prober(), **facts_to(facts)})
     return facts
 
 
@@ -232,7 +232,8 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     Path(file.name).replace(path)
 
 
-def _facts_to(facts: Facts) -> dict[str, Any]:
+def facts_to(facts: Facts) -> dict[str, Any]:
+    """Facts as JSON, but for the hash that they are known by."""
     return {
         **{
             name: getattr(facts, name)
@@ -248,7 +249,8 @@ def _facts_to(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _facts_from(sha256: str, known: Mapping[str, Any]) -> Facts:
+def facts_from(sha256: str, known: Mapping[str, Any]) -> Facts:
+    """Facts again, as `facts_to` wrote them."""
     rest = {name: value for name, value in known.items() if name != "made_by"}
     stated = rest["stated_rate_hz"]
     return Facts(

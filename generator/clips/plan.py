@@ -140,8 +140,9 @@ def _spread(source: Path, facts: Facts, spread_s: Fraction, container: str) -> P
 
 def _remuxed(facts: Facts, container: str) -> Plan:
     """The same times, counted from the first frame."""
-    start = facts.timestamps_s[0]
-    stamps = tuple(stamp - start for stamp in facts.timestamps_s)
+    times = facts.timestamps_s
+    start = times[0]
+    stamps = tuple(time - start for time in times)
     options = _copying(container)
     if start:
         shift = f"({start.numerator}/{start.denominator}/TB)"

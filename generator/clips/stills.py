@@ -159,7 +159,7 @@ def _tile_frames(facts: Facts) -> tuple[int, ...]:
 def _frame_at(facts: Facts, part: Fraction) -> int:
     """The frame to be seen after that part of the clip."""
     ticks = part * facts.duration_s * facts.ticks_per_second
-    return max(0, bisect_right(facts.ticks, ticks) - 1)
+    return max(0, bisect_right(facts.ticks, math.floor(ticks)) - 1)
 
 
 def _fit(facts: Facts, width: int, height: int, *, multiple: int = 1) -> tuple[int, int]:

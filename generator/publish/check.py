@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,24 +22,24 @@ CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
 JS_IMPORT = re.compile(r"""^\s*(?:import|export)\b[^'"]*?['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
 
 
-_QUOTED = re.compile(r'\s(id|href|src|poster|data-src|action|srcset)="([^"]*)"')
-"""An attribute that tells something, as our templates write it."""
 _PLAIN = re.compile(r"""(?:[^<>]*+<[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+>)*+[^<>]*+""")
 """Text and tags, each whole, with values in double quotes."""
+_INSIDE = re.compile(r"<([^<>]+)>")
+_QUOTED = re.compile(r'\s(id|href|src|poster|data-src|action|srcset)="([^"]*)"')
+"""An attribute that tells something, as our templates write it."""
 _UNUSUAL = tuple(
     re.compile(pattern)
     for pattern in (
-        r"<!--",  # what is in a comment is not on the page
-        r'(?:\A|>)[^<>]*="',  # text that looks like an attribute
-        r'\s(?:(?:id|href|src|srcset|poster|data-src|action)(?:\s+=|=[^"])'  # written otherwise
-        r"|(?:on[a-z]+|style)\s*=)",
+        # written otherwise, or inline
+        r'\s(?:(?:id|href|src|srcset|poster|data-src|action)(?:\s+=|=[^"])|(?:on[a-z]+|style)\s*=)',
         r"""["'/](?:id|href|src|srcset|poster|data-src|action|style|on[a-z]+)\s*=""",
-        r"<[^a-z/!]|</[a-z][^>]*\s|<(?:textarea|title|script)[^>]*>[^<]*<[^/]",
-        r"<style",
-        r'<script(?![^>]*(?:\ssrc="|json"))',
+        r"^[^a-z/!]|^/[a-z]\S*\s|^!--|^style\b",
+        r'^script(?!.*(?:\ssrc="|json"))',
     )
 )
-"""In small letters."""
+"""Inside of a tag, in small letters."""
+_RAW = re.compile(r"(?i)<(?:textarea|title|script)[^>]*>[^<]*<[^/]")
+"""What looks like a tag in there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,15 @@ class Outline:
 
 def outline(name: str, text: str, *, base_path: str = "/") -> Outline:
     """The outline of the page `name`: by the parser where the page holds anything unusual."""
-    small = text.lower()
-    found = _QUOTED.findall(text)
-    if (
-        not _PLAIN.fullmatch(text)
-        or len(found) != len(_QUOTED.findall(small))
-        or any(odd.search(small) for odd in _UNUSUAL)
+    if not _PLAIN.fullmatch(text) or _RAW.search(text):
+        return parsed_outline(name, text, base_path=base_path)
+    tags = [tag for tag in _INSIDE.findall(text) if not _is_path(tag)]
+    bare = {tag for tag in tags if "=" not in tag}
+    inside = "\n".join([*bare, *(tag for tag in tags if "=" in tag)])
+    small = inside.lower()
+    found = _QUOTED.findall(inside)
+    if len(found) != len(_QUOTED.findall(small)) or any(
+        odd.search(tag) for odd in _UNUSUAL for tag in small.split("\n")
     ):
         return parsed_outline(name, text, base_path=base_path)
     ids: list[str] = []
@@ -73,6 +77,11 @@ def outline(name: str, text: str, *, base_path: str = "/") -> Outline:
         else:
             addresses.append(value)
     return _outline(name, ids, addresses, sound=True, base_path=base_path)
+
+
+def _is_path(tag: str) -> bool:
+    """Long, frequent, and tells nothing."""
+    return tag.startswith('path d="') and tag.count('"') == 2
 
 
 def parsed_outline(name: str, text: str, *, base_path: str = "/") -> Outline:
@@ -239,6 +248,20 @@ def _target(page: str, address: str, base_path: str) -> tuple[str, str]:
     Raises:
         ValueError: the address can lead nowhere.
     """
+    up = "../" * page.count("/")
+    below = address.removeprefix(up)
+    if below and below != address and not below.startswith((".", "/")) and ":" not in below:
+        return _target_from_root(below)
+    return _target_from(page, address, base_path)
+
+
+@lru_cache(maxsize=1 << 16)
+def _target_from_root(address: str) -> tuple[str, str]:
+    """The same for what pages below folders have in common: `address` is as on the home page."""
+    return _target_from("index.html", address, "/")
+
+
+def _target_from(page: str, address: str, base_path: str) -> tuple[str, str]:
     parts = urlsplit(address)
     if parts.scheme or parts.netloc or address.startswith("data:"):
         return "", ""
