@@ -1,0 +1,184 @@
+"""Never half a site: whatever ends a build, what is published is the old site or the new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_disk import WHY_NOT, on_small_disk
+
+from generator import build as building
+from generator.cli import main
+from generator.project import Project
+
+SAMPLE = Path(__file__).resolve().parent / "sample"
+KILLS = 100
+SEED = 20261122
+
+
+def tree(site: Path) -> dict[str, str]:
+    return {
+        path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in site.rglob("*")
+        if path.is_file()
+    }
+
+
+def faults(site: Path) -> list[str]:
+    """What of a site is not as its own manifest says."""
+    listed = json.loads((site / "manifest.json").read_text("utf-8"))["files"]
+    found = tree(site)
+    del found["manifest.json"]
+    return [
+        name for name in {*listed, *found} if listed.get(name, {}).get("sha256") != found.get(name)
+    ]
+
+
+def title_the_prompt(root: Path, title: str) -> None:
+    """A change that shows on most pages."""
+    path = root / "content" / "prompts" / "lighthouse.md"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text(
+        "".join(f"title: {title}\n" if line.startswith("title:") else line for line in lines),
+        "utf-8",
+    )
+
+
+def start_build(root: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        (sys.executable, "-m", "generator", "build", "--root", str(root)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_a_build_that_is_killed_a_hundred_times_never_leaves_half_a_site(tmp_path: Path) -> None:
+    """SIGKILL at random moments of a build over a published site, every fourth time with nothing
+    in the cache, so that it strikes encoders, too. The next build then succeeds."""
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    manifests, seconds = {}, {}
+    for title in ("Lighthouse", "Another lighthouse"):
+        title_the_prompt(root, title)
+        assert main(["build", "--root", str(root)]) == 0
+        manifests[title] = (root / "site" / "manifest.json").read_bytes()
+    for kind in ("warm", "cold"):
+        title_the_prompt(root, "Lighthouse" if kind == "warm" else "Another lighthouse")
+        if kind == "cold":
+            shutil.rmtree(root / ".cache")
+        began = time.monotonic()
+        with start_build(root) as build:
+            build.communicate(timeout=300)
+        seconds[kind] = time.monotonic() - began
+        assert build.returncode == 0
+    assert len(set(manifests.values())) == 2
+    chance = random.Random(SEED)
+    old, new = "Another lighthouse", "Lighthouse"
+    struck = {"old": 0, "new": 0}
+    for kill in range(KILLS):
+        cold = kill % 4 == 3
+        if cold:
+            shutil.rmtree(root / ".cache", ignore_errors=True)
+        title_the_prompt(root, new)
+        with start_build(root) as build:
+            time.sleep(chance.uniform(0, seconds["cold" if cold else "warm"]))
+            os.killpg(build.pid, signal.SIGKILL)
+            build.communicate(timeout=60)
+        published = (root / "site" / "manifest.json").read_bytes()
+        assert published in (manifests[old], manifests[new]), f"kill {kill}"
+        assert faults(root / "site") == [], f"kill {kill}"
+        struck["old" if published == manifests[old] else "new"] += 1
+        if kill % 5 == 4 or cold:
+            with start_build(root) as build:
+                said, _ = build.communicate(timeout=300)
+            assert build.returncode == 0, said
+            assert (root / "site" / "manifest.json").read_bytes() == manifests[new]
+            assert faults(root / "site") == []
+            assert sorted(p.name for p in root.iterdir()) == [".cache", "content", "site"]
+            old, new = new, old
+    assert struck["old"] > KILLS / 4, "the kills came too late to tell anything"
+
+
+def test_the_next_build_after_a_kill_at_the_swap_succeeds(tmp_path: Path) -> None:
+    """Between the swap and the note of it: the site is the new one, the memory the old build's."""
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    project = Project(root=root)
+    building.build(project, building.Options())
+    memory = project.memory.read_bytes()
+    title_the_prompt(root, "Another lighthouse")
+    building.build(project, building.Options())
+    fresh = tree(root / "site")
+    project.memory.write_bytes(memory)
+    assert building.build(project, building.Options()).printed
+    assert tree(root / "site") == fresh
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+@pytest.mark.parametrize("spare_kb", [0, 8, 40, 120, 400])
+def test_a_full_disk_leaves_the_old_site_and_one_clear_line(tmp_path: Path, spare_kb: int) -> None:
+    """A real disk, filled up to `spare_kb` before a build that prints everything anew."""
+    found = on_small_disk(tmp_path, "full", spare_kb)
+    assert found["exit_code"] == 1, found
+    assert len(found["said"]) == 1, found
+    assert "No space left on device" in found["said"][0], found
+    assert found["same"], "the old site is not as it was"
+    assert found["beside"] == [".cache", "content", "filler", "site"], found
+    assert found["next_exit_code"] == 0, found
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+@pytest.mark.parametrize("part", ["project", "site"])
+def test_an_output_that_cannot_be_written_stays_with_one_clear_line(
+    tmp_path: Path, part: str
+) -> None:
+    """A real disk, mounted read-only: the project's, or the one that the site alone lies on."""
+    found = on_small_disk(tmp_path, f"read-only-{part}", 0)
+    assert found["exit_code"] == 1, found
+    assert len(found["said"]) == 1, found
+    assert "Read-only file system" in found["said"][0] or "busy" in found["said"][0], found
+    assert found["same"], "the old site is not as it was"
+
+
+@pytest.mark.parametrize("gone", ["clip", "run", "content"])
+def test_a_source_that_vanishes_leaves_the_old_site_and_one_clear_line(
+    tmp_path: Path, gone: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    shutil.copytree(root / "content" / "runs" / "cards", root / "content" / "runs" / "own")
+    assert main(["build", "--root", str(root)]) == 0
+    card = next((root / "site" / "media").glob("*.mp4"))
+    media = root / "content" / "runs" / "own" / "media"
+    media.mkdir()
+    shutil.copyfile(card, media / "own.mp4")
+    table = root / "content" / "runs" / "own" / "clips.csv"
+    digest = hashlib.sha256(card.read_bytes()).hexdigest()
+    table.write_text(
+        f"id,series,pipeline,size,fps,sha256,file\nown,declared,test-card,256x144,24,{digest},own.mp4\n"
+    )
+    assert main(["build", "--root", str(root), "--require-media"]) == 0
+    before = tree(root / "site")
+    capfd.readouterr()
+    if gone == "clip":
+        (media / "own.mp4").unlink()
+    elif gone == "run":
+        table.unlink()
+    else:
+        shutil.rmtree(root / "content")
+    assert main(["build", "--root", str(root), "--require-media"]) != 0
+    said = [line for line in capfd.readouterr().err.splitlines() if line]
+    assert len(said) == 1, said
+    assert tree(root / "site") == before
