@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
-    *("TABLE", "TEXT", "Refusal", "TableLimits", "TextLimits"),
+    *("LISTED_AT_MOST", "TABLE", "TEXT", "Refusal", "TableLimits", "TextLimits"),
     *("leads_out", "printable", "text_of"),
 ]
 
@@ -34,6 +34,8 @@ class TableLimits:
     max_cell_chars: int = 20_000
 
 
+LISTED_AT_MOST = 200
+"""Mistakes that are listed of one file: whoever has more makes the same one again and again."""
 TEXT = TextLimits()
 TABLE = TableLimits()
 OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 
 from generator.catalogue import forms
 from generator.errors import Complaint
-from generator.intake import TABLE, TEXT, Refusal, printable, text_of
+from generator.intake import LISTED_AT_MOST, TABLE, TEXT, Refusal, printable, text_of
 from generator.project import Project
 from generator.records import EXTRA_PREFIX
 
@@ -35,9 +35,6 @@ EXAMPLE = "`python -m generator new DIR` makes a project to look at"
 
 SHOWN_AT_MOST = 80
 """Characters of a faulty value that a complaint repeats."""
-
-LISTED_AT_MOST = 200
-"""Mistakes of one file that are listed: whoever has more makes the same one again and again."""
 
 NESTED_AT_MOST = 20
 """How deep lists and tables of front matter may stand in each other."""

@@ -187,7 +187,7 @@ def _inside_media(value: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Line = Annotated[str, Field(min_length=1, max_length=300)]
+Line = Annotated[str, Field(min_length=1, max_length=1000)]
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 ClaimId = Annotated[Id, AfterValidator(_own_claim)]
 GroupId = Annotated[Id, AfterValidator(_own_group)]

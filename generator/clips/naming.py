@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.clips.draft import MAX_ID_CHARS, NOT_STATED, slug
+from generator.intake import TEXT, Refusal, text_of
 
 __all__ = ["KnownPrompt", "Names", "free_id", "known_prompts", "plain", "same", "titles_in"]
 
@@ -70,12 +71,22 @@ def titles_in(folder: Path) -> dict[str, str]:
     """Id to title of a folder's TOML files; "" where a file has no title that can be read."""
     titles = {}
     for path in sorted(folder.glob("*.toml")):
+        text = _text_of(path)
         try:
-            title = tomllib.loads(path.read_text("utf-8-sig")).get("title")
-        except ValueError:
+            title = tomllib.loads(text).get("title")
+        except (ValueError, RecursionError):
             title = None
         titles[path.stem] = title if isinstance(title, str) else ""
     return titles
+
+
+def _text_of(path: Path) -> str:
+    """A file of content/; "" where no build would read it either."""
+    try:
+        text = text_of(path, max_bytes=TEXT.max_bytes, within=path.parents[1])
+    except FileNotFoundError:
+        return ""
+    return "" if isinstance(text, Refusal) else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +101,7 @@ def known_prompts(folder: Path) -> dict[str, KnownPrompt]:
     """Id to prompt, for the Markdown files of a folder."""
     prompts = {}
     for path in sorted(folder.glob("*.md")):
-        fields = _front_matter(path.read_text("utf-8-sig", "replace"))
+        fields = _front_matter(_text_of(path))
         text = fields.get("text", "")
         prompts[path.stem] = KnownPrompt(
             title=fields.get("title", ""), text="" if text == NOT_STATED else text
