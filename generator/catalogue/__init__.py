@@ -5,6 +5,7 @@ Knows what people may write. Does not know clips' files, pages or the network.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
@@ -510,6 +511,15 @@ def _check_card(
                 "write a rate such as 49.3 or 30000/1001",
             )
     width, height = map(int, form.size.split("x"))
+    if form.fps and form.seconds and form.fps * form.seconds <= CARD.max_frames:
+        frames = form.fps * form.seconds
+        if width * height * frames > CARD.max_pixels:
+            complaints.add(
+                path,
+                place + "seconds",
+                f"{math.ceil(frames)} frames of {form.size} are more than a build draws",
+                f"choose fewer, or a smaller size: at most {CARD.max_pixels} pixels in all",
+            )
     if (
         width % 2
         or height % 2
