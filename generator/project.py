@@ -54,6 +54,8 @@ class Project:
     def relative(self, path: Path) -> str:
         """`path` as people name it in messages."""
         try:
+            if path.is_relative_to(self.root) and ".." not in path.parts:
+                return printable(path.relative_to(self.root).as_posix())
             whole = path if path.name not in ("", "..") else path.resolve()
             name = whole.parent.resolve().relative_to(self.root.resolve()) / whole.name
         except (ValueError, OSError, RuntimeError):  # elsewhere, or a loop of links

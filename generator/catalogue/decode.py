@@ -208,7 +208,9 @@ def read_clips(
                     'quote fields that hold commas: "a, b"',
                 )
                 continue
-            cells = {name: (value or "").strip() for name, value in row.items()}
+            cells = {
+                name: (value or "").strip().replace("\r\n", "\n") for name, value in row.items()
+            }
             extra = tuple(
                 (name.removeprefix(EXTRA_PREFIX), value)
                 for name, value in cells.items()

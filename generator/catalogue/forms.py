@@ -71,7 +71,7 @@ LONGEST_ADDRESS = 2000
 LONGEST_PATH = 1000
 MOST_ENTRIES = 200
 """Entries of any one list or table."""
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Embeddings, overrides and isolates: what stands after them shows in another order than it has.
 Hebrew or Arabic needs none of them."""

@@ -115,7 +115,8 @@ def prose(text: str) -> str | list[tuple[int, str, str]]:
     except RecursionError:
         return [(0, "lists or quotes stand in each other without end", "write fewer levels")]
     if len(html) > MAX_HTML_CHARS:
-        return [(0, f"unfolds to {len(html)} characters of HTML", "define shorter links and notes")]
+        problem = f"unfolds to more than {MAX_HTML_CHARS} characters of HTML"
+        return [(0, problem, "define shorter links and notes")]
     for turned in (CONTROL, DIRECTION):
         sign = turned.search(html)
         if sign is not None:

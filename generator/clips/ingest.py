@@ -153,6 +153,8 @@ def _ingest(
     read, complaints = read_table(table, where)
     desk = Desk(folder=folder, project=project, where=where, table=read, complaints=complaints)
     files = desk.match()
+    if len(complaints) > LISTED_AT_MOST:
+        raise ContentError(_listed(complaints))
     facts = desk.probe(files, on_progress)
     desk.check(files, facts)
     stubs: dict[Path, str] = {}

@@ -157,6 +157,8 @@ def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
                 f'"{name}" and "{EXTRA_PREFIX}{name}" would be one column of the run',
                 "rename one of the two",
             )
+    if len(cells) > TABLE.max_rows:
+        cells = []
     rows = tuple(_row(line, row, header, extra, commas, complain) for line, row in cells)
     left_out = tuple(name for name in names if name and name not in {*understood, *extra})
     return Table(rows=rows, header=header, left_out=left_out), complaints
@@ -191,6 +193,7 @@ def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
                     f"a run holds at most {TABLE.max_rows} clips",
                     "spread them over several runs",
                 )
+                yield reader.line_num, cells
                 return
             yield reader.line_num, cells
     except csv.Error as error:
@@ -246,7 +249,8 @@ def _cells(
                 'quote fields that hold commas: "a, b"',
             )
         padded = [*cells, *[""] * (len(names) - len(cells))]
-        yield line, {name: cell.strip() for name, cell in zip(names, padded, strict=False)}
+        plain = (re.sub(r"\r\n?", "\n", cell.strip()) for cell in padded)
+        yield line, dict(zip(names, plain, strict=False))
 
 
 def _is_carried(name: str, values: Sequence[str]) -> bool:

@@ -10,11 +10,16 @@ from hostile.ended import Hostile
 from hostile.tables import write
 
 CLIPS = "content/runs/elsewhere/clips.csv"
-HEADER = "id,series,pipeline,prompt,size,file\n"
+HEADER = "id,series,pipeline,prompt,size,file,no_clip\n"
+LAST = "lighthouse-8,published,sample-model,lighthouse,320x180,,gone\n"
 ID_REMEDY = "rename it with small letters, digits and single hyphens or dots"
 ELSEWHERE = "leads elsewhere; write the name of a file inside the run's media/ folder"
 OUT = "leads out of the project's content"
 LINK = f"{OUT}; put the file itself here instead of a link"
+NO_SITE = (
+    "{root}: no content/site.toml here or above; name a project with --root, "
+    "or start one with `python -m generator new DIR`"
+)
 NO_FILE = "this is no file; put a text file in its place"
 
 
@@ -44,7 +49,8 @@ def pipe(name: str) -> Callable[[Path], None]:
 
 
 def row(file: str) -> Callable[[Path], None]:
-    return write(CLIPS, f"{HEADER}lighthouse-2,published,sample-model,lighthouse,320x180,{file}\n")
+    line = f"lighthouse-2,published,sample-model,lighthouse,320x180,{file},\n"
+    return write(CLIPS, HEADER + line + LAST)
 
 
 def named(file: str) -> Hostile:
@@ -129,10 +135,8 @@ INPUTS: dict[str, Hostile] = {
         says=f"{PROMPT}: cannot be read (Too many levels of symbolic links); "
         "check the path and permissions",
     ),
-    "device-as-site": Hostile(
-        make=link("content/site.toml", "/dev/zero"), says=f"content/site.toml: {LINK}"
-    ),
-    "pipe-as-site": Hostile(make=pipe("content/site.toml"), says=f"content/site.toml: {NO_FILE}"),
+    "device-as-site": Hostile(make=link("content/site.toml", "/dev/zero"), code=2, says=NO_SITE),
+    "pipe-as-site": Hostile(make=pipe("content/site.toml"), code=2, says=NO_SITE),
     "pipe-as-prompt": Hostile(make=pipe(PROMPT), says=f"{PROMPT}: {NO_FILE}"),
     "pipe-as-table": Hostile(make=pipe(CLIPS), says=f"{CLIPS}: {NO_FILE}"),
     "pipe-as-run": Hostile(

@@ -62,7 +62,7 @@ INPUTS: dict[str, Hostile] = {
     "fps-in-other-digits": cell("fps", "٤٢", f'"٤٢" {NUMBER}'),
     "steps-a-billion": cell("steps", "1000000000", f"1000000000 {STEPS}"),
     "steps-negative": cell("steps", "-2", f"-2 {STEPS}"),
-    "steps-in-a-thousand-stages": cell("steps", "/".join("1" * 1000), f'"{"1/" * 39}1… {STEPS}'),
+    "steps-in-a-thousand-stages": cell("steps", "/".join("1" * 1000), f'"{"1/" * 39}1…" {STEPS}'),
     "width-a-billion": cell("size", "1000000000x1", f'"1000000000x1" {SIZE}'),
     "frames-negative": cell("frames", "-1", "-1 is less than 1; write 1 or more"),
     "id-twice": Hostile(

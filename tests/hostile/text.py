@@ -68,8 +68,8 @@ REFUSED: dict[str, Hostile] = {
         f"order: {'[' * 5000}\n", f" line 4: {YAML} lists stand in lists without end; {MEND}"
     ),
     "yaml-half-a-character": matter(
-        'licence: "\\ud800"\n',
-        ' $.licence: nothing is called "licence" here; known are title, text, order',
+        'order: "\\ud800"\n',
+        f" line 4: {YAML} found invalid Unicode character escape code; {MEND}",
     ),
     "toml-nested-deep": Hostile(
         make=write(SITE, f"title = {'[' * 100_000}"),
@@ -100,9 +100,9 @@ REFUSED: dict[str, Hostile] = {
         "line 6: a paragraph of 17001 characters is too long; "
         "part it with blank lines into pieces of at most 10000",
     ),
-    "markdown-that-unfolds": prose(
-        f"[a]: https://example.org/{'x' * 9000}\n\n" + ("[a] " * 450 + "\n\n"),
-        "unfolds to",
+    "markdown-that-unfolds": Hostile(
+        make=page(f"[a]: https://example.org/{'x' * 9000}\n\n" + "[a] " * 450),
+        says=f"{PAGE}: unfolds to more than 1048576 characters of HTML; define shorter links and notes",
     ),
     "markdown-same-headings": prose(
         "# a\n\n" * 10_000, "line 606: more than 300 headings are too many; write fewer"
