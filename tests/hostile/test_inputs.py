@@ -11,20 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from hostile import addresses, paths, tables, text
-from hostile.ended import Hostile, fingerprint, run
-
-SAMPLE = Path(__file__).resolve().parents[1] / "sample"
-INPUTS: dict[str, Hostile] = {
-    f"{kind}-{name}": hostile
-    for kind, inputs in (
-        ("table", tables.INPUTS),
-        ("text", text.REFUSED),
-        ("path", paths.INPUTS),
-        ("address", addresses.INPUTS),
-    )
-    for name, hostile in inputs.items()
-}
+from hostile.corpus import INPUTS, SAMPLE
+from hostile.ended import fingerprint, run
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="limits of memory are set and read as Linux does"

@@ -28,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("text") / "sample"
     shutil.copytree(SAMPLE, root)
     text.harmless(root)
-    ended = run(root, "build")
+    ended = run(root, "build", "--base-url", "https://sample.example/")
     assert (ended.code, ended.err) == (0, "")
     assert ended.peak_mib < 400
     return root / "site"

@@ -102,7 +102,8 @@ REFUSED: dict[str, Hostile] = {
     ),
     "markdown-that-unfolds": Hostile(
         make=page(f"[a]: https://example.org/{'x' * 9000}\n\n" + "[a] " * 450),
-        says=f"{PAGE}: unfolds to more than 1048576 characters of HTML; define shorter links and notes",
+        says=f"{PAGE}: unfolds to more than 1048576 characters of HTML; "
+        "define shorter links and notes",
     ),
     "markdown-same-headings": prose(
         "# a\n\n" * 10_000, "line 606: more than 300 headings are too many; write fewer"
