@@ -151,6 +151,7 @@ def main() -> int:
         "rss_limit_mb": 1024,
         "max_len": 8192,
         "len_control": 0,
+        "keep_seed": 1,
         "dict": words,
         "artifact_prefix": f"{given.finds}/",
         "print_final_stats": 1,
