@@ -46,6 +46,7 @@ LIMITS: tuple[tuple[str, str, int], ...] = (
     ("definitions of links, notes and abbreviations", r"(?m)^ {0,3}\*?\[[^\]\n]*\]:", 300),
     ("definitions of terms", r"(?m)^ {0,3}:[ \t]", 150),
     ("fences", r"(?m)^ {0,3}(?:`{3}|~{3})", 200),
+    ("backticks", r"`", 4000),
     ("angle brackets", r"<", 1000),
     ("comments and declarations", r"<[!?]", 20),
     ("abbreviations of more than 300 characters", r"(?m)^ {0,3}\*\[[^\]\n]*\]:.{300}", 0),

@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 import string
+import time
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -110,6 +111,26 @@ def test_any_markdown_is_rendered_inert_or_complained_of(text: str) -> None:
         assert forms.unreadable(html) is None
     else:
         assert all(line >= 0 and problem and remedy for line, problem, remedy in html)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("[", "![a](", "[^1] ", "``\\", "> ", "# a\n\n", "~~~ a\n", "a|", "<![CDATA[", "<a "),
+        *("*a_", '\\<div>\n![="', "a\n: b\n\n", "- a\n", "1. ", "*[A]: b\n", "&", "\t", "\r"),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_flood_of_signs_ends(unit: str, whole: bool) -> None:
+    """At the size where limits end, as one paragraph and as many; a minute is a safety limit."""
+    paragraph = (unit * 10_000)[:9_900]
+    began = time.process_time()
+
+    prose(paragraph if whole else "\n\n".join([paragraph] * 6))
+    for most in (1000, 300, 200, 150, 20):
+        prose(unit * (most // max(1, unit.count("[") + unit.count("<"))))
+
+    assert time.process_time() - began < 60
 
 
 def _addresses(html: str) -> Iterator[str]:
