@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.errors import UsageError
+from generator.intake import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +80,13 @@ class Project:
     def relative(self, path: Path) -> str:
         """`path` as people name it in messages."""
         try:
-            return path.resolve().relative_to(self.root.resolve()).as_posix()
-        except ValueError:
-            return str(path)
+            if path.is_relative_to(self.root) and ".." not in path.parts:
+                return printable(path.relative_to(self.root).as_posix())
+            whole = path if path.name not in ("", "..") else path.resolve()
+            name = whole.parent.resolve().relative_to(self.root.resolve()) / whole.name
+        except (ValueError, OSError, RuntimeError):  # elsewhere, or a loop of links
+            return printable(str(path))
+        return printable(name.as_posix())
 
 
 def _own_then_default(own: Path, name: str) -> tuple[Path, ...]:

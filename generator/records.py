@@ -51,6 +51,8 @@ class CardLimits:
     """Of the rate as a fraction in lowest terms."""
     max_frames: int = 1 << 16
     """As many as the frame code can number."""
+    max_pixels: int = 1 << 33
+    """Of all frames together: minutes of drawing."""
 
 
 CARD = CardLimits()

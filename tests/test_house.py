@@ -15,9 +15,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "generator"
 OWN = {
     "errors": set(),
     "records": set(),
-    "project": {"errors"},
-    "catalogue": {"errors", "records", "project"},
-    "clips": {"errors", "records", "project"},
+    "intake": set(),
+    "project": {"errors", "intake"},
+    "catalogue": {"errors", "records", "intake", "project"},
+    "clips": {"errors", "records", "intake", "project"},
     "measure": {"errors", "records", "clips"},
     "charts": {"errors", "records", "measure"},
     "pages": {"errors", "records", "charts", "measure"},
@@ -34,6 +35,7 @@ OWN = {
 THIRD_PARTY = {
     "errors": set(),
     "records": set(),
+    "intake": set(),
     "project": set(),
     "catalogue": {"markdown", "nh3", "frontmatter", "yaml", "pydantic", "pydantic_core"},
     "clips": {"filelock", "ffmpeg", "imageio_ffmpeg", "av", "numpy", "httpx"},

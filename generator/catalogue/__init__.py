@@ -5,6 +5,7 @@ Knows what people may write. Does not know clips' files, pages or the network.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
@@ -22,8 +23,9 @@ from generator.catalogue.decode import (
     read_markdown,
     read_toml,
 )
-from generator.catalogue.text import to_html
+from generator.catalogue.text import prose
 from generator.errors import ContentError, UsageError
+from generator.intake import leads_out, printable
 from generator.project import Project
 from generator.records import (
     CARD,
@@ -68,6 +70,13 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
         form = _run_form(folder, complaints)
         if form is not None:
             runs += _run(folder, form, machines, complaints)
+        if leads_out(folder / "media", content):
+            complaints.add(
+                folder / "media",
+                "",
+                "leads out of the project's content",
+                "name the folder that it leads to with --mirror",
+            )
         if folder.is_dir():
             clips += _clips(folder, form, prompts, pipelines, complaints)
         if len(complaints.found) > before:
@@ -97,7 +106,7 @@ def _check_names(content: Path, complaints: Complaints) -> None:
             complaints.add(
                 path,
                 "",
-                f'nothing in content/ is called "{path.name}"',
+                f'nothing in content/ is called "{printable(path.name)}"',
                 did_you_mean(path.name, _NAMES) or f"known are {', '.join(_NAMES)}",
             )
 
@@ -170,15 +179,31 @@ def _given_base_url(base_url: str) -> str:
 # not told that there is no such thing.
 
 
+def _prose(path: Path, place: str, text: str, complaints: Complaints, *, line: int = 0) -> str:
+    """Safe HTML of the Markdown at `place` in a file, which begins at `line` where that is known;
+    "" where it must not be shown."""
+    html = prose(text)
+    if isinstance(html, str):
+        return html
+    for further, problem, remedy in html:
+        at = f"line {line + further - 1}" if line and further else ""
+        complaints.add(path, f"{place} {at}".strip(), problem, remedy)
+    return ""
+
+
 def _prompts(folder: Path, complaints: Complaints) -> dict[str, Prompt | None]:
     prompts: dict[str, Prompt | None] = {}
     for name, path in _files(folder, ".md", complaints):
         prompts[name] = None
         read = read_markdown(path, forms.PromptForm, complaints)
         if read is not None:
-            form, body = read
+            form, body, line = read
             prompts[name] = Prompt(
-                id=name, title=form.title, text=form.text, html=to_html(body), order=form.order
+                id=name,
+                title=form.title,
+                text=form.text,
+                html=_prose(path, "", body, complaints, line=line),
+                order=form.order,
             )
     return prompts
 
@@ -193,7 +218,7 @@ def _pipelines(folder: Path, complaints: Complaints) -> dict[str, Pipeline | Non
                 id=name,
                 title=form.title,
                 summary=form.summary,
-                html=to_html(form.notes),
+                html=_prose(path, "$.notes", form.notes, complaints),
                 order=form.order,
                 content_rate_hz=form.content_rate_hz,
                 parameters=form.parameters,
@@ -219,8 +244,10 @@ def _pages(folder: Path, complaints: Complaints) -> list[Page]:
     for name, path in _files(folder, ".md", complaints):
         read = read_markdown(path, forms.PageForm, complaints)
         if read is not None:
-            form, body = read
-            pages.append(Page(id=name, html=to_html(body), **dict(form)))
+            form, body, line = read
+            pages.append(
+                Page(id=name, html=_prose(path, "", body, complaints, line=line), **dict(form))
+            )
     return pages
 
 
@@ -280,7 +307,7 @@ def _run(
         id=folder.name,
         title=form.title,
         summary=form.summary,
-        html=to_html(form.notes),
+        html=_prose(path, "$.notes", form.notes, complaints),
         measured_by=form.measured_by,
         published=form.published.isoformat(),
         source=Link(title=form.source.title, url=form.source.url) if form.source else None,
@@ -328,6 +355,8 @@ def _clips(
     clips: list[Clip] = []
     lines_of: dict[str, list[int]] = defaultdict(list)
     for line, form, extra in read_clips(path, complaints):
+        if complaints.full(path):
+            break
         lines_of[form.id].append(line)
         place = f"line {line}, "
         pipeline = pipelines.get(form.pipeline)
@@ -482,6 +511,15 @@ def _check_card(
                 "write a rate such as 49.3 or 30000/1001",
             )
     width, height = map(int, form.size.split("x"))
+    if form.fps and form.seconds and form.fps * form.seconds <= CARD.max_frames:
+        frames = form.fps * form.seconds
+        if width * height * frames > CARD.max_pixels:
+            complaints.add(
+                path,
+                place + "seconds",
+                f"{math.ceil(frames)} frames of {form.size} are more than a build draws",
+                f"choose fewer, or a smaller size: at most {CARD.max_pixels} pixels in all",
+            )
     if (
         width % 2
         or height % 2

@@ -7,18 +7,20 @@ import difflib
 import io
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import frontmatter
 import yaml
-from frontmatter.default_handlers import YAMLHandler
+from frontmatter.default_handlers import SafeLoader, YAMLHandler
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from generator.catalogue import forms
 from generator.errors import Complaint
+from generator.intake import LISTED_AT_MOST, TABLE, TEXT, Refusal, printable, text_of
 from generator.project import Project
 from generator.records import EXTRA_PREFIX
 
@@ -34,6 +36,9 @@ EXAMPLE = "`python -m generator new DIR` makes a project to look at"
 SHOWN_AT_MOST = 80
 """Characters of a faulty value that a complaint repeats."""
 
+NESTED_AT_MOST = 20
+"""How deep lists and tables of front matter may stand in each other."""
+
 _REST = "\0rest"
 
 
@@ -43,28 +48,42 @@ class Complaints:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.found: list[Complaint] = []
+        self._listed: Counter[Path] = Counter()
 
     def add(self, path: Path, place: str, problem: str, remedy: str) -> None:
-        where = self.project.relative(path) + (f" {place}" if place else "")
-        self.found.append(Complaint(where=where, problem=problem, remedy=remedy))
+        if self.full(path):
+            return
+        self._listed[path] += 1
+        name = self.project.relative(path)
+        where = f"{name} {printable(place)}" if place else name
+        self.found.append(
+            Complaint(where=where, problem=printable(problem), remedy=printable(remedy))
+        )
+        if self.full(path):
+            self.found.append(
+                Complaint(
+                    where=name,
+                    problem=f"only the first {LISTED_AT_MOST} mistakes are listed",
+                    remedy="mend these, and give the command again",
+                )
+            )
+
+    def full(self, path: Path) -> bool:
+        """Whether as many mistakes of this file are known as are listed."""
+        return self._listed[path] >= LISTED_AT_MOST
 
 
-def read_text(path: Path, complaints: Complaints) -> str | None:
+def read_text(path: Path, complaints: Complaints, *, max_bytes: int = TEXT.max_bytes) -> str | None:
     """The file's text; complains of what cannot be read as UTF-8."""
     try:
-        if path.exists() and not path.is_file():
-            complaints.add(path, "", "this is no file", "put a text file in its place")
-            return None
-        return path.read_text(encoding="utf-8-sig")
+        text = text_of(path, max_bytes=max_bytes, within=complaints.project.content)
     except FileNotFoundError:
         complaints.add(path, "", "no such file", f"write it; {EXAMPLE}")
-    except UnicodeDecodeError as error:
-        complaints.add(
-            path, f"byte {error.start}", "this is not UTF-8 text", "save the file as UTF-8"
-        )
-    except OSError as error:
-        complaints.add(path, "", f"cannot be read ({error.strerror})", "check its permissions")
-    return None
+        return None
+    if isinstance(text, Refusal):
+        complaints.add(path, text.place, text.problem, text.remedy)
+        return None
+    return text
 
 
 def read_toml(path: Path, form: type[FormT], complaints: Complaints) -> FormT | None:
@@ -75,7 +94,7 @@ def read_toml(path: Path, form: type[FormT], complaints: Complaints) -> FormT | 
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        complaints.add(path, "", f"no valid TOML: {error}", "mend the syntax there")
+        complaints.add(path, "", f"no valid TOML: {_brief(str(error))}", "mend the syntax there")
         return None
     except ValueError:  # Python reads whole numbers of at most 4300 digits
         complaints.add(path, "", "holds a number of thousands of digits", "shorten it")
@@ -86,24 +105,51 @@ def read_toml(path: Path, form: type[FormT], complaints: Complaints) -> FormT | 
     return validate(path, "$", data, form, complaints)
 
 
+class _FrontMatter(YAMLHandler):
+    """Plain values only: no references (a few lines of them unfold to gigabytes) and no tags."""
+
+    def load(self, fm: str, **kwargs: object) -> Any:
+        depth = 0
+        for event in yaml.parse(fm, Loader=SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise _refused(event, f'"*{event.anchor}" refers to another place')
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise _refused(event, f'"{_brief(tag)}" is a tag')
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > NESTED_AT_MOST:
+                raise _refused(event, "lists stand in lists without end")
+        return yaml.load(fm, Loader=SafeLoader)
+
+
+def _refused(event: yaml.Event, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)  # type: ignore[arg-type]
+
+
 def read_markdown(
     path: Path, form: type[FormT], complaints: Complaints
-) -> tuple[FormT, str] | None:
-    """Front matter as a form, and the Markdown below it."""
+) -> tuple[FormT, str, int] | None:
+    """Front matter as a form, the Markdown below it, and the line at which that begins."""
     text = read_text(path, complaints)
     if text is None:
         return None
     try:
-        data, body = frontmatter.parse(text)
+        data, body = frontmatter.parse(text, handler=_FrontMatter())
     except RecursionError:
         complaints.add(path, "", "lists stand in lists without end", "write fewer brackets")
         return None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-45
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # such as a date 2026-13-45
         mark = getattr(error, "problem_mark", None)
         place = f"line {_front_matter_line(text) + mark.line}" if mark else ""
-        problem = getattr(error, "problem", None) or error
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
         complaints.add(
-            path, place, f"the front matter is no valid YAML: {problem}", "mend the syntax there"
+            path,
+            place,
+            f"the front matter is no valid YAML: {_brief(str(problem))}",
+            "mend the syntax there",
         )
         return None
     if not data:
@@ -115,7 +161,8 @@ def read_markdown(
         )
         return None
     valid = validate(path, "$", data, form, complaints)
-    return None if valid is None else (valid, body)
+    line = text.count("\n", 0, text.rindex(body) if body else len(text)) + 1
+    return None if valid is None else (valid, body, line)
 
 
 def _front_matter_line(text: str) -> int:
@@ -128,12 +175,13 @@ def read_clips(
     path: Path, complaints: Complaints
 ) -> list[tuple[int, forms.ClipForm, tuple[tuple[str, str], ...]]]:
     """Lines of a clips.csv: line number, form, extra columns."""
-    text = read_text(path, complaints)
+    text = read_text(path, complaints, max_bytes=TABLE.max_bytes)
     if text is None:
         return []
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey=_REST, strict=True)
     known = list(forms.ClipForm.model_fields)
     lines: list[tuple[int, forms.ClipForm, tuple[tuple[str, str], ...]]] = []
+    rows = 0
     try:
         header = [name.strip() for name in reader.fieldnames or ()]
         if not _check_header(path, header, known, complaints):
@@ -141,6 +189,16 @@ def read_clips(
         reader.fieldnames = header
         for row in reader:
             number = reader.line_num
+            rows += 1
+            if rows > TABLE.max_rows:
+                complaints.add(
+                    path,
+                    f"line {number}",
+                    f"a run holds at most {TABLE.max_rows} clips",
+                    "spread them over several runs",
+                )
+            if complaints.full(path) or rows > TABLE.max_rows:
+                break
             if _REST in row:
                 more = len(row[_REST])
                 complaints.add(
@@ -150,12 +208,15 @@ def read_clips(
                     'quote fields that hold commas: "a, b"',
                 )
                 continue
-            cells = {name: (value or "").strip() for name, value in row.items()}
+            cells = {
+                name: (value or "").strip().replace("\r\n", "\n") for name, value in row.items()
+            }
             extra = tuple(
                 (name.removeprefix(EXTRA_PREFIX), value)
                 for name, value in cells.items()
                 if name.startswith(EXTRA_PREFIX) and value
             )
+            _check_extra(path, number, extra, complaints)
             given = {name: value for name, value in cells.items() if name in known and value}
             form = validate(path, f"line {number}", given, forms.ClipForm, complaints)
             if form is not None:
@@ -164,6 +225,20 @@ def read_clips(
         number = reader.reader.line_num
         complaints.add(path, f"line {number}", f"no valid CSV: {error}", "mend the line")
     return lines
+
+
+def _check_extra(
+    path: Path, number: int, extra: Iterable[tuple[str, str]], complaints: Complaints
+) -> None:
+    """Columns of one's own are carried along, so they hold what pages and tables can show."""
+    for name, value in extra:
+        fault = forms.unreadable(value)
+        if fault is None and len(value) > TABLE.max_cell_chars:
+            fault = f"is too long; write {TABLE.max_cell_chars} characters or fewer"
+        if fault is not None:
+            problem, _, remedy = fault.partition("; ")
+            place = f"line {number}, {EXTRA_PREFIX}{name}"
+            complaints.add(path, place, f"{_shown(value)} {problem}", remedy)
 
 
 def _check_header(
@@ -175,17 +250,33 @@ def _check_header(
                 path, "line 1", f"the columns are separated by {name}", "separate them by commas"
             )
             return False
+    if len(header) > TABLE.max_columns:
+        complaints.add(
+            path,
+            "line 1",
+            f"{len(header)} columns are more than a table may have",
+            f"keep at most {TABLE.max_columns}",
+        )
+        return False
     before = len(complaints.found)
-    for name in dict.fromkeys(header):
-        if header.count(name) > 1:
-            complaints.add(path, "line 1", f'column "{name}" stands twice', "keep one")
+    for name, times in Counter(header).items():
+        shown = f'"{_brief(name)}"'
+        if times > 1:
+            complaints.add(path, "line 1", f"column {shown} stands twice", "keep one")
         elif name not in known and not name.startswith(EXTRA_PREFIX):
             complaints.add(
                 path,
                 "line 1",
-                f'no column is called "{name}"',
+                f"no column is called {shown}",
                 did_you_mean(name, known)
-                or f'rename it "{EXTRA_PREFIX}{name}" to carry it along, or leave it out',
+                or f'rename it "{EXTRA_PREFIX}{_brief(name)}" to carry it along, or leave it out',
+            )
+        elif forms.unreadable(name) is not None or len(name) > SHOWN_AT_MOST:
+            complaints.add(
+                path,
+                "line 1",
+                f"{shown} is no name for a column",
+                f"write {SHOWN_AT_MOST} plain characters or fewer",
             )
     for name in _required(forms.ClipForm):
         if name not in header:
@@ -228,7 +319,7 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
         case "extra_forbidden":
             siblings = _fields_at(form, detail["loc"][:-1])
             return (
-                f'nothing is called "{name}" here',
+                f'nothing is called "{_brief(name)}" here',
                 did_you_mean(name, siblings) or f"known are {', '.join(siblings)}",
             )
         case "enum" | "literal_error":
@@ -264,25 +355,28 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
     return f"{shown}: {detail['msg']}", meaning
 
 
+def _brief(text: str) -> str:
+    """Text on one line, cut where it is long."""
+    short = text if len(text) <= SHOWN_AT_MOST else text[: SHOWN_AT_MOST - 1] + "…"
+    return printable(short)
+
+
 def _shown(value: object) -> str:
     """A value as people wrote it: text in quotes, unless it is a number from a table."""
     if isinstance(value, str):
-        if len(value) > SHOWN_AT_MOST:
-            value = value[: SHOWN_AT_MOST - 1] + "…"
-        value = "".join(sign if sign.isprintable() else "\ufffd" for sign in value)
-        return value if re.fullmatch(forms.NUMBER_PATTERN, value) else f'"{value}"'
+        text = _brief(value)
+        return text if re.fullmatch(forms.NUMBER_PATTERN, text) else f'"{text}"'
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > 200:
         return "this number"
-    try:
-        text = str(value)
-    except RecursionError:
-        return "this"
-    return text if len(text) <= SHOWN_AT_MOST else text[: SHOWN_AT_MOST - 1] + "…"
+    if isinstance(value, list):
+        return "this list"
+    return "this table" if isinstance(value, dict) else _brief(str(value))
 
 
 _TYPE_REMEDIES = {
+    "string_unicode": ("holds half a character", "write the whole one"),
     "string": ("is no text", "put it in quotes"),
     "int": ("is no whole number", "write digits only"),
     "float": ("is no number", "write digits, such as 3.35"),
@@ -344,5 +438,7 @@ def _required(form: type[BaseModel]) -> list[str]:
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:
     """`did you mean "memflow"?`, or nothing when nothing is near."""
+    if len(value) > SHOWN_AT_MOST:
+        return ""
     near = difflib.get_close_matches(value, list(known), n=1, cutoff=NEAR)
     return f'did you mean "{near[0]}"?' if near else ""

@@ -36,7 +36,7 @@ TAKEN = (
 )
 """Folders of the site itself, whose names no group of pages may bear."""
 SIZE_PATTERN = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
-STEPS_PATTERN = r"^[1-9][0-9]{0,3}(/[1-9][0-9]{0,3})*$"
+STEPS_PATTERN = r"^[1-9][0-9]{0,3}(/[1-9][0-9]{0,3}){0,15}$"
 
 
 class Form(BaseModel):
@@ -54,12 +54,40 @@ class Form(BaseModel):
     @classmethod
     def _readable(cls, value: object) -> object:
         """Feeds and pages cannot hold control characters, however they were written."""
-        if any(CONTROL.search(text) for text in _texts(value)):
-            raise ValueError("holds a control character; take it out")
+        for text in _texts(value):
+            fault = unreadable(text)
+            if fault is not None:
+                raise ValueError(fault)
+            if len(text) > LONGEST_TEXT:
+                raise ValueError(f"is too long; write {LONGEST_TEXT} characters or fewer")
+        if isinstance(value, tuple | dict) and len(value) > MOST_ENTRIES:
+            raise ValueError(f"holds too much; write {MOST_ENTRIES} entries or fewer")
         return value
 
 
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+LONGEST_TEXT = 1 << 16
+"""Characters of any one text; Markdown has narrower limits of its own."""
+LONGEST_ADDRESS = 2000
+LONGEST_PATH = 1000
+MOST_ENTRIES = 200
+"""Entries of any one list or table."""
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
+DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Embeddings, overrides and isolates: what stands after them shows in another order than it has.
+Hebrew or Arabic needs none of them."""
+
+
+def unreadable(text: str) -> str | None:
+    """`what is wrong; what mends it` where text cannot be shown as it is written."""
+    if CONTROL.search(text):
+        return "holds a control character; take it out"
+    turned = DIRECTION.search(text)
+    if turned:
+        return (
+            f"holds U+{ord(turned[0]):04X}, which turns the direction of the text around it; "
+            "take it out: letters have their direction by themselves"
+        )
+    return None
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -77,6 +105,8 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _plain_url(value: str) -> str:
+    if len(value) > LONGEST_ADDRESS:
+        raise ValueError(f"is too long; write {LONGEST_ADDRESS} characters or fewer")
     try:
         address = HttpUrl(value)
     except ValueError:
@@ -149,12 +179,15 @@ def _own_group(value: str) -> str:
 
 def _inside_media(value: str) -> str:
     parts = re.split(r"[/\\]", value)
+    if any(len(part.encode()) > 255 for part in parts) or len(value) > LONGEST_PATH:
+        raise ValueError("is longer than a disk can hold; rename the file")
     if {"", ".", ".."} & set(parts) or value.startswith("~") or ":" in value:
         raise ValueError("leads elsewhere; write the name of a file inside the run's media/ folder")
     return value
 
 
 Text = Annotated[str, Field(min_length=1)]
+Line = Annotated[str, Field(min_length=1, max_length=1000)]
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
 ClaimId = Annotated[Id, AfterValidator(_own_claim)]
 GroupId = Annotated[Id, AfterValidator(_own_group)]
@@ -170,7 +203,7 @@ Duration = Annotated[Positive, AfterValidator(_at_most_a_day)]
 class LinkForm(Form):
     """A titled address."""
 
-    title: Text
+    title: Line
     """What the link is called."""
     url: Address
     """Where it leads: http or https."""
@@ -188,9 +221,9 @@ class PresetForm(Form):
 class SiteForm(Form):
     """content/site.toml: what the whole site says about itself."""
 
-    title: Text
+    title: Line
     """Name of the site."""
-    tagline: Text
+    tagline: Line
     """One line under the name."""
     description: Text
     """One or two sentences for search engines and link previews."""
@@ -198,7 +231,7 @@ class SiteForm(Form):
     """Where the site will stand, with a closing slash. `build --base-url` overrides it."""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")] = "en"
     """Language of the pages, as in HTML's lang."""
-    hero: tuple[Text, ...] = ()
+    hero: tuple[Line, ...] = ()
     """Lines of the large heading on the home page; the title when empty."""
     links: tuple[LinkForm, ...] = ()
     """Links in the footer."""
@@ -209,7 +242,7 @@ class SiteForm(Form):
 class PromptForm(Form):
     """Front matter of content/prompts/<id>.md; the text below it is prose about the prompt."""
 
-    title: Text
+    title: Line
     """Short name."""
     text: Text
     """The prompt, word for word as the pipelines were given it."""
@@ -220,7 +253,7 @@ class PromptForm(Form):
 class PipelineForm(Form):
     """content/pipelines/<id>.toml: something that makes clips."""
 
-    title: Text
+    title: Line
     """Name."""
     summary: Text
     """One sentence."""
@@ -243,7 +276,7 @@ class PipelineForm(Form):
 class MachineForm(Form):
     """content/machines/<id>.toml: hardware, with where its figures come from."""
 
-    title: Text
+    title: Line
     """Name."""
     memory_gb: float | None = Field(default=None, gt=0)
     """Memory, in 10^9 bytes."""
@@ -264,7 +297,7 @@ class MachineForm(Form):
 class PageForm(Form):
     """Front matter of content/pages/<id>.md; the text below it is the page."""
 
-    title: Text
+    title: Line
     """Heading."""
     summary: Text
     """One sentence for lists and previews."""
@@ -281,7 +314,7 @@ class SeriesForm(Form):
 
     id: Id
     """Referred to by the series column of clips.csv."""
-    title: Text
+    title: Line
     """Name."""
     label: Label
     """Where the numbers come from; labels never mix in one series."""
@@ -360,7 +393,7 @@ ClaimForm = Annotated[DurationClaimForm | FpsClaimForm | StatementForm, Field(di
 class RunForm(Form):
     """content/runs/<id>/run.toml: one unit of evidence. Its clips are lines of clips.csv."""
 
-    title: Text
+    title: Line
     """Name of the run."""
     summary: Text
     """One sentence."""

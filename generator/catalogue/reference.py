@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from generator.catalogue import forms
-from generator.records import EXTRA_PREFIX
+from generator.catalogue import forms, text
+from generator.intake import LISTED_AT_MOST, TABLE, TEXT
+from generator.records import CARD, EXTRA_PREFIX
 
 FILES: tuple[tuple[str, tuple[type[forms.Form], ...]], ...] = (
     ("content/site.toml", (forms.SiteForm, forms.LinkForm, forms.PresetForm)),
@@ -59,7 +60,36 @@ def reference() -> str:
         for form in types_here:
             lines += ["", (form.__doc__ or "").strip(), "", "| key | what | |", "|---|---|---|"]
             lines += _rows(form)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "## Limits", "", *_limits()]) + "\n"
+
+
+def _limits() -> Iterator[str]:
+    """What content may not exceed: generous to people, and narrow enough that a build ends."""
+    yield "What exceeds these is refused with a message, before it costs time or memory:"
+    yield ""
+    yield (
+        f"- A TOML or Markdown file: {TEXT.max_bytes // 1024} KiB. A clips.csv, or a table that is "
+        f"ingested: {TABLE.max_bytes >> 20} MiB, {TABLE.max_rows} lines, {TABLE.max_columns} "
+        f"columns; a cell that is carried along: {TABLE.max_cell_chars} characters."
+    )
+    yield (
+        f"- A title: 1000 characters; any text: {forms.LONGEST_TEXT}; an address: "
+        f"{forms.LONGEST_ADDRESS}; a list or table: {forms.MOST_ENTRIES} entries; steps: 16 stages."
+    )
+    yield f"- Markdown: {'; '.join(text.limits())}."
+    yield (
+        f"- A test card: {CARD.max_frames} frames, {CARD.max_pixels} pixels over all frames. "
+        f"A file's mistakes: the first {LISTED_AT_MOST} are listed."
+    )
+    yield ""
+    yield (
+        "Files are regular files inside content/: links out of it, pipes and devices are refused. "
+        "Front matter holds plain values, no YAML references or tags. No text holds control "
+        "characters, or marks that turn its direction (U+202A to U+202E, U+2066 to U+2069): they "
+        "would show other text than stands there; Hebrew and Arabic need none of them. Images in "
+        "Markdown are the site's own. Everything else is text: markup, template and script syntax "
+        "in it is shown and never run."
+    )
 
 
 def _rows(form: type[forms.Form]) -> Iterator[str]:

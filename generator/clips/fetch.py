@@ -4,17 +4,25 @@ A download goes into `.<sha256>.part` beside its final name and takes that name 
 bytes have the right hash and are on disk. A part that a killed run left behind is resumed where
 the server can, begun again where it cannot, and removed when nobody wants it any more. The folder
 is locked while it is filled, so that two runs never write the same part.
+
+A redirect leads no further in than the row's own address stands: from a public host not to a
+private network, and from neither to this machine. What counts is the address of each connection
+that was made, looked at before anything is asked for, so a name that is resolved to something
+else the second time gains nothing. Behind a proxy all connections are the proxy's, which decides.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -39,6 +47,8 @@ OPENING = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O
 """How a part is opened: never through a link."""
 MIN_BYTES_PER_S = 1024
 """A server that sends less than this over a whole time-out is taken for a broken one."""
+LONGEST_S = 6 * 3600.0
+"""The longest time that one answer may take, however steadily it comes."""
 LOCK = ".fetch.lock"
 MAX_PORT = 65_535
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
@@ -100,6 +110,62 @@ class _RefusedError(Exception):
         self.remedy = remedy
 
 
+class Reach(IntEnum):
+    """How far in an address lies."""
+
+    PUBLIC = 0
+    PRIVATE = 1
+    """A network that only its own machines reach."""
+    THIS_MACHINE = 2
+    """Loopback, and what machines ask of the host they run on (link-local)."""
+
+
+def reach_of(address: str) -> Reach:
+    """How far in the IP address of a connection lies; an address in another's clothes as itself."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        worn = ip.ipv4_mapped or ip.sixtofour
+        if worn is None and ip in NAT64:
+            worn = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        ip = worn or ip
+    if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast:
+        return Reach.THIS_MACHINE
+    return Reach.PUBLIC if ip.is_global else Reach.PRIVATE
+
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+ReachOf = Callable[[str], Reach]
+
+
+class _Trail:
+    """The connections made for one address of a row, whatever it redirects to."""
+
+    def __init__(self, reach_of: ReachOf) -> None:
+        self._reach_of = reach_of
+        self._first: Reach | None = None
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Hears what the HTTP library does; refuses a connection before anything is sent on it."""
+        if event != "connection.connect_tcp.complete":
+            return
+        stream = info["return_value"]
+        address = stream.get_extra_info("server_addr")[0]
+        reach = self._reach_of(address)
+        if self._first is None:
+            self._first = reach
+        if reach > self._first:
+            await stream.aclose()
+            raise _RefusedError(
+                f"it redirects to {address}, which is "
+                + (
+                    "reached from this machine only"
+                    if reach is Reach.THIS_MACHINE
+                    else "in a private network"
+                ),
+                "write the public address of the file itself",
+            )
+
+
 def fetch(
     clips: Iterable[Clip],
     *,
@@ -110,13 +176,16 @@ def fetch(
     timeout_s: float = 30.0,
     max_bytes: int = MAX_BYTES,
     backoff_s: float = BACKOFF_S,
+    longest_s: float = LONGEST_S,
+    reach_of: ReachOf = reach_of,
 ) -> FetchReport:
     """Download every clip that has an address and a sha256 and is not here yet.
 
     `at_hand` are files by clip id that were found elsewhere, their hash verified; what is in
     `into` is found here. Files are named `<sha256><suffix of the address>`. `timeout_s` is the
     longest silence of a server; one that keeps dripping less than 1 kB/s for as long is given
-    up, too. Clips with the same sha256 are one file, whose addresses are tried in turn.
+    up, too, and so is one that takes longer than `longest_s`. `reach_of` tells public addresses
+    from others. Clips with the same sha256 are one file, whose addresses are tried in turn.
     `on_progress` hears of "clips" and of "KiB".
 
     Raises:
@@ -128,7 +197,13 @@ def fetch(
     wanted = [one for one in _wanted(clips) if one.sha256 not in found]
     tell = _Teller(on_progress, total=len(wanted))
     work = _Work(
-        into=into, tell=tell, timeout_s=timeout_s, max_bytes=max_bytes, backoff_s=backoff_s
+        into=into,
+        tell=tell,
+        timeout_s=timeout_s,
+        max_bytes=max_bytes,
+        backoff_s=backoff_s,
+        longest_s=longest_s,
+        reach_of=reach_of,
     )
     try:
         with alone(into / LOCK) as ours:
@@ -216,6 +291,8 @@ class _Work:
     timeout_s: float
     max_bytes: int
     backoff_s: float
+    longest_s: float
+    reach_of: ReachOf
 
     async def run(self, wanted: Sequence[_Wanted], jobs: int) -> list[Fetched | Path | str]:
         """Per clip: what arrived, the file that was there, or why there is none."""
@@ -223,8 +300,8 @@ class _Work:
         timeout = httpx.Timeout(self.timeout_s)
         async with httpx.AsyncClient(
             timeout=timeout,
-            follow_redirects=True,
-            max_redirects=MAX_REDIRECTS,
+            follow_redirects=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
             headers={"Accept": "video/*, */*;q=0.5", "Accept-Encoding": "identity"},
             event_hooks={"response": [_check_redirect]},
         ) as client:
@@ -267,9 +344,10 @@ class _Work:
 
     async def _persist(self, client: httpx.AsyncClient, clip: _Wanted, url: str) -> Fetched:
         """Try until it works or there is no hope."""
+        trail = _Trail(self.reach_of)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._attempt(client, clip, url)
+                return await self._attempt(client, clip, url, trail)
             except _BrokenError as broken:
                 if attempt == ATTEMPTS:
                     nothing = _drop_if_empty(_part(self.into, clip.sha256))
@@ -281,7 +359,9 @@ class _Work:
                 await asyncio.sleep(pause if broken.pause_s is None else broken.pause_s)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempt(self, client: httpx.AsyncClient, clip: _Wanted, url: str) -> Fetched:
+    async def _attempt(
+        self, client: httpx.AsyncClient, clip: _Wanted, url: str, trail: _Trail
+    ) -> Fetched:
         part = _part(self.into, clip.sha256)
         with os.fdopen(os.open(part, OPENING, 0o644), "r+b") as file:
             digest = hashlib.sha256()
@@ -289,7 +369,7 @@ class _Work:
                 digest.update(block)
             start = size = file.tell()
             if digest.hexdigest() != clip.sha256:
-                async with self._answer(client, url, start) as answer:
+                async with self._answer(client, url, start, trail) as answer:
                     _check_transient(answer)
                     if not _goes_on(answer, start):
                         asked, start, size = start, 0, 0
@@ -319,20 +399,17 @@ class _Work:
 
     @asynccontextmanager
     async def _answer(
-        self, client: httpx.AsyncClient, url: str, start: int
+        self, client: httpx.AsyncClient, url: str, start: int, trail: _Trail
     ) -> AsyncIterator[httpx.Response]:
         """The server's answer from byte `start` on, when it is one that can hold a clip."""
         headers = {"Range": f"bytes={start}-"} if start else {}
         try:
             async with asyncio.timeout(self.timeout_s * (MAX_REDIRECTS + 1)):
                 request = client.build_request("GET", url, headers=headers)
-                answer = await client.send(request, stream=True)
+                request.extensions["trace"] = trail
+                answer = await self._followed(client, request)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _BrokenError(f"no answer within {self.timeout_s:g} s") from error
-        except httpx.TooManyRedirects as error:
-            raise _RefusedError(
-                f"more than {MAX_REDIRECTS} redirects", "write the address they should lead to"
-            ) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise _RefusedError(
                 "it does not lead to http or https", "write an address that begins with https://"
@@ -348,10 +425,23 @@ class _Work:
         finally:
             await answer.aclose()
 
+    async def _followed(self, client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        """The answer at the end of all redirects, of which nothing but the head is read."""
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = await client.send(request, stream=True)
+            if answer.next_request is None:
+                return answer
+            await answer.aclose()
+            request = answer.next_request
+        raise _RefusedError(
+            f"more than {MAX_REDIRECTS} redirects", "write the address they should lead to"
+        )
+
     async def _blocks(self, answer: httpx.Response) -> AsyncIterator[bytes]:
-        """The body as sent; gives up on a server that only drips."""
+        """The body as sent; gives up on a server that only drips, or never comes to an end."""
         clock = asyncio.get_running_loop().time
-        since, got = clock(), 0
+        began = since = clock()
+        got = 0
         async for block in answer.aiter_raw():
             yield block
             got += len(block)
@@ -360,6 +450,11 @@ class _Work:
                 if got < MIN_BYTES_PER_S * waited:
                     raise _BrokenError(f"only {got} bytes came in {waited:.2g} s")
                 since, got = clock(), 0
+            if clock() - began > self.longest_s:
+                raise _RefusedError(
+                    f"it did not end within {self.longest_s:g} s",
+                    "find a faster server, or fetch the file yourself and name it with --mirror",
+                )
 
     def _check_size(self, size: int) -> None:
         if size > self.max_bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,7 +25,8 @@ from generator.clips.match import Desk
 from generator.clips.progress import Progress
 from generator.clips.proof import Validate, complaints_of
 from generator.clips.table import bounded, read_table, shown
-from generator.errors import ContentError, MediaError, UsageError
+from generator.errors import Complaint, ContentError, MediaError, UsageError
+from generator.intake import LISTED_AT_MOST
 from generator.project import Project
 from generator.records import Label
 
@@ -152,6 +153,8 @@ def _ingest(
     read, complaints = read_table(table, where)
     desk = Desk(folder=folder, project=project, where=where, table=read, complaints=complaints)
     files = desk.match()
+    if len(complaints) > LISTED_AT_MOST:
+        raise ContentError(_listed(complaints))
     facts = desk.probe(files, on_progress)
     desk.check(files, facts)
     stubs: dict[Path, str] = {}
@@ -170,7 +173,7 @@ def _ingest(
         )
         desk.complaints.extend(one for one in list(found) if one.where not in said)
     if desk.complaints:
-        raise ContentError(list(dict.fromkeys(desk.complaints)))
+        raise ContentError(_listed(desk.complaints))
     _write(
         project.runs / run_id,
         texts=texts,
@@ -188,6 +191,19 @@ def _ingest(
         left_out=read.left_out,
         media=media,
     )
+
+
+def _listed(complaints: Iterable[Complaint]) -> list[Complaint]:
+    """Each complaint once, and no more of them than somebody would read."""
+    found = list(dict.fromkeys(complaints))
+    if len(found) <= LISTED_AT_MOST:
+        return found
+    rest = Complaint(
+        where=found[LISTED_AT_MOST].where,
+        problem=f"{len(found) - LISTED_AT_MOST} more mistakes from here on are not listed",
+        remedy="mend these, and give the command again",
+    )
+    return [*found[:LISTED_AT_MOST], rest]
 
 
 def _check_request(run_id: str, about: About) -> None:

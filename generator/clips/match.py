@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -12,14 +13,17 @@ from generator.clips.hashes import sha256_of
 from generator.clips.locate import CLIP_SUFFIXES, why_refused
 from generator.clips.probe import probe
 from generator.clips.progress import Progress
-from generator.clips.table import Row, Table, bounded, shown
+from generator.clips.table import SHOWN_CHARS, Row, Table, bounded, shown
 from generator.errors import Complaint, MediaError
+from generator.intake import printable
 from generator.project import Project
 from generator.records import Facts
 
 __all__ = ["Desk"]
 
 PROBES = 2
+OFFERED_AT_MOST = 20
+"""Files that are looked up as what a faulty line may have meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +68,11 @@ class Desk:
             hashes = {sha256_of(path): path for path in readable}
         found: dict[int, Path] = {}
         line_of: dict[Path, int] = {}
+        alike: dict[str, list[str]] = defaultdict(list)
+        for name in files:
+            alike[PurePosixPath(name).name].append(name)
         for row in rows:
-            path = self._file_of(row, files, hashes)
+            path = self._file_of(row, files, hashes, alike)
             if path is None:
                 continue
             refused = why_refused(path, self.folder)
@@ -86,7 +93,7 @@ class Desk:
             if path.suffix.lower() in CLIP_SUFFIXES and path not in line_of:
                 self.complaints.append(
                     Complaint(
-                        where=self.project.relative(self.folder) + f"/{name}",
+                        where=f"{self.project.relative(self.folder)}/{printable(name)}",
                         problem=f"no line of {self.where} names this file",
                         remedy="add a line for it, or move it out of the folder",
                     )
@@ -94,8 +101,13 @@ class Desk:
         return found
 
     def _file_of(
-        self, row: Row, files: Mapping[str, Path], hashes: Mapping[str, Path]
+        self,
+        row: Row,
+        files: Mapping[str, Path],
+        hashes: Mapping[str, Path],
+        alike: Mapping[str, Sequence[str]],
     ) -> Path | None:
+        """`alike` are names of files by their last part."""
         if not row.file:
             if row.sha256 in hashes:
                 return hashes[row.sha256]
@@ -112,16 +124,17 @@ class Desk:
             return None
         path = files.get(row.file)
         if path is None:
-            alike = [name for name in files if PurePosixPath(name).name == row.file]
-            if len(alike) == 1:
-                path = files[alike[0]]
+            names = alike.get(row.file, ())
+            if len(names) == 1:
+                path = files[names[0]]
         if path is None:
-            near = difflib.get_close_matches(row.file, files, n=1, cutoff=0.65)
+            asked = len(self.complaints) < OFFERED_AT_MOST and len(row.file) <= SHOWN_CHARS
+            near = asked and difflib.get_close_matches(row.file, files, n=1, cutoff=0.65)
             self.complain(
                 row,
                 "file",
                 f"no file {shown(row.file)} in {self.project.relative(self.folder)}",
-                f'did you mean "{near[0]}"?' if near else "put it there, or take the line out",
+                f"did you mean {shown(near[0])}?" if near else "put it there, or take the line out",
             )
         return path
 

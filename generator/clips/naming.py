@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generator.clips.draft import MAX_ID_CHARS, NOT_STATED, slug
+from generator.intake import TEXT, Refusal, text_of
 
-__all__ = ["KnownPrompt", "Names", "free_id", "known_prompts", "plain", "same", "titles_in"]
+__all__ = ["KnownPrompt", "Names", "free_id", "known_prompts", "plain", "titles_in"]
 
 
 class Names:
@@ -28,7 +29,10 @@ class Names:
         ids that are there to their titles."""
         self._kind = kind
         self._there = frozenset(known or ())
-        self._texts = dict(known or {})
+        self._taken = set(known or ())
+        self._ids: dict[str, str] = {}
+        for name, text in (known or {}).items():
+            self._ids.setdefault(plain(text), name)
 
     def id_of(self, text: str, *, stem: str = "") -> str:
         """The id of a text that is not empty; a new one is made of `stem` where it is given.
@@ -37,28 +41,39 @@ class Names:
         """
         if text in self._there:
             return text
-        for name, known in self._texts.items():
-            if same(known, text):
-                return name
-        name = free_id(stem or text, self._texts, kind=self._kind)
-        self._texts[name] = text
+        known = self._ids.get(plain(text))
+        if known is not None:
+            return known
+        name = free_id(stem or text, self._taken, kind=self._kind)
+        self._taken.add(name)
+        self._ids[plain(text)] = name
         return name
 
 
 def free_id(text: str, taken: Container[str], *, kind: str) -> str:
-    """An id made of `text` that is not taken."""
+    """An id made of `text` that is not taken: with the number 2 where the plain one is, and so on.
+
+    Ten thousand equal texts are no reason to count to ten thousand for each.
+    """
     base = slug(text)
-    name, number = base or f"{kind}-1", 1
-    while name in taken:
-        number += 1
+
+    def numbered(number: int) -> str:
+        if number == 1:
+            return base or f"{kind}-1"
         ending = f"-{number}"
-        name = (base or kind)[: MAX_ID_CHARS - len(ending)].rstrip("-.") + ending
-    return name
+        return (base or kind)[: MAX_ID_CHARS - len(ending)].rstrip("-.") + ending
 
-
-def same(one: str, other: str) -> bool:
-    """Whether two texts are one name."""
-    return plain(one) == plain(other)
+    free = 1
+    while numbered(free) in taken:
+        free *= 2
+    used = free // 2
+    while free - used > 1:
+        middle = (used + free) // 2
+        if numbered(middle) in taken:
+            used = middle
+        else:
+            free = middle
+    return numbered(free)
 
 
 def plain(text: str) -> str:
@@ -70,12 +85,22 @@ def titles_in(folder: Path) -> dict[str, str]:
     """Id to title of a folder's TOML files; "" where a file has no title that can be read."""
     titles = {}
     for path in sorted(folder.glob("*.toml")):
+        text = _text_of(path)
         try:
-            title = tomllib.loads(path.read_text("utf-8-sig")).get("title")
-        except ValueError:
+            title = tomllib.loads(text).get("title")
+        except (ValueError, RecursionError):
             title = None
         titles[path.stem] = title if isinstance(title, str) else ""
     return titles
+
+
+def _text_of(path: Path) -> str:
+    """A file of content/; "" where no build would read it either."""
+    try:
+        text = text_of(path, max_bytes=TEXT.max_bytes, within=path.parents[1])
+    except FileNotFoundError:
+        return ""
+    return "" if isinstance(text, Refusal) else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +115,7 @@ def known_prompts(folder: Path) -> dict[str, KnownPrompt]:
     """Id to prompt, for the Markdown files of a folder."""
     prompts = {}
     for path in sorted(folder.glob("*.md")):
-        fields = _front_matter(path.read_text("utf-8-sig", "replace"))
+        fields = _front_matter(_text_of(path))
         text = fields.get("text", "")
         prompts[path.stem] = KnownPrompt(
             title=fields.get("title", ""), text="" if text == NOT_STATED else text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from generator.clips import draft
-from generator.clips.naming import KnownPrompt, free_id, known_prompts, same
+from generator.clips.naming import KnownPrompt, free_id, known_prompts, plain
 
 __all__ = ["Prompts"]
 
@@ -25,12 +25,16 @@ class Prompts:
         self._stubs = stubs
         self._known = known_prompts(folder)
         self._there = frozenset(self._known)
+        self._of_title: dict[str, str] = {}
+        self._of_text: dict[str, str] = {}
+        for name in self._known:
+            self._index(name)
 
     def of(self, stated: str) -> str:
         """Id of the prompt that a column of prompts states, by its text or by its name."""
-        for name, known in self._known.items():
-            if known.text and _one_line(known.text) == _one_line(stated):
-                return name
+        known = self._of_text.get(_one_line(stated))
+        if known is not None:
+            return known
         if NAME.fullmatch(stated) or self._find(stated) is not None:
             return self.named(stated, "")
         words = " ".join(stated.split()[:TITLE_WORDS])
@@ -54,8 +58,7 @@ class Prompts:
     def _find(self, label: str) -> str | None:
         if label in self._there:
             return label
-        titles = ((name, known.title) for name, known in self._known.items())
-        return next((name for name, title in titles if same(title, label)), None)
+        return self._of_title.get(plain(label))
 
     def _begin(self, stem: str, prompt: KnownPrompt) -> str:
         name = free_id(stem, self._known, kind="prompt")
@@ -64,7 +67,15 @@ class Prompts:
 
     def _note(self, name: str, prompt: KnownPrompt) -> None:
         self._known[name] = prompt
+        self._index(name)
         self._stubs[self._folder / f"{name}.md"] = draft.prompt_md(prompt.title, prompt.text)
+
+    def _index(self, name: str) -> None:
+        """The first prompt of a title or a text is the one that is meant by it."""
+        known = self._known[name]
+        self._of_title.setdefault(plain(known.title), name)
+        if known.text:
+            self._of_text.setdefault(_one_line(known.text), name)
 
 
 def _one_line(text: str) -> str:

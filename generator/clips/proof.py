@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from generator.clips.match import Desk
 from generator.clips.table import bounded
 from generator.errors import Complaint, ContentError
+from generator.intake import leads_out
 
 __all__ = ["Validate", "complaints_of"]
 
@@ -55,7 +56,7 @@ def complaints_of(
         root = Path(folder)
         for name in REFERENCES:
             for path in (desk.project.content / name).glob("*.*"):
-                _copy(path, root / "content" / name / path.name)
+                _copy(path, root / "content" / name / path.name, within=desk.project.content)
         begun = {
             path.relative_to(desk.project.root).as_posix(): text for path, text in stubs.items()
         }
@@ -83,8 +84,8 @@ def complaints_of(
                 )
 
 
-def _copy(path: Path, target: Path) -> None:
-    if path.is_file():
+def _copy(path: Path, target: Path, *, within: Path) -> None:
+    if path.is_file() and not leads_out(path, within):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from generator.errors import Complaint
+from generator.intake import LISTED_AT_MOST, TABLE, Refusal, printable, text_of
 from generator.records import EXTRA_PREFIX
 
 __all__ = ["Row", "Table", "bounded", "read_table", "shown"]
@@ -121,11 +122,19 @@ def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
     complaints: list[Complaint] = []
 
     def complain(place: str, problem: str, remedy: str) -> None:
-        name = f"{where} {place}" if place else where
-        complaints.append(Complaint(where=name, problem=problem, remedy=remedy))
+        if len(complaints) < LISTED_AT_MOST:
+            name = printable(f"{where} {place}" if place else where)
+            complaints.append(Complaint(where=name, problem=problem, remedy=printable(remedy)))
 
     lines = _lines(path, complain)
     names = [name.strip() for name in next(lines, (1, []))[1]]
+    if len(names) > TABLE.max_columns:
+        complain(
+            "line 1",
+            f"{len(names)} columns are more than a table may have",
+            f"keep at most {TABLE.max_columns}",
+        )
+        lines, names = iter(()), []
     header = _header(names, complain)
     cells = list(_cells(lines, names, complain))
     if not (cells or complaints):
@@ -148,6 +157,8 @@ def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
                 f'"{name}" and "{EXTRA_PREFIX}{name}" would be one column of the run',
                 "rename one of the two",
             )
+    if len(cells) > TABLE.max_rows:
+        cells = []
     rows = tuple(_row(line, row, header, extra, commas, complain) for line, row in cells)
     left_out = tuple(name for name in names if name and name not in {*understood, *extra})
     return Table(rows=rows, header=header, left_out=left_out), complaints
@@ -159,12 +170,11 @@ Complain = Callable[[str, str, str], None]
 def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
     """Lines that hold anything, with their numbers; a first line sep=; is a spreadsheet's own."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        complain(f"byte {error.start}", "this is not UTF-8 text", "save the table as UTF-8 CSV")
-        return
-    except OSError as error:
-        complain("", f"cannot be read ({error.strerror})", "check the path and its permissions")
+        text = text_of(path, max_bytes=TABLE.max_bytes)
+    except FileNotFoundError:
+        text = Refusal(problem="no such file", remedy="check the path")
+    if isinstance(text, Refusal):
+        complain(text.place, text.problem, text.remedy)
         return
     said = re.match(r"sep=([,;\t])\r?\n", text)
     delimiter = said[1] if said else max(DELIMITERS, key=lambda mark: _fit(text, mark))
@@ -172,9 +182,20 @@ def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
     try:
         if said:
             next(reader)
+        rows = -1  # the names are none
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            if not any(cell.strip() for cell in cells):
+                continue
+            rows += 1
+            if rows > TABLE.max_rows:
+                complain(
+                    f"line {reader.line_num}",
+                    f"a run holds at most {TABLE.max_rows} clips",
+                    "spread them over several runs",
+                )
                 yield reader.line_num, cells
+                return
+            yield reader.line_num, cells
     except csv.Error as error:
         complain(f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
 
@@ -228,7 +249,8 @@ def _cells(
                 'quote fields that hold commas: "a, b"',
             )
         padded = [*cells, *[""] * (len(names) - len(cells))]
-        yield line, {name: cell.strip() for name, cell in zip(names, padded, strict=False)}
+        plain = (re.sub(r"\r\n?", "\n", cell.strip()) for cell in padded)
+        yield line, dict(zip(names, plain, strict=False))
 
 
 def _is_carried(name: str, values: Sequence[str]) -> bool:
@@ -304,7 +326,7 @@ def _row(
 
 def bounded(text: str, most: int = 3 * SHOWN_CHARS) -> str:
     """Text on one line, its middle left out where it is longer than `most` characters."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= most else f"{line[: most // 2]} … {line[-(most // 2) :]}"
 
 

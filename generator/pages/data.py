@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 
 from generator.pages import words
@@ -39,7 +40,11 @@ def dump(value: object, indent: int | None = None) -> str:
 
 
 def clips_csv(views: Sequence[ClipView]) -> str:
-    """A line per clip; nulls are empty; further columns of the runs follow as `extra.<name>`."""
+    """A line per clip; nulls are empty; further columns of the runs follow as `extra.<name>`.
+
+    Texts that a spreadsheet would run as a formula have an apostrophe before them; JSON has them
+    as they are.
+    """
     extras = sorted({name for view in views for name, _ in view.clip.extra})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -47,14 +52,28 @@ def clips_csv(views: Sequence[ClipView]) -> str:
     for view in views:
         extra = dict(view.clip.extra)
         cells = [_cell(column.value(view)) for column in COLUMNS]
-        writer.writerow([*cells, *(extra.get(name, "") for name in extras)])
+        writer.writerow([*cells, *(inert(extra.get(name, "")) for name in extras)])
     return out.getvalue()
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return inert(value)
     return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+FORMULA = re.compile(r"[\s']*[=+\-@\t\r\n＝＋－＠]")
+"""How a cell begins that spreadsheets take for a formula, blanks and apostrophes before it or not:
+https://owasp.org/www-community/attacks/CSV_Injection."""
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def inert(text: str) -> str:
+    """A cell that no spreadsheet runs: an apostrophe stands before what is no number but begins
+    like a formula."""
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
 def archive(catalogue: Catalogue, views: Sequence[ClipView]) -> Json:

@@ -922,6 +922,39 @@ def test_a_table_s_mistakes_have_lines_and_remedies(project, clips, text, expect
     assert expected in complaints(project, clips, text)
 
 
+def test_line_breaks_in_a_cell_are_one_kind_of_line_break(project, clips):
+    """A bare carriage return would break the line of the table that is written."""
+    table(clips, "")
+    path = clips / "results.csv"
+    path.write_bytes(b'file,prompt\r\na.mp4,"one\r\ntwo\rthree"\r\nb.mp4,"one\r\ntwo\rthree"\r\n')
+    ingest(
+        clips,
+        table=path,
+        run_id="new",
+        project=project,
+        validate=validate,
+        about=About(published=DAY),
+    )
+
+    assert [row["prompt"] for row in rows(project)] == ["one-two-three"] * 2
+    prompts = {prompt.id: prompt.text for prompt in load(project).prompts}
+    assert prompts["one-two-three"] == "one\ntwo\nthree"
+
+
+def test_ten_thousand_equal_cells_get_ids_of_their_own(project, clips):
+    (clips / "a.mp4").unlink()
+    (clips / "b.mp4").unlink()
+    text = "size,prompt,no_clip\n" + "2x2,A tower,gone\n" * 10_000
+
+    report = run(project, clips, text)
+
+    ids = [row["id"] for row in rows(project)]
+    assert report.rows == 10_000
+    assert len(set(ids)) == 10_000
+    assert ids[:2] == ["not-stated-a-tower-2x2-published", "not-stated-a-tower-2x2-published-2"]
+    assert ids[-1].endswith("-10000")
+
+
 def test_a_table_in_another_encoding_is_named(project, clips):
     path = clips / "results.csv"
     path.write_bytes("file,prompt\na.mp4,caf\xe9\n".encode("latin-1"))
