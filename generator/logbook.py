@@ -1,7 +1,8 @@
 """What a build did, for whoever asks later: a file of JSON lines in .cache/logs/.
 
 Each line is written as it happens, so a killed build leaves all that it did, and no "end". A log
-that cannot be written is said once and keeps no build from going on. Nothing here enters site/.
+that cannot be written keeps no build from going on, and is said once that went well: of one that
+failed, its own error is what matters. Nothing here enters site/.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ ENDING = "-build.jsonl"
 class Logbook:
     """Writes lines as long as it can; told of progress, it times every stage."""
 
-    def __init__(self, path: Path, file: TextIO | None, complain: Callable[[str], None]) -> None:
-        self._path, self._file, self._complain = path, file, complain
+    def __init__(self, path: Path, file: TextIO | None, trouble: str = "") -> None:
+        self._path, self._file = path, file
+        self.trouble = trouble
+        """Why the log is not whole; "" where it is."""
         self._lock = Lock()
         self._result: dict[str, object] = {}
         self._began_s: dict[str, float] = {}
@@ -52,7 +55,7 @@ class Logbook:
                 self._file.write(line + "\n")
             except OSError as error:
                 self.close()
-                self._complain(f"{self._path}: the log breaks off here ({error.strerror or error})")
+                self.trouble = f"{self._path}: the log breaks off here ({error.strerror or error})"
 
     def warn(self, text: str) -> None:
         """Something that did not keep the build from going on."""
@@ -99,7 +102,7 @@ def kept(
     An error goes through it, after it was written down.
     """
     started_s = time.monotonic()
-    book = _open(folder, file, complain)
+    book = _open(folder, file)
     book.write("start", version=VERSION, **_surroundings(), project=project, options=options)
     try:
         yield book
@@ -114,11 +117,13 @@ def kept(
     else:
         seconds = round(time.monotonic() - started_s, 3)
         book.write("end", exit_code=0, seconds=seconds, **book._result)
+        if book.trouble:
+            complain(book.trouble)
     finally:
         book.close()
 
 
-def _open(folder: Path, file: Path | None, complain: Callable[[str], None]) -> Logbook:
+def _open(folder: Path, file: Path | None) -> Logbook:
     path = file or folder
     try:
         if file is None:
@@ -128,9 +133,9 @@ def _open(folder: Path, file: Path | None, complain: Callable[[str], None]) -> L
         else:
             stream = file.open("a", encoding="utf-8", buffering=1, newline="\n")
     except OSError as error:
-        complain(f"{path}: no log can be written there ({error.strerror or error})")
-        return Logbook(path, None, complain)
-    return Logbook(path, stream, complain)
+        trouble = f"{path}: no log can be written there ({error.strerror or error})"
+        return Logbook(path, None, trouble)
+    return Logbook(path, stream)
 
 
 def _new(folder: Path) -> tuple[Path, TextIO]:

@@ -22,7 +22,7 @@ OWN = {
     "measure": {"errors", "records", "clips"},
     "charts": {"errors", "records", "measure"},
     "pages": {"errors", "records", "charts", "measure"},
-    "publish": {"errors", "project", "pages"},
+    "publish": {"errors", "intake", "project", "pages"},
     "lab": {"errors", "records", "clips"},
     "new": {"errors", "project"},
     "answer": {"errors", "records"},

@@ -152,30 +152,31 @@ def test_an_output_that_cannot_be_written_stays_with_one_clear_line(
     assert found["same"], "the old site is not as it was"
 
 
-@pytest.mark.parametrize("gone", ["clip", "run", "content"])
+@pytest.mark.parametrize("gone", ["clip", "table", "content"])
 def test_a_source_that_vanishes_leaves_the_old_site_and_one_clear_line(
     tmp_path: Path, gone: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "sample"
     shutil.copytree(SAMPLE, root)
-    shutil.copytree(root / "content" / "runs" / "cards", root / "content" / "runs" / "own")
+    shutil.rmtree(root / "content" / "runs" / "elsewhere")
+    presets = root / "content" / "site.toml"
+    presets.write_text(presets.read_text("utf-8").partition("[[compare]]")[0], "utf-8")
     assert main(["build", "--root", str(root)]) == 0
-    card = next((root / "site" / "media").glob("*.mp4"))
-    media = root / "content" / "runs" / "own" / "media"
-    media.mkdir()
-    shutil.copyfile(card, media / "own.mp4")
-    table = root / "content" / "runs" / "own" / "clips.csv"
-    digest = hashlib.sha256(card.read_bytes()).hexdigest()
-    table.write_text(
-        f"id,series,pipeline,size,fps,sha256,file\nown,declared,test-card,256x144,24,{digest},own.mp4\n"
-    )
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    shutil.copyfile(next((root / "site" / "media").glob("*.mp4")), clips / "own.mp4")
+    (clips / "table.csv").write_text("file,steps,fps\nown.mp4,4,24\n")
+    stated = ["--pipeline", "sample-model", "--run", "own", "--rights", "Ours", "--publish-media"]
+    table = ["--table", str(clips / "table.csv"), "--root", str(root)]
+    assert main(["ingest", str(clips), *table, *stated]) == 0
     assert main(["build", "--root", str(root), "--require-media"]) == 0
+    run = root / "content" / "runs" / "own"
     before = tree(root / "site")
     capfd.readouterr()
     if gone == "clip":
-        (media / "own.mp4").unlink()
-    elif gone == "run":
-        table.unlink()
+        (run / "media" / "own.mp4").unlink()
+    elif gone == "table":
+        (run / "clips.csv").unlink()
     else:
         shutil.rmtree(root / "content")
     assert main(["build", "--root", str(root), "--require-media"]) != 0

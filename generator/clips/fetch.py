@@ -29,14 +29,13 @@ import httpx
 
 from generator.clips.disk import alone, flush
 from generator.clips.hashes import sha256_of
-from generator.clips.locate import CLIP_SUFFIXES
+from generator.clips.locate import CLIP_SUFFIXES, MAX_CLIP_BYTES
 from generator.clips.progress import Progress
 from generator.errors import FetchError
 from generator.records import Clip
 
 __all__ = ["FetchReport", "Fetched", "fetch"]
 
-MAX_BYTES = 2 * 1024**3
 MAX_REDIRECTS = 5
 ATTEMPTS = 4
 BACKOFF_S = 0.5
@@ -174,7 +173,7 @@ def fetch(
     on_progress: Progress | None = None,
     jobs: int = 4,
     timeout_s: float = 30.0,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int = MAX_CLIP_BYTES,
     backoff_s: float = BACKOFF_S,
     longest_s: float = LONGEST_S,
     reach_of: ReachOf = reach_of,

@@ -25,6 +25,9 @@ __all__ = [
 CLIP_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".mkv")
 """How names of clips end, in small letters."""
 
+MAX_CLIP_BYTES = 2 << 30
+"""A larger file is no clip: it is neither downloaded nor looked at in a mirror."""
+
 LFS_SIGNATURE = b"version https://git-lfs"
 LFS_POINTER_MAX_BYTES = 1024
 HASHING_THREADS = 2
@@ -175,7 +178,9 @@ class Library:
             self._listings[folder] = [
                 path
                 for path in _walk(folder)
-                if why_refused(path, folder, pointers=True) is None and os.access(path, os.R_OK)
+                if why_refused(path, folder, pointers=True) is None
+                and os.access(path, os.R_OK)
+                and path.stat().st_size <= MAX_CLIP_BYTES
             ]
         return self._listings[folder]
 

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 PLOTLY_EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 """Of the empty string: Plotly adds an empty style element and fills it through the CSSOM."""
 FOREVER = "public, max-age=31536000, immutable"
+MOST_ORIGINS = 50
+"""Servers refuse headers of some kilobytes."""
 HASHED = ("assets", "media")
 """Top folders whose files are named by their content."""
 FRAMED = "embed"

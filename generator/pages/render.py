@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from generator.errors import PublishError
 from generator.pages import addresses, columns, data, feeds, metadata, policy, words
 from generator.pages.clips import ClipView, clip_views
 from generator.pages.digest import Digester, code, trees
@@ -74,7 +75,13 @@ def lay_out(
     views = clip_views(catalogue, evidence)
     prose = groups(catalogue.pages)
     digest = Digester()
-    allowed = policy.content_policy({view.media.origin for view in views} - {""})
+    origins = {view.media.origin for view in views} - {""}
+    if len(origins) > policy.MOST_ORIGINS:
+        raise PublishError(
+            f"clips stream from {len(origins)} hosts, but a page's policy can name "
+            f"{policy.MOST_ORIGINS}; publish copies of some (publish_media = true)"
+        )
+    allowed = policy.content_policy(origins)
     press = Press(
         catalogue=catalogue,
         views=views,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from generator.errors import PublishError
+from generator.intake import leads_out
 
 
 def collect(trees: Sequence[Path]) -> tuple[str, dict[str, Path]]:
@@ -23,6 +24,10 @@ def collect(trees: Sequence[Path]) -> tuple[str, dict[str, Path]]:
         for path in sorted(tree.rglob("*")):
             name = path.relative_to(tree).as_posix()
             if path.is_file() and not any(part.startswith(".") for part in Path(name).parts):
+                if leads_out(path, tree):
+                    raise PublishError(
+                        f"{path}: leads out of the static folder; put the file itself there"
+                    )
                 found[name] = path
     digest = hashlib.sha256()
     for name, path in sorted(found.items()):
