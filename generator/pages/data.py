@@ -16,7 +16,15 @@ from generator.records import Catalogue, Facts, Link, Run, Site
 
 
 def archive_json(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
-    return dump(archive(catalogue, views), indent=1)
+    """A line for every record, so that people can read it and programs write it fast."""
+    parts = []
+    for name, value in archive(catalogue, views).items():
+        if isinstance(value, list):
+            lines = ",\n  ".join(dump(one).rstrip("\n") for one in value)
+            parts.append(f'"{name}": [\n  {lines}\n ]' if value else f'"{name}": []')
+        else:
+            parts.append(f'"{name}": {dump(value).rstrip()}')
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
 
 
 def schema_json(site: Site) -> str:

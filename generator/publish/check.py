@@ -28,16 +28,16 @@ _INSIDE = re.compile(r"<([^<>]+)>")
 _QUOTED = re.compile(r'\s(id|href|src|poster|data-src|action|srcset)="([^"]*)"')
 """An attribute that tells something, as our templates write it."""
 _UNUSUAL = tuple(
-    re.compile(pattern)
+    re.compile(pattern, re.MULTILINE)
     for pattern in (
         # written otherwise, or inline
         r'\s(?:(?:id|href|src|srcset|poster|data-src|action)(?:\s+=|=[^"])|(?:on[a-z]+|style)\s*=)',
         r"""["'/](?:id|href|src|srcset|poster|data-src|action|style|on[a-z]+)\s*=""",
-        r"^[^a-z/!]|^/[a-z]\S*\s|^!--|^style\b",
+        r"^[^a-z/!]|^/[a-z]\S*[^\S\n]|^!--|^style\b",
         r'^script(?!.*(?:\ssrc="|json"))',
     )
 )
-"""Inside of a tag, in small letters."""
+"""In the insides of tags, in small letters, a line each."""
 _RAW = re.compile(r"(?i)<(?:textarea|title|script)[^>]*>[^<]*<[^/]")
 """What looks like a tag in there is none."""
 
@@ -62,9 +62,7 @@ def outline(name: str, text: str, *, base_path: str = "/") -> Outline:
     inside = "\n".join([*bare, *(tag for tag in tags if "=" in tag)])
     small = inside.lower()
     found = _QUOTED.findall(inside)
-    if len(found) != len(_QUOTED.findall(small)) or any(
-        odd.search(tag) for odd in _UNUSUAL for tag in small.split("\n")
-    ):
+    if len(found) != len(_QUOTED.findall(small)) or any(odd.search(small) for odd in _UNUSUAL):
         return parsed_outline(name, text, base_path=base_path)
     ids: list[str] = []
     addresses: list[str] = []
