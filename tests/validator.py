@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -35,7 +34,9 @@ def install() -> tuple[str, ...] | None:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     if not shutil.which("java") and shutil.which("apt-get") and root:
         quietly("apt-get", "update", "-qq")
-        quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", "default-jre-headless")
+        quietly(
+            "apt-get", "install", "-y", "-qq", "--no-install-recommends", "default-jre-headless"
+        )
     npm = shutil.which("npm")
     if npm and not JAR.is_file():
         NODE.mkdir(parents=True, exist_ok=True)
