@@ -23,11 +23,8 @@ DESK = Screen(width=1440, height=900)
 
 
 @pytest.fixture(scope="module")
-def sample_base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("weight") / "sample"
-    shutil.copytree(TESTS / "sample", root)
-    building.build(Project(root=root), building.Options())
-    with serving_compressed(root / "site") as base:
+def sample_base(site: Path) -> Iterator[str]:
+    with serving_compressed(site) as base:
         yield base
 
 
