@@ -130,26 +130,33 @@ def line(row: Mapping[str, Any]) -> str:
     )
 
 
-def provenance(site: Path, built: str, runs: int, browser: str) -> dict[str, Any]:
+def surroundings(site: Path, built: str) -> dict[str, Any]:
+    """When, where and of what: for every benchmark of the published site."""
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     )
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip() or None,
+        "site": built,
+        "pages_of_the_site": sum(1 for _ in site.rglob("*.html")),
+        "server": "loopback, HTTP/1.1, gzip level 9 for text, the site's own headers",
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "load_average": [round(one, 2) for one in os.getloadavg()],
+    }
+
+
+def provenance(site: Path, built: str, runs: int, browser: str) -> dict[str, Any]:
+    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    return {
+        **surroundings(site, built),
         "lighthouse": VERSION,
         "preset": "mobile (default): simulated slow 4G, processor slowed four times",
         "browser": browser,
         "browser_flags": list(CHROME_FLAGS),
         "node": node.stdout.strip(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processors": os.cpu_count(),
-        "load_average": [round(one, 2) for one in os.getloadavg()],
-        "site": built,
-        "pages_of_the_site": sum(1 for _ in site.rglob("*.html")),
-        "server": "loopback, HTTP/1.1, gzip level 9 for text, the site's own headers",
         "runs": runs,
         "bars": {**BARS, "lcp_ms": LCP_MS, "cls": CLS},
         "note": (
