@@ -1,5 +1,5 @@
 # make site    set up and build site/
-# make test    set up (with a browser) and run all tests
+# make test    set up (with a browser and an HTML checker) and run all tests
 # make serve   look at site/ on http://127.0.0.1:8000/
 # make check   format, lint, types and tests
 # make lock    refresh the locked dependencies
@@ -51,6 +51,7 @@ golden: $(VENV)/.dev
 
 browser: $(VENV)/.dev
 	@$(BIN)/python tests/chromium.py --install
+	@$(BIN)/python tests/validator.py --install
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \

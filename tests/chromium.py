@@ -40,14 +40,15 @@ def find() -> str | None:
 def install() -> str | None:
     """Try to install one; None when nothing could be installed."""
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        _quietly("apt-get", "update", "-qq")
-        _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+        quietly("apt-get", "update", "-qq")
+        quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
     if find() is None:
-        _quietly(sys.executable, "-m", "playwright", "install", "chromium")
+        quietly(sys.executable, "-m", "playwright", "install", "chromium")
     return find()
 
 
-def _quietly(*command: str) -> None:
+def quietly(*command: str) -> None:
+    """Run an installer without its talk; whether it worked is seen by what is there then."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False

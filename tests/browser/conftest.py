@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chromium import REMEDY, find
 from playwright.sync_api import Browser
+
+from generator import build as building
+from generator.project import Project
 
 from .fixture import fixture_app
 from .footage import Reel, card_reel, real_reel
@@ -29,6 +33,15 @@ def browser(chromium: str) -> Iterator[Browser]:
     """One a module: an open Playwright keeps an event loop, which other tests need for theirs."""
     with open_chromium(chromium) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/sample, built; nothing may write there."""
+    root = tmp_path_factory.mktemp("site") / "sample"
+    shutil.copytree(Path(__file__).resolve().parents[1] / "sample", root)
+    building.build(Project(root=root), building.Options(base_url="https://sample.example/"))
+    return root / "site"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from generator import build as building
-from generator.project import Project
 from generator.publish.serve import application, header_rules, headers_for
 
 from .launch import forbidden
 from .loopback import serving
 
-SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 PAGES = {
     "home": "/",
     "archive": "/archive/",
@@ -34,14 +30,6 @@ PAGES = {
     "missing": "/no/such/page",
 }
 WIDTHS = (360, 1440, 2560)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("site") / "sample"
-    shutil.copytree(SAMPLE, root)
-    building.build(Project(root=root), building.Options(base_url="https://sample.example/"))
-    return root / "site"
 
 
 @pytest.fixture(scope="module")

@@ -241,6 +241,7 @@ def test_a_mark_steps_at_the_rate_of_the_cell_pointed_at(page: Page, base: str) 
     page.goto(f"{base}archive/")
     page.wait_for_load_state("networkidle")
     page.locator('.cell[data-fps="49.3"]').first.hover()
+    page.locator(".cadence-mark").wait_for()  # its script comes with the first pointer
     timing = "document.getAnimations().map((a) => a.effect.getTiming())"
     (found,) = page.evaluate(timing)
 
@@ -257,6 +258,9 @@ def test_everything_is_there_without_javascript(browser: Browser, base: str) -> 
     page.goto(f"{base}archive/")
     assert page.locator(".cell:visible").count() == len(sample.CLIPS)
     assert page.get_by_role("checkbox").count() == 0
+    stills = page.locator(".cell-still")
+    laid_out = "(all) => all.map((one) => getComputedStyle(one).display)"
+    assert set(stills.evaluate_all(laid_out)) == {"block"}
     context.close()
 
 

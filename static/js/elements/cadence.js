@@ -42,15 +42,14 @@ function stop() {
   moving = null;
 }
 
-document.addEventListener('pointerover', (event) => {
-  if (event.pointerType === 'touch') return;
-  const cell = event.target.closest?.(CELLS);
-  if (cell) start(cell);
+/** Starts or stops as the event, a pointerover or focusin, says. */
+export function follow({ type, target, pointerType }) {
+  if (pointerType === 'touch') return;
+  const cell = target.closest?.(CELLS);
+  if (cell && (type !== 'focusin' || target.matches(':focus-visible'))) start(cell);
   else stop();
-});
-document.addEventListener('focusin', (event) => {
-  const cell = event.target.closest?.(CELLS);
-  if (cell && event.target.matches(':focus-visible')) start(cell);
-  else stop();
-});
+}
+
+document.addEventListener('pointerover', follow);
+document.addEventListener('focusin', follow);
 document.addEventListener('visibilitychange', stop);
