@@ -101,6 +101,7 @@ def _build(
             draft,
             known,
             base_path=urlsplit(catalogue.site.base_url).path,
+            jobs=options.jobs,
             on_done=lambda done, of: progress("pages", done, of),
         )
         files = {name: published.path for name, published in layout.files.items()} | static
@@ -170,7 +171,8 @@ def gather(
         )
 
     def same(path: Path, clip: Clip) -> Hashable:
-        return path, runs[clip.run].series_by_id(clip.series).spread_over_s
+        spread_over_s = runs[clip.run].series_by_id(clip.series).spread_over_s
+        return clip.sha256 or path, path.suffix, spread_over_s
 
     media = _of_each(project, catalogue, options, progress, hashes, derive, same)
     prepared.save()

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 from pathlib import Path
 
@@ -257,6 +258,11 @@ class Clip:
         return f"{self.width}x{self.height}"
 
 
+@lru_cache(maxsize=4096)
+def _distinct_ticks(facts: Facts) -> int:
+    return len(set(facts.ticks))
+
+
 def in_ticks(times_s: Iterable[Fraction]) -> tuple[tuple[int, ...], int]:
     """Exact times as whole ticks, and how many of them make a second: the fewest that do."""
     times = tuple(times_s)
@@ -313,7 +319,7 @@ class Facts:
 
     @property
     def distinct_timestamps(self) -> int:
-        return len(set(self.ticks))
+        return _distinct_ticks(self)
 
     @property
     def mean_rate_hz(self) -> Fraction:

@@ -62,7 +62,7 @@ def test_an_interrupted_build_ends_its_encoders_and_keeps_the_site(
     assert main(["build", "--root", str(root)]) == 0
     before = tree(root / "site")
     table = root / "content" / "runs" / "cards" / "clips.csv"
-    table.write_text(table.read_text() + "long,declared,test-card,,1920x1080,30,2000\n")
+    table.write_text(table.read_text() + "long,declared,test-card,,1920x1080,30,130\n")
     command = (sys.executable, "-m", "generator", "build", "--root", str(root))
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts

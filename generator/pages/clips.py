@@ -200,17 +200,22 @@ def clip_views(catalogue: Catalogue, evidence: Sequence[Evidence]) -> tuple[Clip
     prompts = {prompt.id: prompt for prompt in catalogue.prompts}
     pipelines = {pipeline.id: pipeline for pipeline in catalogue.pipelines}
     shorts = _shorts(evidence, pipelines)
+    shared: dict[tuple[object, ...], MediaView] = {}  # rows that share a file share its view
     views = []
     for piece in evidence:
         prompt = prompts.get(piece.clip.prompt)
         pipeline = pipelines[piece.clip.pipeline]
         short = shorts[piece.clip.id]
+        published = piece.media and piece.publish_media and piece.publish_stills
+        key = (id(piece.media), id(piece.series)) if published else (piece.clip.id,)
+        if key not in shared:
+            shared[key] = _media(piece, pipeline)
         views.append(
             ClipView(
                 evidence=piece,
                 pipeline=pipeline,
                 prompt=prompt,
-                media=_media(piece, pipeline),
+                media=shared[key],
                 short=short,
                 title=f"{short} · {prompt.title}" if prompt else short,
             )

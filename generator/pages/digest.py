@@ -39,6 +39,10 @@ class Digester:
         """
         return _hash(self._plain(values)).hex()
 
+    def forget(self) -> None:
+        """Let go of the values that were digested."""
+        self._known.clear()
+
     def _plain(self, value: Any) -> Any:
         """The value as one that marshal writes, or its digest."""
         kind = type(value)

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 
 from generator.pages.clips import CellView, ClipView
 
-MOST_OF_A_KIND = 12
+MOST_OF_A_KIND = 5
 """A page shows the way to other prompts, sizes and series, not all of a large archive's."""
 
 
@@ -54,6 +55,8 @@ class Aspects:
     """Run and series."""
 
 
+Alike = dict[int | None, ClipView]
+"""Clips that differ in nothing but the seed, by it."""
 VARIED = ("prompt", "size", "pace", "series")
 
 
@@ -72,12 +75,13 @@ class Surroundings:
     """All clips, laid out so that those next to any one are found without a look at the rest."""
 
     def __init__(self, views: Sequence[ClipView]) -> None:
-        self._alike: dict[tuple[str, Aspects], dict[object, list[ClipView]]] = {}
+        self._alike: dict[tuple[str, Aspects], dict[object, Alike]] = {}
         for view in views:
             chosen = aspects(view)
             for name in VARIED:
                 others = self._alike.setdefault(_without(chosen, name), {})
-                others.setdefault(getattr(chosen, name), []).append(view)
+                alike = others.setdefault(getattr(chosen, name), {})
+                alike.setdefault(view.clip.seed, view)
         self._lines: dict[tuple[str, Aspects], list[tuple[tuple[object, ...], object]]] = {}
         self._cards: dict[tuple[object, ...], ClipView] = defaultdict()
         for view in views:
@@ -102,11 +106,10 @@ class Surroundings:
 
     def _others(self, view: ClipView, name: str) -> tuple[CellView, ...]:
         chosen = aspects(view)
-        return tuple(
-            _like(view, found).cell
-            for value, found in self._alike[_without(chosen, name)].items()
-            if value != getattr(chosen, name)
-        )[:MOST_OF_A_KIND]
+        mine = getattr(chosen, name)
+        others = self._alike[_without(chosen, name)].items()
+        differing = (found for value, found in others if value != mine)
+        return tuple(_like(view, found).cell for found in islice(differing, MOST_OF_A_KIND))
 
     def _on_line(self, view: ClipView) -> tuple[ClipView | None, ClipView | None]:
         """The cells before and after, of those that differ in their pace alone."""
@@ -137,8 +140,8 @@ def _without(chosen: Aspects, name: str) -> tuple[str, Aspects]:
     return name, replace(chosen, **{name: None})  # type: ignore[arg-type]
 
 
-def _like(view: ClipView, found: Sequence[ClipView]) -> ClipView:
-    return next((other for other in found if other.clip.seed == view.clip.seed), found[0])
+def _like(view: ClipView, found: Alike) -> ClipView:
+    return found.get(view.clip.seed) or next(iter(found.values()))
 
 
 def _pace_order(pace: object) -> tuple[object, ...]:

@@ -108,6 +108,7 @@ def lay_out(
     _not_found(press)
     _posters(press)
     _for_machines(press, allowed)
+    digest.forget()
     files = {published.name: published for view in views for published in view.media.files}
     return Layout(
         sheets=tuple(sheet for _, sheet in sorted(press.sheets.items())),

@@ -111,6 +111,7 @@ def or_not_stated(text: object) -> str:
     return NOT_STATED if text is None or text == "" else str(text)
 
 
+@lru_cache(maxsize=4096)
 def longest_keyframe_gap_s(facts: Facts) -> Fraction | None:
     """Longest time a decoder may have to run through to reach a frame; None without keyframes."""
     if not facts.keyframes:
@@ -122,6 +123,7 @@ def longest_keyframe_gap_s(facts: Facts) -> Fraction | None:
     return longest / per_second
 
 
+@lru_cache(maxsize=4096)
 def timing(facts: Facts) -> str:
     """What a player can show of a file, in one sentence."""
     frames, distinct = facts.frame_count, facts.distinct_timestamps

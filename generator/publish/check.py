@@ -8,6 +8,7 @@ much faster from the page's `outline`, which can be kept from build to build.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,22 +23,21 @@ CSS_URL = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
 JS_IMPORT = re.compile(r"""^\s*(?:import|export)\b[^'"]*?['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
 
 
-_PLAIN = re.compile(r"""(?:[^<>]*+<[^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+>)*+[^<>]*+""")
-"""Text and tags, each whole, with values in double quotes."""
-_INSIDE = re.compile(r"<([^<>]+)>")
+_INSIDE = re.compile(r"""<([^<>"']*+(?:"[^"<>]*+"[^<>"']*+)*+)>""")
+"""A whole tag with values in double quotes."""
 _QUOTED = re.compile(r'\s(id|href|src|poster|data-src|action|srcset)="([^"]*)"')
 """An attribute that tells something, as our templates write it."""
 _UNUSUAL = tuple(
-    re.compile(pattern, re.MULTILINE)
+    re.compile(pattern, re.DOTALL)
     for pattern in (
         # written otherwise, or inline
         r'\s(?:(?:id|href|src|srcset|poster|data-src|action)(?:\s+=|=[^"])|(?:on[a-z]+|style)\s*=)',
         r"""["'/](?:id|href|src|srcset|poster|data-src|action|style|on[a-z]+)\s*=""",
-        r"^[^a-z/!]|^/[a-z]\S*[^\S\n]|^!--|^style\b",
+        r"^[^a-z/!]|^/[a-z]\S*\s|^!--|^style\b",
         r'^script(?!.*(?:\ssrc="|json"))',
     )
 )
-"""In the insides of tags, in small letters, a line each."""
+"""Inside of a tag, in small letters."""
 _RAW = re.compile(r"(?i)<(?:textarea|title|script)[^>]*>[^<]*<[^/]")
 """What looks like a tag in there is none."""
 
@@ -55,31 +55,44 @@ class Outline:
 
 def outline(name: str, text: str, *, base_path: str = "/") -> Outline:
     """The outline of the page `name`: by the parser where the page holds anything unusual."""
-    if not _PLAIN.fullmatch(text) or _RAW.search(text):
-        return parsed_outline(name, text, base_path=base_path)
-    tags = [tag for tag in _INSIDE.findall(text) if not _is_path(tag)]
-    bare = {tag for tag in tags if "=" not in tag}
-    inside = "\n".join([*bare, *(tag for tag in tags if "=" in tag)])
-    small = inside.lower()
-    found = _QUOTED.findall(inside)
-    if len(found) != len(_QUOTED.findall(small)) or any(odd.search(small) for odd in _UNUSUAL):
+    tags = _INSIDE.findall(text)
+    whole = len(tags) == text.count("<") == text.count(">")
+    if not whole or _RAW.search(text):
         return parsed_outline(name, text, base_path=base_path)
     ids: list[str] = []
     addresses: list[str] = []
-    for kind, value in found:
-        value = unescape(value) if "&" in value else value
-        if kind == "id":
-            ids.append(value)
-        elif kind == "srcset":
-            addresses += [part.split()[0] for part in value.split(",") if part.strip()]
-        else:
-            addresses.append(value)
+    for tag, times in Counter(tags).items():
+        if tag.startswith('path d="') and tag.count('"') == 2:  # long, and tells nothing
+            continue
+        told = _told(tag)
+        if told is None:
+            return parsed_outline(name, text, base_path=base_path)
+        for kind, value in told:
+            if kind == "id":
+                ids += [value] * times
+            else:
+                addresses.append(value)
     return _outline(name, ids, addresses, sound=True, base_path=base_path)
 
 
-def _is_path(tag: str) -> bool:
-    """Long, frequent, and tells nothing."""
-    return tag.startswith('path d="') and tag.count('"') == 2
+@lru_cache(maxsize=1 << 15)
+def _told(tag: str) -> tuple[tuple[str, str], ...] | None:
+    """("id" or "address", value) of what the inside of a tag tells; None when it is unusual.
+    Pages of one site have most of their tags in common."""
+    small = tag.lower()
+    found = _QUOTED.findall(tag)
+    if len(found) != len(_QUOTED.findall(small)) or any(odd.search(small) for odd in _UNUSUAL):
+        return None
+    told: list[tuple[str, str]] = []
+    for kind, value in found:
+        value = unescape(value)
+        if kind == "id":
+            told.append(("id", value))
+        elif kind == "srcset":
+            told += [("address", part.split()[0]) for part in value.split(",") if part.strip()]
+        else:
+            told.append(("address", value))
+    return tuple(told)
 
 
 def parsed_outline(name: str, text: str, *, base_path: str = "/") -> Outline:

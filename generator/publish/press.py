@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ctypes
+import gc
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +16,7 @@ from generator.pages import Sheet
 from generator.publish import check
 from generator.publish.check import Outline
 from generator.publish.memory import Memory
-from generator.publish.write import Draft
+from generator.publish.write import Draft, Written
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,17 +49,27 @@ def print_all(
     known: Memory,
     *,
     base_path: str,
+    jobs: int,
     on_done: Callable[[int, int], None],
 ) -> Printed:
     """Every sheet into `draft`: taken from the published site where `known` tells that it holds
-    what would be printed, else printed."""
+    what would be printed, else printed, by `jobs` processes where there are many."""
     made = Printed(draft=draft, base_path=base_path)
-    for number, sheet in enumerate(sheets, 1):
+    changed = []
+    for sheet in sheets:
         digest, names = known.sheets.get(sheet.name, ("", ()))
-        if digest != sheet.digest or not _kept(names, draft, known, made):
-            names = _print(sheet, draft, made)
-        made.sheets[sheet.name] = (sheet.digest, names)
-        on_done(number, len(sheets))
+        if digest == sheet.digest and _kept(names, draft, known, made):
+            made.sheets[sheet.name] = (sheet.digest, names)
+        else:
+            changed.append(sheet)
+    done = len(made.sheets)
+    on_done(done, len(sheets))
+    for sheet, files, outlines in _printed(changed, draft, base_path, jobs):
+        draft.add(files)
+        made.outlines.update(outlines)
+        made.sheets[sheet.name] = (sheet.digest, tuple(files))
+        made.printed += 1
+        on_done(done + made.printed, len(sheets))
     return made
 
 
@@ -71,11 +86,59 @@ def _kept(names: Sequence[str], draft: Draft, known: Memory, made: Printed) -> b
     return True
 
 
-def _print(sheet: Sheet, draft: Draft, made: Printed) -> tuple[str, ...]:
-    texts = sheet.texts()
-    for name, text in texts.items():
-        draft.text(name, text)
+Files = dict[str, Written]
+Outlines = dict[str, Outline]
+
+
+def _print(sheet: Sheet, draft: Draft, base_path: str) -> tuple[Files, Outlines]:
+    """Print one sheet into the draft's folder; the draft itself is not told of it."""
+    files, outlines = {}, {}
+    for name, text in sheet.texts().items():
+        files[name] = draft.write(name, text)
         if name.endswith(".html"):
-            made.outlines[name] = check.outline(name, text, base_path=made.base_path)
-    made.printed += 1
-    return tuple(texts)
+            outlines[name] = check.outline(name, text, base_path=base_path)
+    return files, outlines
+
+
+MANY = 400
+"""Sheets from which on processes are worth their start."""
+PORTION = 20
+"""Sheets that a process prints before it tells of them."""
+
+
+def _printed(
+    sheets: Sequence[Sheet], draft: Draft, base_path: str, jobs: int
+) -> Iterator[tuple[Sheet, Files, Outlines]]:
+    if len(sheets) < MANY or jobs < 2 or not sys.platform.startswith("linux"):
+        for sheet in sheets:
+            yield sheet, *_print(sheet, draft, base_path)
+        return
+    # Forked, because sheets are closures over all records: nothing is sent, nothing is copied.
+    _at_work.append((sheets, draft, base_path))
+    gc.freeze()  # else the collector would touch, and so copy, every record in every process
+    try:
+        with multiprocessing.get_context("fork").Pool(jobs, _start_printer) as pool:
+            starts = range(0, len(sheets), PORTION)
+            for start, portion in zip(starts, pool.imap(_print_portion, starts), strict=True):
+                for sheet, (files, outlines) in zip(sheets[start:], portion, strict=False):
+                    yield sheet, files, outlines
+    finally:
+        gc.unfreeze()
+        _at_work.pop()
+
+
+_at_work: list[tuple[Sequence[Sheet], Draft, str]] = []
+"""What forked printers print: they are born with it."""
+
+
+def _start_printer() -> None:
+    """The parent decides when to stop; without it there is nothing to print for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent = 1
+    ctypes.CDLL(None).prctl(die_with_parent, signal.SIGKILL)
+
+
+def _print_portion(start: int) -> list[tuple[Files, Outlines]]:
+    sheets, draft, base_path = _at_work[-1]
+    return [_print(sheet, draft, base_path) for sheet in sheets[start : start + PORTION]]

@@ -85,10 +85,20 @@ class Draft:
 
     def text(self, name: str, text: str) -> None:
         """Write a text as UTF-8."""
+        self.add({name: self.write(name, text)})
+
+    def write(self, name: str, text: str) -> Written:
+        """As `text`, but the draft is told of it by `add`: what another process writes."""
         data = text.encode()
         path = self._place(name)
         path.write_bytes(data)
-        self._note(name, path, hashlib.sha256(data).hexdigest())
+        return Written(sha256=hashlib.sha256(data).hexdigest(), stamp=stamp(path.stat()))
+
+    def add(self, files: Mapping[str, Written]) -> None:
+        twice = sorted(name for name in files if name in self.files)
+        if twice:
+            raise PublishError(f"two things would be published as {', '.join(twice)}")
+        self.files.update(files)
 
     def copy(self, name: str, source: Path) -> None:
         """Copy a file's bytes, hashing those that arrive."""
@@ -99,7 +109,7 @@ class Draft:
                 while block := stream.read(1 << 20):
                     digest.update(block)
                     out.write(block)
-        self._note(name, path, digest.hexdigest())
+        self.add({name: Written(sha256=digest.hexdigest(), stamp=stamp(path.stat()))})
 
     def keep(self, name: str, known: Written) -> bool:
         """Take over the published file `name`, if it still is the one that `known` tells of."""
@@ -110,7 +120,7 @@ class Draft:
             os.link(old, self._place(name))
         except OSError:
             return False
-        self.files[name] = known
+        self.add({name: known})
         return True
 
     def drop(self, name: str) -> None:
@@ -119,17 +129,12 @@ class Draft:
         del self.files[name]
 
     def _place(self, name: str) -> Path:
-        if name in self.files:
-            raise PublishError(f"two things would be published as {name}")
         path = self.folder / name
         folder = os.path.dirname(name)  # noqa: PTH120
         if folder not in self._made:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
         return path
-
-    def _note(self, name: str, path: Path, sha256: str) -> None:
-        self.files[name] = Written(sha256=sha256, stamp=stamp(path.stat()))
 
     def manifest(self, notes: Mapping[str, object]) -> str:
         """The manifest: every file with its bytes and hash, a line each; `notes` say of what and

@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from browser.loopback import serving
+from publishing import publish
 
 from generator.pages import policy
 from generator.publish.serve import application, header_rules, headers_for
-from generator.publish.write import publish
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
 CLIP = bytes(range(256)) * 40
@@ -52,7 +52,7 @@ def make(site: Path, *, texts: Mapping[str, str] | None = None) -> Path:
         "_redirects": "/x /y",
         **(texts or {}),
     }
-    publish(pages, {"media/c.mp4": clip}, site, notes={})
+    publish(pages, {"media/c.mp4": clip}, site)
     return site
 
 
@@ -396,7 +396,7 @@ def test_an_interrupt_ends_the_server_and_the_build_under_way(
         until(lambda: "Sample" in answers(address), "the site was not built and served")
         before = (root / "site" / "manifest.json").read_bytes()
         table = root / "content" / "runs" / "cards" / "clips.csv"
-        table.write_text(table.read_text() + "long,declared,test-card,,1920x1080,30,2000\n")
+        table.write_text(table.read_text() + "long,declared,test-card,,1920x1080,30,130\n")
         until(lambda: any("ffmpeg" in line for line in programs(root)), "no encode began")
         process.send_signal(how)
         process.wait(timeout=60)

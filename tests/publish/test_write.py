@@ -5,24 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from publishing import publish
 
 from generator.errors import PublishError
 from generator.publish import write
 from generator.publish.write import MANIFEST, drafting, only_builder
-
-
-def publish(
-    texts: dict[str, str],
-    files: dict[str, Path],
-    site: Path,
-    notes: dict[str, object] | None = None,
-) -> bool:
-    with drafting(site) as draft:
-        for name, text in texts.items():
-            draft.text(name, text)
-        for name, path in files.items():
-            draft.copy(name, path)
-        return write.publish(draft, site, notes or {})
 
 
 def tree(folder: Path) -> dict[str, bytes]:
