@@ -5,17 +5,15 @@ Reads content and media, writes site/ and the cache. Never touches the network.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from generator import catalogue as reading
 from generator import pages
+from generator.again import Options, Report, inputs, nothing_new
 from generator.clips import card, locate, process
 from generator.clips.cache import cached_facts
 from generator.clips.hashes import Hashes
@@ -26,6 +24,8 @@ from generator.measure import claims
 from generator.project import Project
 from generator.publish import assets, memory, press, write
 from generator.records import Catalogue, Clip, Evidence, Facts, Media, Pipeline, Run, Verdict
+
+__all__ = ["Options", "Renderer", "Report", "build", "examine", "gather"]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -39,37 +39,6 @@ class Renderer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to build."""
-
-    base_url: str | None = None
-    mirrors: tuple[Path, ...] = ()
-    include_media: frozenset[str] = frozenset()
-    """Runs whose clips enter the site although they say publish_media = false."""
-    require_media: bool = False
-    renderers: Mapping[str, Renderer] | None = None
-    """Renderers by the name that pipelines give; test cards are always there."""
-    verify: bool = False
-    """Read every file again, whatever its size and time say."""
-    jobs: int = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a build did."""
-
-    site: Path
-    pages: int
-    clips: int
-    with_media: int
-    bytes: int
-    printed: int
-    """Pages and data files that were made anew; the others were known."""
-    unchanged: bool
-    """The site was the same already and stayed where it is."""
-
-
 def build(project: Project, options: Options, progress: Progress = silent) -> Report:
     """Build site/ from content/. What the last build did and nothing has changed is not done
     again, unless `options.verify` asks for it.
@@ -79,12 +48,12 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
         MediaError: a clip's file is none, or a required one is missing.
         PublishError: the site would break its own promises.
     """
+    known = nothing_new(project, options)
+    if known is not None:
+        return known
     with write.only_builder(project.cache):
-        known = memory.Memory() if options.verify else memory.recall(project.memory)
-        read = inputs(project, options)
-        if read and read == known.inputs and memory.stands(project.site, known):
-            return Report(site=project.site, unchanged=True, printed=0, **known.report)
-        return _build(project, options, progress, known, read)
+        remembered = memory.Memory() if options.verify else memory.recall(project.memory)
+        return _build(project, options, progress, remembered, inputs(project, options))
 
 
 def _build(
@@ -117,7 +86,9 @@ def _build(
         "pages": sum(name.endswith(".html") for name in draft.files),
         "clips": len(evidence),
         "with_media": sum(item.media is not None for item in evidence),
-        "bytes": sum(written.stamp.bytes for written in draft.files.values()),
+        "bytes": sum(
+            written.stamp.bytes for name, written in draft.files.items() if name != write.MANIFEST
+        ),
     }
     hashes.save()
     remembered = memory.Memory(
@@ -129,22 +100,6 @@ def _build(
     )
     memory.remember(project.memory, remembered)
     return Report(site=project.site, unchanged=not changed, printed=made.printed, **numbers)
-
-
-def inputs(project: Project, options: Options) -> str:
-    """Digest of all that a build reads, and how it was asked to."""
-    terms = {
-        "base_url": options.base_url,
-        "include_media": sorted(options.include_media),
-        "require_media": options.require_media,
-        "renderers": sorted(options.renderers or ()),
-        "mirrors": [str(mirror.resolve()) for mirror in options.mirrors],
-        "ffmpeg": os.environ.get("MATRIX_FFMPEG", ""),
-        "python": sys.version,
-    }
-    own = Path(__file__).resolve().parent
-    places = (project.content, project.fetched, *options.mirrors)
-    return memory.inputs((*places, *project.templates, *project.static, own), terms)
 
 
 def gather(

@@ -210,11 +210,10 @@ def build(
     Every claim is held against its clip's file, test cards are rendered, and the finished site
     takes the old one's place in one step. Nothing is downloaded: see `fetch`.
     """
-    from generator import build as building
-    from generator import logbook
+    from generator import again, logbook
 
     project = find_project(root)
-    options = building.Options(
+    options = again.Options(
         base_url=base_url,
         mirrors=mirrors,
         include_media=frozenset(include_media),
@@ -232,18 +231,25 @@ def build(
             "mirrors": list(mirrors),
             "include_media": sorted(include_media),
             "require_media": require_media,
+            "verify": verify,
             "jobs": jobs,
             "generate": generate,
         },
         complain=_say_error,
     )
     with log as book, _progress() as progress:
-        report = building.build(project, options, book.telling(progress))
+        report = again.nothing_new(project, options)
+        if report is None:
+            from generator import build as building
+
+            report = building.build(project, options, book.telling(progress))
         figures = {
             "pages": report.pages,
             "cells": report.clips,
             "with_media": report.with_media,
             "bytes": report.bytes,
+            "printed": report.printed,
+            "unchanged": report.unchanged,
         }
         missing = report.clips - report.with_media
         if missing:

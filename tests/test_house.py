@@ -27,8 +27,9 @@ OWN = {
     "new": {"errors", "project"},
     "answer": {"errors", "records"},
     "logbook": {"errors", "clips", "answer"},
+    "again": {"errors", "project", "publish"},
     "build": {
-        *("errors", "records", "project", "catalogue"),
+        *("again", "errors", "records", "project", "catalogue"),
         *("clips", "measure", "charts", "pages", "publish"),
     },
 }
@@ -47,6 +48,7 @@ THIRD_PARTY = {
     "new": set(),
     "answer": set(),
     "logbook": set(),
+    "again": set(),
     "build": set(),
     "cli": {"click", "rich"},
 }

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from publishing import publish
 from starlette.responses import HTMLResponse
 
 from generator.pages import policy
 from generator.publish.serve import application, header_rules, headers_for
-from generator.publish.write import publish
 
 from .loopback import serving
 
@@ -26,7 +26,7 @@ PAGES = {
 
 def site_of(folder: Path, pages: Mapping[str, str]) -> Path:
     texts = {name: f"<!doctype html><title>x</title><p>{text}" for name, text in pages.items()}
-    publish({**texts, "_headers": policy.headers(ALLOWED, pages)}, {}, folder / "site", notes={})
+    publish({**texts, "_headers": policy.headers(ALLOWED, pages)}, {}, folder / "site")
     return folder / "site"
 
 

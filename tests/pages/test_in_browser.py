@@ -11,10 +11,10 @@ from browser.launch import WATCH, forbidden, open_chromium
 from browser.loopback import serving
 from chromium import REMEDY, find
 from playwright.sync_api import Browser, Page, expect
+from publishing import publish
 
 from generator.pages import Rendered
 from generator.publish.serve import application
-from generator.publish.write import publish
 from pages import sample
 
 pytestmark = pytest.mark.browser
@@ -46,7 +46,7 @@ def base(rendered: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for path in sample.STATIC.rglob("*")
         if path.is_file()
     }
-    publish(rendered.texts, {**rendered.files, **static}, site, notes={})
+    publish(rendered.texts, {**rendered.files, **static}, site)
     with serving(application(site)) as address:
         yield f"{address}/{SUBPATH}"
 
