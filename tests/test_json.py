@@ -101,7 +101,10 @@ def test_a_build_says_what_it_published(sample: Path) -> None:
         "cells": 4,
         "with_media": 2,
         "bytes": sum(path.stat().st_size for path in files),
+        "printed": said["site"]["printed"],
+        "unchanged": False,
     }
+    assert said["site"]["printed"] >= said["site"]["pages"]
     assert "pages, 4 cells" in prose
 
 
