@@ -1,8 +1,9 @@
 """Read the packets of one media file, alone in a process of its own.
 
-Run as a script by `probe`, never imported: `python -I demux.py FILE DEMUXER LIMITS`, LIMITS being
-JSON. Answers with one JSON object on standard output, {"error": reason} included. A crash or a
-hang in a demuxer ends this process and nothing else.
+Run as a script by `probe`, never imported: `python -I -S demux.py LIBRARIES FILE DEMUXER LIMITS`,
+LIBRARIES being the folder that holds PyAV and LIMITS JSON. Answers with one JSON object on
+standard output, {"error": reason} included. A crash or a hang in a demuxer ends this process and
+nothing else.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def _ratio(value: Any) -> list[int] | None:
 
 
 def main() -> None:
-    url, demuxer, limits = sys.argv[1:]
+    libraries, url, demuxer, limits = sys.argv[1:]
+    sys.path.append(libraries)
     json.dump(read(url, demuxer, json.loads(limits)), sys.stdout)
 
 

@@ -6,6 +6,8 @@ process of its own (`demux`), with limits and a deadline. Nothing is decoded.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 import sys
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from typing import Any
 
 from generator.clips import container, ffmpeg
 from generator.clips.process import Limits, run_alone
-from generator.errors import MediaError
+from generator.errors import MediaError, UsageError
 
 READER = Path(__file__).with_name("demux.py")
 MAX_PACKETS = 200_000
@@ -144,6 +146,15 @@ def _track(layout: container.Layout, said: dict[str, Any]) -> Track:
     )
 
 
+@functools.cache
+def _libraries() -> str:
+    """The folder that PyAV was installed into."""
+    found = importlib.util.find_spec("av")
+    if found is None or found.origin is None:
+        raise UsageError("PyAV is not installed: install this package anew, with all it needs")
+    return str(Path(found.origin).parent.parent)
+
+
 def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
     """Let `demux` read the file in its own process."""
     limits = {
@@ -155,9 +166,12 @@ def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
         "max_packets": MAX_PACKETS,
     }
     address = ffmpeg.argument(ffmpeg.file_url(path))
-    arguments = [address, layout.demuxer, json.dumps(limits)]
+    arguments = [_libraries(), address, layout.demuxer, json.dumps(limits)]
     finished = run_alone(
-        [sys.executable, "-I", str(READER), *arguments], about=str(path), limits=LIMITS
+        # Without site: what it looks for at every start takes longer than many a clip.
+        [sys.executable, "-I", "-S", str(READER), *arguments],
+        about=str(path),
+        limits=LIMITS,
     )
     if finished.status != 0:
         lines = finished.said.strip().splitlines() or [f"status {finished.status}"]
