@@ -8,6 +8,8 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,11 +119,21 @@ def _printed(
     _at_work.append((sheets, draft, base_path))
     gc.freeze()  # else the collector would touch, and so copy, every record in every process
     try:
-        with multiprocessing.get_context("fork").Pool(jobs, _start_printer) as pool:
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(jobs, mp_context=fork, initializer=_start_printer) as pool:
             starts = range(0, len(sheets), PORTION)
-            for start, portion in zip(starts, pool.imap(_print_portion, starts), strict=True):
-                for sheet, (files, outlines) in zip(sheets[start:], portion, strict=False):
-                    yield sheet, files, outlines
+            try:
+                for start, portion in zip(starts, pool.map(_print_portion, starts), strict=True):
+                    for sheet, (files, outlines) in zip(sheets[start:], portion, strict=False):
+                        yield sheet, files, outlines
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    except BrokenProcessPool:
+        raise PublishError(
+            "a process that prints pages was ended from outside, perhaps for want of memory; "
+            "build again with --jobs 1"
+        ) from None
     finally:
         gc.unfreeze()
         _at_work.pop()

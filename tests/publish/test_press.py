@@ -1,0 +1,89 @@
+"""Many sheets are printed by several processes, to the same effect as by one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from generator.errors import PublishError
+from generator.pages import Sheet
+from generator.publish import press, write
+from generator.publish.memory import Memory
+
+MANY = press.MANY + 30
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks on Linux only")
+
+
+def sheets(odd: Callable[[int], None] = lambda number: None) -> list[Sheet]:
+    """Pages that lead to each other, some with a second file."""
+
+    def texts(number: int) -> dict[str, str]:
+        odd(number)
+        page = (
+            f'<h1 id="n{number}">x</h1><a href="../{(number + 1) % MANY}/#n{(number + 1) % MANY}">'
+        )
+        further = {f"data/{number}.json": f"[{number}]"} if number % 3 == 0 else {}
+        return {f"p/{number}/index.html": page, **further}
+
+    return [
+        Sheet(name=f"p/{n}/index.html", digest=str(n), texts=lambda n=n: texts(n))  # type: ignore[misc]
+        for n in range(MANY)
+    ]
+
+
+def printed(
+    folder: Path, jobs: int, given: list[Sheet], known: Memory
+) -> tuple[press.Printed, Path]:
+    site = folder / f"site-{jobs}"
+    told: list[tuple[int, int]] = []
+    with write.drafting(site) as draft:
+        made = press.print_all(
+            given, draft, known, base_path="/", jobs=jobs, on_done=lambda *at: told.append(at)
+        )
+        made.check({})
+        write.publish(draft, site, {})
+    assert told[-1] == (MANY, MANY)
+    return made, site
+
+
+def tree(site: Path) -> dict[str, bytes]:
+    return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*") if p.is_file()}
+
+
+@linux
+def test_several_processes_print_what_one_prints(tmp_path: Path) -> None:
+    one, site_of_one = printed(tmp_path, 1, sheets(), Memory())
+    three, site_of_three = printed(tmp_path, 3, sheets(), Memory())
+    assert tree(site_of_one) == tree(site_of_three)
+    assert one.sheets == three.sheets
+    assert one.outlines == three.outlines
+    assert one.printed == three.printed == MANY
+
+
+@linux
+def test_a_fault_in_one_process_is_the_builds(tmp_path: Path) -> None:
+    def odd(number: int) -> None:
+        if number == MANY - 5:
+            raise PublishError("templates/x.html line 3: is wrong")
+
+    with pytest.raises(PublishError, match=r"x\.html line 3"):
+        printed(tmp_path, 2, sheets(odd), Memory())
+    assert list(tmp_path.iterdir()) == []
+
+
+@linux
+def test_a_process_that_is_killed_does_not_keep_the_build_waiting(tmp_path: Path) -> None:
+    parent = os.getpid()
+
+    def odd(number: int) -> None:
+        if number == 7 and os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(PublishError, match="ended from outside"):
+        printed(tmp_path, 2, sheets(odd), Memory())
+    assert list(tmp_path.iterdir()) == []
