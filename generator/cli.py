@@ -143,8 +143,8 @@ MIRROR = click.option(
 JOBS = click.option(
     "--jobs",
     type=click.IntRange(1, 64),
-    default=os.cpu_count() or 2,
-    show_default="the number of processors",
+    default=(os.cpu_count() or 1) + 1,
+    show_default="one more than processors: each waits now and then for the disk",
     help="How many clips are worked on at a time.",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,9 +103,9 @@ def _print(sheet: Sheet, draft: Draft, base_path: str) -> tuple[Files, Outlines]
     return files, outlines
 
 
-MANY = 400
+MANY = 60
 """Sheets from which on processes are worth their start."""
-PORTION = 20
+PORTION = 5
 """Sheets that a process prints before it tells of them."""
 
 
@@ -120,7 +121,8 @@ def _printed(
     gc.freeze()  # else the collector would touch, and so copy, every record in every process
     try:
         fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(jobs, mp_context=fork, initializer=_start_printer) as pool:
+        workers = min(jobs, os.cpu_count() or 1)
+        with ProcessPoolExecutor(workers, mp_context=fork, initializer=_start_printer) as pool:
             starts = range(0, len(sheets), PORTION)
             try:
                 for start, portion in zip(starts, pool.map(_print_portion, starts), strict=True):
