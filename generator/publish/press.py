@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 from generator.errors import PublishError
@@ -105,8 +106,8 @@ def _print(sheet: Sheet, draft: Draft, base_path: str) -> tuple[Files, Outlines]
 
 MANY = 60
 """Sheets from which on processes are worth their start."""
-PORTION = 5
-"""Sheets that a process prints before it tells of them."""
+PORTIONS = 500
+"""In so many the sheets are divided: a process prints one, then tells of it."""
 
 
 def _printed(
@@ -123,9 +124,12 @@ def _printed(
         fork = multiprocessing.get_context("fork")
         workers = min(jobs, os.cpu_count() or 1)
         with ProcessPoolExecutor(workers, mp_context=fork, initializer=_start_printer) as pool:
-            starts = range(0, len(sheets), PORTION)
+            size = len(sheets) // PORTIONS + 1
+            starts = range(0, len(sheets), size)
             try:
-                for start, portion in zip(starts, pool.map(_print_portion, starts), strict=True):
+                for start, portion in zip(
+                    starts, pool.map(_print_portion, starts, repeat(size)), strict=True
+                ):
                     for sheet, (files, outlines) in zip(sheets[start:], portion, strict=False):
                         yield sheet, files, outlines
             except BaseException:
@@ -153,6 +157,6 @@ def _start_printer() -> None:
     ctypes.CDLL(None).prctl(die_with_parent, signal.SIGKILL)
 
 
-def _print_portion(start: int) -> list[tuple[Files, Outlines]]:
+def _print_portion(start: int, size: int) -> list[tuple[Files, Outlines]]:
     sheets, draft, base_path = _at_work[-1]
-    return [_print(sheet, draft, base_path) for sheet in sheets[start : start + PORTION]]
+    return [_print(sheet, draft, base_path) for sheet in sheets[start : start + size]]
