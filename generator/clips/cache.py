@@ -26,6 +26,7 @@ from generator.clips.disk import flush
 from generator.clips.hashes import sha256_of
 from generator.clips.probe import probe
 from generator.errors import MediaError
+from generator.kept import PARTIAL, read_json, write_json
 from generator.records import Facts, Flag
 
 Recipe = Mapping[str, Any]
@@ -34,7 +35,6 @@ FACTS_VERSION = 4
 """Raise it when facts are found otherwise than before, so that no file keeps old ones."""
 
 SEAL = "entry.json"
-PARTIAL = "partial-"
 
 
 def derived(
@@ -68,7 +68,7 @@ def derived(
 
 def sealed(folder: Path) -> dict[str, str]:
     """Hash by name of the files in a folder that `derived` returned."""
-    return {name: sha256 for name, (_, sha256) in _read_json(folder / SEAL)["files"].items()}
+    return {name: sha256 for name, (_, sha256) in read_json(folder / SEAL)["files"].items()}
 
 
 def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
@@ -81,12 +81,12 @@ def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
     """
     digest = sha256 or sha256_of(path)
     stored = cache / "facts" / f"{digest}.json"
-    known = _read_json(stored)
+    known = read_json(stored)
     if known.get("made_by") == _prober():
         return facts_from(digest, known)
     facts = probe(path, sha256=digest)
     with _kept_in(cache):
-        _write_json(stored, {"made_by": _prober(), **facts_to(facts)})
+        write_json(stored, {"made_by": _prober(), **facts_to(facts)}, sort_keys=True, sync=True)
     return facts
 
 
@@ -117,7 +117,7 @@ def _kept_in(cache: Path) -> Iterator[None]:
 
 def _whole(folder: Path) -> bool:
     """The entry is there with every file it was sealed with, none of them cut."""
-    files = _read_json(folder / SEAL).get("files")
+    files = read_json(folder / SEAL).get("files")
     return isinstance(files, dict) and all(
         isinstance(kept, list) and _size(folder / name) == kept[0] for name, kept in files.items()
     )
@@ -133,9 +133,11 @@ def _size(path: Path) -> int | None:
 def _seal(folder: Path, terms: Recipe) -> None:
     """Flush everything in the folder to disk, with a list of it: sizes and hashes."""
     files = sorted(path for path in folder.iterdir())
-    _write_json(
+    write_json(
         folder / SEAL,
         {**terms, "files": {path.name: [_size(path), sha256_of(path)] for path in files}},
+        sort_keys=True,
+        sync=True,
     )
     for path in files:
         flush(path)
@@ -205,31 +207,6 @@ def _lock(folder: Path, *, wait: bool) -> Iterator[bool]:
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """What the file says; {} where it is missing or no JSON object."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a file that is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        prefix=PARTIAL, suffix=path.name, dir=path.parent, delete=False
-    ) as file:
-        try:
-            file.write(_canonical(value))
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    Path(file.name).replace(path)
 
 
 def facts_to(facts: Facts) -> dict[str, Any]:

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import tempfile
 import time
 from pathlib import Path
 
-FRESH_NS = 20_000_000
-"""A file changed less than this before it was read might change again and keep its time."""
+from generator.kept import FRESH_NS, read_json, stamp, write_json
 
 
 def sha256_of(path: Path) -> str:
@@ -52,24 +49,13 @@ class Hashes:
         if self._store is None or self._told == self._kept:
             return
         with contextlib.suppress(OSError):
-            self._store.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._store.parent, prefix=".hashes-", delete=False
-            ) as new:
-                json.dump(self._told, new, separators=(",", ":"))
-            Path(new.name).replace(self._store)
+            write_json(self._store, self._told)
 
 
 def _mark(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
+    return list(stamp(path.stat()))
 
 
 def _read(store: Path) -> dict[str, list[object]]:
-    try:
-        kept = json.loads(store.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(kept, dict):
-        return {}
+    kept = read_json(store)
     return {name: mark for name, mark in kept.items() if isinstance(mark, list) and len(mark) == 4}

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import fields
 from fractions import Fraction
@@ -22,6 +20,7 @@ from typing import Any
 from generator.clips import ffmpeg
 from generator.clips.cache import facts_from, facts_to
 from generator.clips.display import prepare
+from generator.kept import read_json, stamp, write_json
 from generator.records import Display, Media, Still, Storyboard
 
 
@@ -31,7 +30,7 @@ class Prepared:
     def __init__(self, store: Path, cache: Path, *, trusting: bool = True) -> None:
         self._store, self._cache = store, cache
         self._terms = _terms()
-        kept = _read(store) if trusting else {}
+        kept = read_json(store) if trusting else {}
         self._known: dict[str, Any] = kept["media"] if kept.get("terms") == self._terms else {}
         self._used: dict[str, Any] = {}
 
@@ -52,13 +51,7 @@ class Prepared:
         if self._used.keys() == self._known.keys():
             return
         with contextlib.suppress(OSError):
-            self._store.parent.mkdir(parents=True, exist_ok=True)
-            kept = json.dumps({"terms": self._terms, "media": self._used}, separators=(",", ":"))
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._store.parent, prefix=".prepared-", delete=False
-            ) as new:
-                new.write(kept)
-            Path(new.name).replace(self._store)
+            write_json(self._store, {"terms": self._terms, "media": self._used})
 
     def _json(self, media: Media) -> dict[str, Any]:
         shown = media.display
@@ -123,17 +116,8 @@ def _terms() -> dict[str, Any]:
     for path in sorted(Path(__file__).resolve().parent.glob("*.py")):
         code.update(path.read_bytes())
     program = Path(ffmpeg.executable())
-    status = program.stat()
     return {
         "code": code.hexdigest(),
         "av": metadata.version("av"),
-        "ffmpeg": [str(program), status.st_size, status.st_mtime_ns, status.st_ino],
+        "ffmpeg": [str(program), *stamp(program.stat())],
     }
-
-
-def _read(store: Path) -> dict[str, Any]:
-    try:
-        kept = json.loads(store.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) and isinstance(kept.get("media"), dict) else {}

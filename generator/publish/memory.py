@@ -11,20 +11,17 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from generator.kept import FRESH_NS, Stamp, read_json, stamp, write_json
 from generator.publish.check import Outline
-from generator.publish.write import Stamp, Written, present, stamp
+from generator.publish.write import Written, present
 
 VERSION = 1
-FRESH_NS = 20_000_000
-"""A file changed less than this before it was looked at might be changed again with the same
-time: what is known of it is not trusted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +40,7 @@ class Memory:
 def recall(file: Path) -> Memory:
     """The last build's memory; an empty one where there is none."""
     try:
-        kept = json.loads(file.read_bytes())
+        kept = read_json(file)
         if kept["version"] != VERSION:
             return Memory()
         names, targets = kept["names"], [tuple(target) for target in kept["targets"]]
@@ -95,10 +92,7 @@ def remember(file: Path, memory: Memory) -> None:
         "targets": list(targets),
     }
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".memory-", delete=False) as new:
-            new.write(json.dumps(kept, separators=(",", ":")).encode())
-        Path(new.name).replace(file)
+        write_json(file, kept)
 
 
 def inputs(places: Sequence[Path], terms: Mapping[str, Any]) -> str:

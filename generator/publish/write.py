@@ -18,11 +18,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from generator.errors import PublishError
+from generator.kept import Stamp, stamp
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
@@ -52,18 +52,6 @@ def only_builder(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-class Stamp(NamedTuple):
-    """What tells without reading that a file is the one that was written."""
-
-    bytes: int
-    mtime_ns: int
-    inode: int
-
-
-def stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
