@@ -54,9 +54,11 @@ def nothing_new(project: Project, options: Options) -> Report | None:
         return None
     try:
         with write.only_builder(project.cache):
-            known = memory.recall(project.memory)
             read = inputs(project, options)
-            if read and read == known.inputs and memory.stands(project.site, known):
+            if not read or not memory.may_tell_of(project.memory, read):
+                return None
+            known = memory.recall(project.memory)
+            if read == known.inputs and memory.stands(project.site, known):
                 return Report(site=project.site, unchanged=True, printed=0, **known.report)
     except PublishError:  # somebody else builds: the build itself will say so
         pass

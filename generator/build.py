@@ -5,8 +5,10 @@ Reads content and media, writes site/ and the cache. Never touches the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -53,18 +55,22 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
         return known
     with write.only_builder(project.cache):
         remembered = memory.Memory() if options.verify else memory.recall(project.memory)
-        return _build(project, options, progress, remembered, inputs(project, options))
+        try:
+            return _build(project, options, progress, remembered, inputs(project, options))
+        finally:
+            gc.unfreeze()
 
 
 def _build(
     project: Project, options: Options, progress: Progress, known: memory.Memory, read: str
 ) -> Report:
     hashes = Hashes(project.hashes, trusting=not options.verify)
-    catalogue = reading.load(project, base_url=options.base_url)
-    evidence = gather(project, catalogue, options, progress, hashes)
     prefix, static = assets.collect(project.static)
-    layout = pages.lay_out(catalogue, evidence, templates=project.templates, assets=prefix)
-    with write.drafting(project.site) as draft:
+    with _long_lived():
+        catalogue = reading.load(project, base_url=options.base_url)
+        evidence = gather(project, catalogue, options, progress, hashes)
+        layout = pages.lay_out(catalogue, evidence, templates=project.templates, assets=prefix)
+    with write.drafting(project.site, project.spare) as draft:
         made = press.print_all(
             layout.sheets,
             draft,
@@ -100,6 +106,18 @@ def _build(
     )
     memory.remember(project.memory, remembered)
     return Report(site=project.site, unchanged=not changed, printed=made.printed, **numbers)
+
+
+@contextmanager
+def _long_lived() -> Iterator[None]:
+    """Records live to the build's end: the collector does not look for garbage among them, which
+    would take long, and in forked printers copy them all."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def gather(

@@ -47,6 +47,11 @@ class Project:
         return self.cache / "build.json"
 
     @property
+    def spare(self) -> Path:
+        """The site that stood before the one that stands, for the next build to begin with."""
+        return self.cache / "spare"
+
+    @property
     def hashes(self) -> Path:
         """Hashes of files that were read, with what tells whether they are still the same."""
         return self.cache / "hashes.json"

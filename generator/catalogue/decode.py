@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import frontmatter
 import yaml
 from frontmatter.default_handlers import SafeLoader, YAMLHandler
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from generator.catalogue import forms
@@ -289,7 +289,7 @@ def validate(
 ) -> FormT | None:
     """`data` as a form, or one complaint for each thing wrong with it."""
     try:
-        return TypeAdapter(form).validate_python(data)
+        return form.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False)
         faulty = {detail["loc"][:-i] for detail in details for i in range(1, len(detail["loc"]))}

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 FEWEST_POINTS = 3
 
 
@@ -41,6 +39,8 @@ def fit_line(points: Sequence[tuple[float, float]]) -> Fit:
     """
     if len(points) < FEWEST_POINTS:
         raise ValueError(f"no line through {_counted(len(points))}: it takes {FEWEST_POINTS}")
+    import numpy as np  # a tenth of a second: only for whoever draws a line
+
     steps, ms = np.array(points, dtype=float).T
     if np.ptp(steps) == 0:
         raise ValueError("no line through points at a single step count")

@@ -7,9 +7,9 @@ site works in any folder of any host; only 404.html, served at any depth, names 
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
@@ -101,18 +101,23 @@ def is_absolute(address: str) -> bool:
 
 def reference(address: str, here: str) -> str:
     """`address` as written on the page in file `here`, query and fragment kept."""
-    if is_absolute(address):
+    absolute, way, rest = _parts(address)
+    if absolute:
         return address
+    folders = here.split("/")[:-1]
+    shared = 0
+    for ours, theirs in zip(folders, way[:-1], strict=False):
+        if ours != theirs:
+            break
+        shared += 1
+    return ("../" * (len(folders) - shared) + "/".join(way[shared:]) or "./") + rest
+
+
+@lru_cache(maxsize=1 << 15)
+def _parts(address: str) -> tuple[bool, list[str], str]:
+    """(leads elsewhere, the segments of its path, query and fragment): pages share addresses."""
     path, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", address, re.S).groups()  # type: ignore[union-attr]
-    return f"{_relative(path, here)}{mark}{rest}"
-
-
-def _relative(path: str, here: str) -> str:
-    """The way from the folder of file `here` to `path`, both from the site's root."""
-    if here.partition("/")[0] != path.partition("/")[0]:  # they share no folder
-        return "../" * here.count("/") + path or "./"
-    relative = posixpath.relpath(path or ".", posixpath.dirname(here) or ".")
-    return f"{relative}/" if path == "" or path.endswith("/") else relative
+    return is_absolute(address), path.split("/"), mark + rest
 
 
 def rooted(address: str, base_url: str) -> str:

@@ -6,7 +6,7 @@ this one list.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -28,12 +28,18 @@ class Column:
     enum: tuple[str, ...] = ()
 
 
-def _of_facts(read: Callable[[Facts], object]) -> Callable[[ClipView], object]:
-    return lambda view: None if view.source_facts is None else read(view.source_facts)
+@dataclass(frozen=True, slots=True)
+class OfFile:
+    """A value that a clip's files alone decide: rows that share them have it in common."""
 
+    read: Callable[[Facts], object]
+    copy: bool = False
+    """Of the published copy, not of the original."""
 
-def _of_copy(read: Callable[[Facts], object]) -> Callable[[ClipView], object]:
-    return lambda view: None if view.display is None else read(view.display.facts)
+    def __call__(self, view: ClipView) -> object:
+        if self.copy:
+            return None if view.display is None else self.read(view.display.facts)
+        return None if view.source_facts is None else self.read(view.source_facts)
 
 
 def number(value: Fraction | None) -> float | None:
@@ -102,53 +108,53 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="missing", type="string", says="Why there is nothing to watch.",
            value=lambda v: None if v.media.playable else v.media.note),
     Column(name="bytes", type="integer", says="Size of the original file.",
-           value=_of_facts(lambda f: f.bytes)),
+           value=OfFile(lambda f: f.bytes)),
     Column(name="container", type="string", says="Container of the original.",
-           value=_of_facts(lambda f: f.container)),
+           value=OfFile(lambda f: f.container)),
     Column(name="codec", type="string", says="Codec of the original.",
-           value=_of_facts(lambda f: f.codec)),
+           value=OfFile(lambda f: f.codec)),
     Column(name="profile", type="string", says="Codec profile.",
-           value=_of_facts(lambda f: f.profile or None)),
+           value=OfFile(lambda f: f.profile or None)),
     Column(name="pixel_format", type="string", says="Pixel format.",
-           value=_of_facts(lambda f: f.pixel_format or None)),
+           value=OfFile(lambda f: f.pixel_format or None)),
     Column(name="file_width", type="integer", says="Picture width in the file.",
-           value=_of_facts(lambda f: f.width)),
+           value=OfFile(lambda f: f.width)),
     Column(name="file_height", type="integer", says="Picture height in the file.",
-           value=_of_facts(lambda f: f.height)),
+           value=OfFile(lambda f: f.height)),
     Column(name="frames", type="integer", says="Video packets counted in the original.",
-           value=_of_facts(lambda f: f.frame_count)),
+           value=OfFile(lambda f: f.frame_count)),
     Column(name="distinct_timestamps", type="integer",
            says="Distinct presentation times among them; a player can show no more frames.",
-           value=_of_facts(lambda f: f.distinct_timestamps)),
+           value=OfFile(lambda f: f.distinct_timestamps)),
     Column(name="duration_s", type="number", says="Duration of the original in seconds.",
-           value=_of_facts(lambda f: number(f.duration_s))),
+           value=OfFile(lambda f: number(f.duration_s))),
     Column(name="mean_rate_hz", type="number", says="frames / duration_s.",
-           value=_of_facts(lambda f: number(f.mean_rate_hz))),
+           value=OfFile(lambda f: number(f.mean_rate_hz))),
     Column(name="stated_rate_hz", type="number", says="Frame rate the container states.",
-           value=_of_facts(lambda f: number(f.stated_rate_hz))),
+           value=OfFile(lambda f: number(f.stated_rate_hz))),
     Column(name="keyframes", type="integer", says="Keyframes in the original.",
-           value=_of_facts(lambda f: len(f.keyframes))),
+           value=OfFile(lambda f: len(f.keyframes))),
     Column(name="longest_keyframe_interval_s", type="number",
            says="Longest time between keyframes, or from the last one to the end.",
-           value=_of_facts(lambda f: number(words.longest_keyframe_gap_s(f)))),
+           value=OfFile(lambda f: number(words.longest_keyframe_gap_s(f)))),
     Column(name="index_first", type="boolean", says="The index stands before the media data.",
-           value=_of_facts(lambda f: f.index_first)),
+           value=OfFile(lambda f: f.index_first)),
     Column(name="flags", type="string", says="Ids of what is odd about the file, by spaces.",
-           value=_of_facts(lambda f: " ".join(flag.id for flag in f.flags))),
+           value=OfFile(lambda f: " ".join(flag.id for flag in f.flags))),
     Column(name="display_kind", type="string", says="How the published copy was made.",
            value=lambda v: v.display.kind if v.display else None,
            enum=tuple(words.DISPLAY_KINDS)),
     Column(name="display", type="string", says="The published copy, from the site's root.",
            value=lambda v: v.media.src if v.display else None),
     Column(name="display_sha256", type="string", says="SHA-256 of the published copy.",
-           value=_of_copy(lambda f: f.sha256)),
+           value=OfFile(lambda f: f.sha256, copy=True)),
     Column(name="display_frames", type="integer", says="Video packets of the published copy.",
-           value=_of_copy(lambda f: f.frame_count)),
+           value=OfFile(lambda f: f.frame_count, copy=True)),
     Column(name="display_distinct_timestamps", type="integer",
            says="Distinct presentation times in the published copy.",
-           value=_of_copy(lambda f: f.distinct_timestamps)),
+           value=OfFile(lambda f: f.distinct_timestamps, copy=True)),
     Column(name="display_duration_s", type="number", says="Duration of the published copy.",
-           value=_of_copy(lambda f: number(f.duration_s))),
+           value=OfFile(lambda f: number(f.duration_s), copy=True)),
     Column(name="claims_hold", type="integer", says="Claims of the run that this file confirms.",
            value=_verdicts(Outcome.HOLDS), always=True),
     Column(name="claims_fail", type="integer", says="Claims that this file refutes.",
@@ -157,3 +163,21 @@ COLUMNS: tuple[Column, ...] = (
            says="Claims that this file can neither confirm nor refute.",
            value=_verdicts(Outcome.CANNOT_CHECK), always=True),
 )  # fmt: skip
+
+
+def rows(views: Iterable[ClipView]) -> Iterator[list[object]]:
+    """The values of all columns, clip by clip; a file's own are read once for all its rows."""
+    own = [(n, column.value) for n, column in enumerate(COLUMNS) if not _of_file(column)]
+    shared: dict[tuple[int, int], list[object]] = {}
+    for view in views:
+        files = id(view.source_facts), id(view.display)
+        if files not in shared:
+            shared[files] = [one.value(view) if _of_file(one) else None for one in COLUMNS]
+        row = shared[files].copy()
+        for n, value in own:
+            row[n] = value(view)
+        yield row
+
+
+def _of_file(column: Column) -> bool:
+    return isinstance(column.value, OfFile)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from generator.pages import words
 from generator.pages.clips import ClipView
-from generator.pages.columns import COLUMNS, number
+from generator.pages.columns import COLUMNS, number, rows
 from generator.pages.schema import FORMAT, Json, schema
 from generator.records import Catalogue, Facts, Link, Run, Site
 
@@ -57,9 +57,9 @@ def clips_csv(views: Sequence[ClipView]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*(column.name for column in COLUMNS), *(f"extra.{name}" for name in extras)])
-    for view in views:
+    for view, row in zip(views, rows(views), strict=True):
         extra = dict(view.clip.extra)
-        cells = [_cell(column.value(view)) for column in COLUMNS]
+        cells = [_cell(value) for value in row]
         writer.writerow([*cells, *(inert(extra.get(name, "")) for name in extras)])
     return out.getvalue()
 
@@ -87,6 +87,7 @@ def inert(text: str) -> str:
 def archive(catalogue: Catalogue, views: Sequence[ClipView]) -> Json:
     """Everything the site knows, as one value."""
     site = catalogue.site
+    names = [column.name for column in COLUMNS]
     return {
         "format": FORMAT,
         "schema": "schema.json",
@@ -123,7 +124,7 @@ def archive(catalogue: Catalogue, views: Sequence[ClipView]) -> Json:
         "runs": [_run(run) for run in catalogue.runs],
         "clips": [
             {
-                **{column.name: column.value(view) for column in COLUMNS},
+                **dict(zip(names, row, strict=True)),
                 "extra": dict(view.clip.extra),
                 "verdicts": [
                     {
@@ -136,7 +137,7 @@ def archive(catalogue: Catalogue, views: Sequence[ClipView]) -> Json:
                     for verdict in view.verdicts
                 ],
             }
-            for view in views
+            for view, row in zip(views, rows(views), strict=True)
         ],
     }
 

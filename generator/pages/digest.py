@@ -49,7 +49,10 @@ class Digester:
         if kind in _PLAIN:
             return value
         if kind is tuple or kind is list:
-            return tuple(map(self._plain, value))
+            return self._all_plain(value)
+        known = self._known.get(id(value))
+        if known is not None:
+            return known[1]
         if kind is Fraction:
             return ("/", value.numerator, value.denominator)
         if isinstance(value, Enum):
@@ -58,20 +61,22 @@ class Digester:
             return str(value)
         if isinstance(value, PurePath):
             return "a place"
-        known = self._known.get(id(value))
-        if known is None:
-            known = (value, _hash(self._content(value)))  # held: no other value gets its id
-            self._known[id(value)] = known
-        return known[1]
+        digest = _hash(self._content(value))
+        self._known[id(value)] = (value, digest)  # held: no other value gets its id
+        return digest
+
+    def _all_plain(self, values: Iterable[Any]) -> tuple[Any, ...]:
+        plain = self._plain  # called for few: most of what records hold is plain as it is
+        return tuple([one if type(one) in _PLAIN else plain(one) for one in values])
 
     def _content(self, value: Any) -> tuple[Any, ...]:
         kind = type(value)
         if kind is Facts:
             return (kind.__qualname__, value.sha256)
-        if is_dataclass(value):
+        if kind in self._readers or is_dataclass(value):
             if kind not in self._readers:
                 self._readers[kind] = _reader(kind)
-            return (kind.__qualname__, *map(self._plain, self._readers[kind](value)))
+            return (kind.__qualname__, *self._all_plain(self._readers[kind](value)))
         if isinstance(value, Mapping):
             return ("mapping", *((key, self._plain(held)) for key, held in sorted(value.items())))
         raise TypeError(f"{kind.__name__} has no digest")

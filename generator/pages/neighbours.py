@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from typing import NamedTuple
 
 from generator.pages.clips import CellView, ClipView
 
@@ -42,8 +43,7 @@ class Neighbours:
         return tuple((words_, view) for words_, view in listed if view is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Aspects:
+class Aspects(NamedTuple):
     """What was chosen for a clip; None stands for any. Test cards have no steps: what is chosen
     there is the rate."""
 
@@ -57,17 +57,18 @@ class Aspects:
 
 Alike = dict[int | None, ClipView]
 """Clips that differ in nothing but the seed, by it."""
-VARIED = ("prompt", "size", "pace", "series")
+PROMPT, SIZE, PACE, SERIES = VARIED = range(1, 5)
+"""What clips next to each other differ in: places in Aspects."""
 
 
 def aspects(view: ClipView) -> Aspects:
     clip = view.clip
     return Aspects(
-        pipeline=clip.pipeline,
-        prompt=clip.prompt,
-        size=(clip.width, clip.height),
-        pace=clip.steps or clip.fps,
-        series=(clip.run, clip.series),
+        clip.pipeline,
+        clip.prompt,
+        (clip.width, clip.height),
+        clip.steps or clip.fps,
+        (clip.run, clip.series),
     )
 
 
@@ -75,14 +76,14 @@ class Surroundings:
     """All clips, laid out so that those next to any one are found without a look at the rest."""
 
     def __init__(self, views: Sequence[ClipView]) -> None:
-        self._alike: dict[tuple[str, Aspects], dict[object, Alike]] = {}
+        self._alike: dict[tuple[object, ...], dict[object, Alike]] = {}
         for view in views:
             chosen = aspects(view)
-            for name in VARIED:
-                others = self._alike.setdefault(_without(chosen, name), {})
-                alike = others.setdefault(getattr(chosen, name), {})
+            for varied in VARIED:
+                others = self._alike.setdefault(_without(chosen, varied), {})
+                alike = others.setdefault(chosen[varied], {})
                 alike.setdefault(view.clip.seed, view)
-        self._lines: dict[tuple[str, Aspects], list[tuple[tuple[object, ...], object]]] = {}
+        self._lines: dict[tuple[object, ...], list[tuple[tuple[object, ...], object]]] = {}
         self._cards: dict[tuple[object, ...], ClipView] = defaultdict()
         for view in views:
             if view.pipeline.renderer == "test-card" and view.media.playable:
@@ -93,28 +94,27 @@ class Surroundings:
 
         Where several differ in the same way, one with the same seed goes before the others.
         """
-        before, after = self._on_line(view)
+        chosen = aspects(view)
+        before, after = self._on_line(view, chosen)
         return Neighbours(
             along=("fewer steps", "more steps") if view.clip.steps else ("slower", "faster"),
             before=before.cell if before else None,
             after=after.cell if after else None,
-            other_prompts=self._others(view, "prompt"),
-            other_sizes=self._others(view, "size"),
-            other_series=self._others(view, "series"),
+            other_prompts=self._others(view, chosen, PROMPT),
+            other_sizes=self._others(view, chosen, SIZE),
+            other_series=self._others(view, chosen, SERIES),
             test_card=self._card(view),
         )
 
-    def _others(self, view: ClipView, name: str) -> tuple[CellView, ...]:
-        chosen = aspects(view)
-        mine = getattr(chosen, name)
-        others = self._alike[_without(chosen, name)].items()
+    def _others(self, view: ClipView, chosen: Aspects, varied: int) -> tuple[CellView, ...]:
+        mine = chosen[varied]
+        others = self._alike[_without(chosen, varied)].items()
         differing = (found for value, found in others if value != mine)
         return tuple(_like(view, found).cell for found in islice(differing, MOST_OF_A_KIND))
 
-    def _on_line(self, view: ClipView) -> tuple[ClipView | None, ClipView | None]:
+    def _on_line(self, view: ClipView, chosen: Aspects) -> tuple[ClipView | None, ClipView | None]:
         """The cells before and after, of those that differ in their pace alone."""
-        chosen = aspects(view)
-        key = _without(chosen, "pace")
+        key = _without(chosen, PACE)
         paces = self._alike[key]
         if key not in self._lines:
             order = [(_pace_order(pace), pace) for pace in paces if pace is not None]
@@ -136,8 +136,8 @@ class Surroundings:
         return card.cell if card else None
 
 
-def _without(chosen: Aspects, name: str) -> tuple[str, Aspects]:
-    return name, replace(chosen, **{name: None})  # type: ignore[arg-type]
+def _without(chosen: Aspects, varied: int) -> tuple[object, ...]:
+    return (varied, *chosen[:varied], *chosen[varied + 1 :])
 
 
 def _like(view: ClipView, found: Alike) -> ClipView:

@@ -16,6 +16,7 @@ from generator.pages.clips import ClipView
 from generator.pages.digest import Digester
 from generator.pages.facets import FacetView
 from generator.pages.groups import Group
+from generator.pages.matrix import BandView
 from generator.pages.method import ClaimView
 from generator.records import Catalogue, Evidence, Pipeline, Prompt
 
@@ -37,6 +38,8 @@ class Sheet:
     name: str
     digest: str
     texts: Callable[[], Texts]
+    slow: bool = False
+    """Takes long to print beside others: it has charts, or something to say of every clip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class Press:
 
     catalogue: Catalogue
     views: tuple[ClipView, ...]
+    bands: tuple[BandView, ...]
+    """The matrix of them all."""
     claims: tuple[ClaimView, ...]
     facets: Mapping[str, tuple[FacetView, ...]]
     groups: tuple[Group, ...]
@@ -53,7 +58,7 @@ class Press:
     assets: str
     digest: Digester
     ground: str
-    """Digest of what every page is printed with: code, templates, site, static tree."""
+    """Digest of what every page is printed with: code, templates, site, static tree, groups."""
     sheets: dict[str, Sheet] = field(default_factory=dict)
 
     def page(
@@ -108,14 +113,25 @@ class Press:
                 raise PublishError(_where(error)) from error
             return {here: page, **further}
 
-        self.sheet(here, texts, template, title, description, navigation, view, context, charts)
+        self.sheet(
+            here,
+            texts,
+            *(template, title, description, section, view, context, charts),
+            slow=charts is not None,
+        )
 
-    def sheet(self, name: str, texts: Callable[[], Texts], *made_of: object) -> None:
+    def sheet(
+        self,
+        name: str,
+        texts: Callable[[], Texts],
+        *made_of: object,
+        slow: bool = False,
+    ) -> None:
         """A sheet whose texts depend on `made_of` and on nothing else but the ground."""
         if name in self.sheets:
             raise PublishError(f"{name}: two pages would stand at this address")
         digest = self.digest(self.ground, name, made_of)
-        self.sheets[name] = Sheet(name=name, digest=digest, texts=texts)
+        self.sheets[name] = Sheet(name=name, digest=digest, texts=texts, slow=slow)
 
     def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
         """(title, address, is the section at hand)."""

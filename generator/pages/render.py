@@ -74,6 +74,7 @@ def lay_out(
     """
     views = clip_views(catalogue, evidence)
     prose = groups(catalogue.pages)
+    shown = tuple(group for group in prose if group.id != METHOD_GROUP)
     digest = Digester()
     origins = {view.media.origin for view in views} - {""}
     if len(origins) > policy.MOST_ORIGINS:
@@ -85,16 +86,24 @@ def lay_out(
     press = Press(
         catalogue=catalogue,
         views=views,
+        bands=matrix(views),
         claims=claim_views(catalogue.runs, views),
         facets=facets(catalogue, views),
-        groups=tuple(group for group in prose if group.id != METHOD_GROUP),
+        groups=shown,
         method=next(
             (group for group in prose if group.id == METHOD_GROUP), empty_group(METHOD_GROUP)
         ),
         jinja=environment(templates, policy=allowed),
         assets=assets,
         digest=digest,
-        ground=digest(code(), trees(templates), assets, catalogue.site, allowed),
+        ground=digest(
+            code(),
+            trees(templates),
+            assets,
+            catalogue.site,
+            allowed,
+            [(group.title, group.address) for group in shown],
+        ),
     )
     _home(press)
     _archive(press)
@@ -123,14 +132,19 @@ def _for_machines(press: Press, allowed: str) -> None:
     tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
     everything = press.digest(catalogue, views)
 
-    def text(name: str, make: Callable[[], str], made_of: object) -> None:
+    def text(name: str, make: Callable[[], str], made_of: object, *, slow: bool = False) -> None:
         if name not in press.sheets:  # clips may share a file
-            press.sheet(name, lambda: {name: make()}, made_of)
+            press.sheet(name, lambda: {name: make()}, made_of, slow=slow)
 
-    text("data/clips.csv", lambda: data.clips_csv(views), everything)
-    text("data/archive.json", lambda: data.archive_json(catalogue, views), everything)
+    text("data/clips.csv", lambda: data.clips_csv(views), everything, slow=True)
+    text(
+        "data/archive.json",
+        lambda: data.archive_json(catalogue, views),
+        everything,
+        slow=True,
+    )
     text("data/schema.json", lambda: data.schema_json(site), site)
-    text("data/clips.json", lambda: data.briefs_json(views), everything)
+    text("data/clips.json", lambda: data.briefs_json(views), everything, slow=True)
     text("feed.xml", lambda: feeds.atom(catalogue, views), everything)
     text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
     text("robots.txt", lambda: feeds.robots(site), site)
@@ -152,7 +166,7 @@ def _home(press: Press) -> None:
         description=site.description,
         pair=preset_pair(site, views),
         extremes=extremes(views),
-        bands=next(iter(shelves(matrix(views), HOME_CELLS)), ()),
+        bands=next(iter(shelves(press.bands, HOME_CELLS)), ()),
         claims=tuple(claim for claim in press.claims if claim.about_models),
         gaps=gaps(press.catalogue.runs, views),
         cells=len(views),
@@ -163,7 +177,8 @@ def _home(press: Press) -> None:
 
 def _archive(press: Press) -> None:
     title = "The archive"
-    made = _further(press, addresses.ARCHIVE, press.views, title, (("Archive", addresses.ARCHIVE),))
+    trail = (("Archive", addresses.ARCHIVE),)
+    made = _further(press, addresses.ARCHIVE, press.bands, title, trail)
     press.page(
         addresses.ARCHIVE,
         "archive",
@@ -195,12 +210,12 @@ class Shelves:
 def _further(
     press: Press,
     address: str,
-    views: Sequence[ClipView],
+    all_bands: Sequence[BandView],
     title: str,
     trail: tuple[tuple[str, str], ...],
 ) -> Shelves:
     """Lay out the pages for those cells that find no room at `address` itself."""
-    made = shelves(matrix(views), PAGE_CELLS)
+    made = shelves(all_bands, PAGE_CELLS)
     several = len(made) > 1
     pages = tuple(addresses.shelf(address, n) for n in range(1, len(made) + 1)) if several else ()
     for number, bands in enumerate(made[1:], 2):
@@ -215,7 +230,7 @@ def _further(
             number=number,
             bands=bands,
             shelves=pages,
-            cells=len(views),
+            cells=sum(band.count for band in all_bands),
         )
     return Shelves(bands=made[0] if made else (), pages=pages)
 
@@ -238,7 +253,7 @@ def _facets(press: Press) -> None:
                 (dimension.capitalize(), f"{addresses.ARCHIVE}#{dimension}"),
                 (facet.title, facet.address),
             )
-            made = _further(press, facet.address, facet.clips, facet.title, trail)
+            made = _further(press, facet.address, matrix(facet.clips), facet.title, trail)
             charts = None
             if dimension in ("pipelines", "prompts", "sizes"):
                 charts = press.charts(facet.clips, facet.address, f"{dimension}-{facet.id}")
@@ -272,7 +287,7 @@ def _runs(press: Press) -> None:
             ("Runs", f"{addresses.ARCHIVE}#runs"),
             (run.title, facet.address),
         )
-        made = _further(press, facet.address, facet.clips, run.title, trail)
+        made = _further(press, facet.address, matrix(facet.clips), run.title, trail)
         press.page(
             facet.address,
             "run",
@@ -291,7 +306,9 @@ def _runs(press: Press) -> None:
 
 def _clips(press: Press) -> None:
     machines = {machine.id: machine for machine in press.catalogue.machines}
-    anchors = {(one.run.id, one.id): one.anchor for one in press.claims}
+    anchors: dict[str, dict[str, str]] = {run.id: {} for run in press.catalogue.runs}
+    for claim in press.claims:
+        anchors[claim.run.id][claim.id] = claim.anchor
     surroundings = Surroundings(press.views)
     for view in press.views:
         press.page(
@@ -303,9 +320,7 @@ def _clips(press: Press) -> None:
             view=view,
             machine=machines.get(view.run.machine),
             neighbours=surroundings.of(view),
-            anchors={
-                verdict.claim: anchors[view.run.id, verdict.claim] for verdict in view.verdicts
-            },
+            anchors=anchors[view.run.id],
         )
 
 
@@ -318,6 +333,7 @@ def _clip_title(view: ClipView) -> str:
 
 def _compare(press: Press) -> None:
     watchable = [view for view in press.views if view.media.playable]
+    bands = press.bands if len(watchable) == len(press.views) else matrix(watchable)
     press.page(
         addresses.COMPARE,
         "compare",
@@ -326,7 +342,7 @@ def _compare(press: Press) -> None:
         section=addresses.COMPARE,
         pair=preset_pair(press.catalogue.site, press.views),
         watchable=len(watchable),
-        bands=next(iter(shelves(matrix(watchable), PAGE_CELLS)), ()),
+        bands=next(iter(shelves(bands, PAGE_CELLS)), ()),
     )
 
 

@@ -37,6 +37,21 @@ class Memory:
     report: dict[str, int] = field(default_factory=dict)
 
 
+def may_tell_of(file: Path, read: str) -> bool:
+    """Whether the memory begins as one of a build with these inputs does: `recall` reads it all."""
+    head = _head(read)
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(head)) == head
+    except OSError:
+        return False
+
+
+def _head(read: str) -> bytes:
+    head = {"version": VERSION, "inputs": read}
+    return json.dumps(head, separators=(",", ":")).removesuffix("}").encode()
+
+
 def recall(file: Path) -> Memory:
     """The last build's memory; an empty one where there is none."""
     try:
@@ -77,7 +92,7 @@ def remember(file: Path, memory: Memory) -> None:
         return [known.setdefault(value, len(known)) for value in sorted(values)]
 
     kept = {
-        "version": VERSION,
+        "version": VERSION,  # these two first: see `may_tell_of`
         "inputs": memory.inputs,
         "sheets": {
             name: [digest, number(names, made)] for name, (digest, made) in memory.sheets.items()

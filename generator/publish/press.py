@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
@@ -59,22 +59,40 @@ def print_all(
     """Every sheet into `draft`: taken from the published site where `known` tells that it holds
     what would be printed, else printed, by `jobs` processes where there are many."""
     made = Printed(draft=draft, base_path=base_path)
-    changed = []
+    changed, same = [], []
     for sheet in sheets:
-        digest, names = known.sheets.get(sheet.name, ("", ()))
-        if digest == sheet.digest and _kept(names, draft, known, made):
-            made.sheets[sheet.name] = (sheet.digest, names)
+        known_as, names = known.sheets.get(sheet.name, ("", ()))
+        if known_as == sheet.digest:
+            same.append((sheet, names))
         else:
             changed.append(sheet)
-    done = len(made.sheets)
-    on_done(done, len(sheets))
-    for sheet, files, outlines in _printed(changed, draft, base_path, jobs):
-        draft.add(files)
+    with _printing(changed, draft, base_path, jobs) as printed:
+        lost = []
+        for sheet, names in same:  # while other processes print
+            if _kept(names, draft, known, made):
+                made.sheets[sheet.name] = (sheet.digest, names)
+            else:
+                lost.append(sheet)
+        _take(printed, made, len(sheets), on_done)
+    if lost:
+        with _printing(lost, draft, base_path, jobs) as printed:
+            _take(printed, made, len(sheets), on_done)
+    return made
+
+
+def _take(
+    printed: Iterable[tuple[Sheet, Files, Outlines]],
+    made: Printed,
+    of: int,
+    on_done: Callable[[int, int], None],
+) -> None:
+    on_done(len(made.sheets), of)
+    for sheet, files, outlines in printed:
+        made.draft.add(files)
         made.outlines.update(outlines)
         made.sheets[sheet.name] = (sheet.digest, tuple(files))
         made.printed += 1
-        on_done(done + made.printed, len(sheets))
-    return made
+        on_done(len(made.sheets), of)
 
 
 def _kept(names: Sequence[str], draft: Draft, known: Memory, made: Printed) -> bool:
@@ -110,28 +128,30 @@ PORTIONS = 500
 """In so many the sheets are divided: a process prints one, then tells of it."""
 
 
-def _printed(
+@contextmanager
+def _printing(
     sheets: Sequence[Sheet], draft: Draft, base_path: str, jobs: int
-) -> Iterator[tuple[Sheet, Files, Outlines]]:
+) -> Iterator[Iterable[tuple[Sheet, Files, Outlines]]]:
+    """What is printed, sheet by sheet; several processes begin before the first is asked for."""
     if len(sheets) < MANY or jobs < 2 or not sys.platform.startswith("linux"):
-        for sheet in sheets:
-            yield sheet, *_print(sheet, draft, base_path)
+        yield ((sheet, *_print(sheet, draft, base_path)) for sheet in sheets)
         return
     # Forked, because sheets are closures over all records: nothing is sent, nothing is copied.
-    _at_work.append((sheets, draft, base_path))
-    gc.freeze()  # else the collector would touch, and so copy, every record in every process
+    ordered = sorted(sheets, key=lambda sheet: not sheet.slow)  # none is waited for
+    _at_work.append((ordered, draft, base_path))
     try:
         fork = multiprocessing.get_context("fork")
         workers = min(jobs, os.cpu_count() or 1)
         with ProcessPoolExecutor(workers, mp_context=fork, initializer=_start_printer) as pool:
-            size = len(sheets) // PORTIONS + 1
-            starts = range(0, len(sheets), size)
+            size = len(ordered) // PORTIONS + 1
+            starts = range(0, len(ordered), size)
             try:
-                for start, portion in zip(
-                    starts, pool.map(_print_portion, starts, repeat(size)), strict=True
-                ):
-                    for sheet, (files, outlines) in zip(sheets[start:], portion, strict=False):
-                        yield sheet, files, outlines
+                portions = pool.map(_print_portion, starts, repeat(size))
+                yield (
+                    (sheet, files, outlines)
+                    for start, portion in zip(starts, portions, strict=True)
+                    for sheet, (files, outlines) in zip(ordered[start:], portion, strict=False)
+                )
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -141,7 +161,6 @@ def _printed(
             "build again with --jobs 1"
         ) from None
     finally:
-        gc.unfreeze()
         _at_work.pop()
 
 

@@ -6,6 +6,7 @@ when writing fails half-way.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import hashlib
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -63,13 +65,20 @@ class Written:
 
 
 class Draft:
-    """A site in the making, in a folder beside the one that is published."""
+    """A site in the making, in a folder beside the one that is published.
+
+    The folder may hold files already, of a site before: some are the published ones under another
+    name, so none is ever written to.
+    """
 
     def __init__(self, folder: Path, target: Path) -> None:
         self.folder = folder
         self.files: dict[str, Written] = {}
         self._target = target
         self._made: set[str] = set()
+        self._before = {
+            name: stamp(entry.stat(follow_symlinks=False)) for name, entry in present(folder)
+        }
 
     def text(self, name: str, text: str) -> None:
         """Write a text as UTF-8."""
@@ -79,14 +88,14 @@ class Draft:
         """As `text`, but the draft is told of it by `add`: what another process writes."""
         data = text.encode()
         path = self._place(name)
-        with open(path, "wb") as stream:  # noqa: PTH123
+        with _new(path, name) as stream:
             stream.write(data)
         return Written(sha256=hashlib.sha256(data).hexdigest(), stamp=stamp(os.lstat(path)))
 
     def add(self, files: Mapping[str, Written]) -> None:
         twice = sorted(name for name in files if name in self.files)
         if twice:
-            raise PublishError(f"two things would be published as {', '.join(twice)}")
+            raise _published_twice(", ".join(twice))
         self.files.update(files)
 
     def copy(self, name: str, source: Path) -> None:
@@ -94,7 +103,7 @@ class Draft:
         path = self._place(name)
         with source.open("rb") as stream:
             digest = hashlib.sha256()
-            with open(path, "wb") as out:  # noqa: PTH123
+            with _new(path, name) as out:
                 while block := stream.read(1 << 20):
                     digest.update(block)
                     out.write(block)
@@ -102,28 +111,61 @@ class Draft:
 
     def keep(self, name: str, known: Written) -> bool:
         """Take over the published file `name`, if it still is the one that `known` tells of."""
-        old = f"{self._target}/{name}"
-        try:
-            if stamp(os.lstat(old)) != known.stamp:
+        if self._before.get(name) != known.stamp:
+            old = f"{self._target}/{name}"
+            try:
+                if stamp(os.lstat(old)) != known.stamp:
+                    return False
+                os.link(old, self._place(name))
+            except OSError:
                 return False
-            os.link(old, self._place(name))
-        except OSError:
-            return False
         self.add({name: known})
         return True
 
     def drop(self, name: str) -> None:
         """Undo one file."""
         (self.folder / name).unlink()
+        self._before.pop(name, None)
         del self.files[name]
 
     def _place(self, name: str) -> str:
-        """Where a file is to stand, its folder made. Text, for paths are slow by the thousand."""
+        """Where a file is to stand: nothing is there, its folder is. Text, for paths are slow by
+        the thousand."""
         folder = name.rpartition("/")[0]
+        path = f"{self.folder}/{name}"
         if folder not in self._made:
+            if self._before:
+                self._make_room(folder)
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
             self._made.add(folder)
-        return f"{self.folder}/{name}"
+        if name in self._before:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # noqa: PTH108
+        elif self._before and os.path.isdir(path):  # noqa: PTH112
+            shutil.rmtree(path)
+        return path
+
+    def _make_room(self, folder: str) -> None:
+        """Files of the site before that stand where folders are to be."""
+        while folder:
+            if folder in self._before:
+                (self.folder / folder).unlink(missing_ok=True)
+            folder = folder.rpartition("/")[0]
+
+    def tidy(self) -> None:
+        """Remove what the folder held before and the draft does not."""
+        emptied = set()
+        for name in self._before.keys() - self.files.keys():
+            with contextlib.suppress(OSError):
+                os.unlink(f"{self.folder}/{name}")  # noqa: PTH108
+            emptied.add(name.rpartition("/")[0])
+        for folder in sorted(emptied, reverse=True):
+            while folder:
+                try:
+                    os.rmdir(f"{self.folder}/{folder}")  # noqa: PTH106
+                except OSError:
+                    break
+                folder = folder.rpartition("/")[0]
 
     def manifest(self, notes: Mapping[str, object]) -> str:
         """The manifest: every file with its bytes and hash, a line each; `notes` say of what and
@@ -138,10 +180,24 @@ class Draft:
         return f'{{\n "files": {{\n  {files}\n }},\n "version": {MANIFEST_VERSION}\n}}\n'
 
 
+def _new(path: str, name: str) -> BinaryIO:
+    try:
+        return open(path, "xb")  # noqa: PTH123
+    except FileExistsError:
+        raise _published_twice(name) from None
+
+
+def _published_twice(names: str) -> PublishError:
+    return PublishError(f"two things would be published as {names}")
+
+
 @contextmanager
-def drafting(target: Path) -> Iterator[Draft]:
+def drafting(target: Path, spare: Path | None = None) -> Iterator[Draft]:
     """A new site for the folder `target`, as yet without a file. `publish` puts it there; where
     that is not reached, nothing is left of it and `target` is as it was.
+
+    The old site is kept as `spare`, where that is on the same disk, for the next draft to begin
+    with: most of its files are the same, and many take seconds to link and to remove.
 
     Raises:
         PublishError: the disk or a file did not allow it, or `target` holds what no build made.
@@ -152,18 +208,30 @@ def drafting(target: Path) -> Iterator[Draft]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         beside = Path(tempfile.mkdtemp(prefix=_beside(target), dir=target.parent))
+        if spare:
+            _rename(spare, beside)
     except OSError as error:
         raise PublishError(
             f"{target.parent}: cannot be written ({error.strerror}); nothing was published"
         ) from error
     try:
-        yield Draft(beside, target)
+        draft = Draft(beside, target)
+        yield draft
     except OSError as error:
         raise PublishError(
             f"{error.filename or target}: {error.strerror}; the site in {target} is as it was"
         ) from error
+    else:
+        if spare:
+            _rename(beside, spare)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _rename(folder: Path, to: Path) -> None:
+    """Rename a folder where that is possible."""
+    with contextlib.suppress(OSError):
+        folder.rename(to)
 
 
 def publish(draft: Draft, target: Path, notes: Mapping[str, object]) -> bool:
@@ -173,6 +241,7 @@ def publish(draft: Draft, target: Path, notes: Mapping[str, object]) -> bool:
     a site that is the same already stays where it is.
     """
     target = target.resolve()
+    draft.tidy()
     manifest = draft.manifest(notes)
     if _same(draft, target, manifest):
         digest = hashlib.sha256(manifest.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,22 @@ def test_a_decimal_is_the_nearest_one(value: Fraction) -> None:
 )
 def test_references_are_relative(address: str, here: str, written: str) -> None:
     assert addresses.reference(address, here) == written
+
+
+_SEGMENT = st.sampled_from(["clips", "a", "b", "page-2", "x.json", "c d"])
+_FOLDERS = st.lists(_SEGMENT, max_size=4).map(lambda names: "".join(f"{name}/" for name in names))
+
+
+@given(
+    _FOLDERS, st.one_of(st.just(""), _SEGMENT), st.sampled_from(["", "#c", "?a=1&b=2"]), _FOLDERS
+)
+def test_a_reference_leads_where_it_should(folders: str, name: str, rest: str, at: str) -> None:
+    """As the standard library resolves it, from any page."""
+    address, page = folders + name + rest, f"https://example.org/{at}index.html"
+
+    led = urljoin(page, addresses.reference(address, f"{at}index.html"))
+
+    assert led == f"https://example.org/{address}"
 
 
 def test_the_lost_page_names_the_root() -> None:

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from publishing import publish
 
 from generator.errors import PublishError
@@ -130,3 +132,44 @@ def test_a_site_that_is_the_same_stays_where_it_is(tmp_path: Path) -> None:
     assert site.stat().st_ino == inode
     assert publish({"index.html": "two"}, {}, site)
     assert site.stat().st_ino != inode
+
+
+NAMES = ("index.html", "a", "a/index.html", "a/b", "a/b/index.html", "c/index.html", "c/d.json")
+SITES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["one", "two", ""]), min_size=1)
+
+
+def possible(site: dict[str, str]) -> bool:
+    """No file stands where a folder is."""
+    return not any(other.startswith(f"{name}/") for name in site for other in site)
+
+
+@given(st.lists(SITES.filter(possible), min_size=3, max_size=6))
+def test_a_draft_that_begins_with_the_site_before_becomes_what_one_from_nothing_would(
+    tmp_path_factory: pytest.TempPathFactory, sites: list[dict[str, str]]
+) -> None:
+    """And what is published stays as it is meanwhile, though it shares files with the draft."""
+    folder = tmp_path_factory.mktemp("spare")
+    site, spare = folder / "site", folder / "spare"
+    known: dict[str, write.Written] = {}
+    for texts in sites:
+        before = tree(site)
+        with drafting(site, spare) as draft:
+            for name, text in texts.items():
+                same = (
+                    name in known
+                    and known[name].sha256 == hashlib.sha256(text.encode()).hexdigest()
+                )
+                if not (same and draft.keep(name, known[name])):
+                    draft.text(name, text)
+            assert tree(site) == before
+            write.publish(draft, site, {})
+            known = dict(draft.files)
+        found = tree(site)
+        del found[MANIFEST]
+        assert found == {name: text.encode() for name, text in texts.items()}
+        folders = {p for p in site.rglob("*") if p.is_dir()}
+        assert all(any(folder.iterdir()) for folder in folders)
+        assert {p.name for p in folder.iterdir()} <= {"site", "spare"}
+        assert all(
+            written.stamp == write.stamp((site / name).stat()) for name, written in known.items()
+        )
