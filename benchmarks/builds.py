@@ -13,7 +13,8 @@ ten-thousand: 10,000 rows over the archive's files: cold, unchanged, one row and
 
 Every build is a process of its own, started as people start it. Seconds are of the wall; memory
 is the largest sum of what the build and all its children held at a time (their proportional set
-sizes, looked at four times a second). The profile is of one build of the thousand that reads and
+sizes, looked at four times a second). Before each build a fixed loop is timed (`loop_s`): a
+machine that shares its processors is not equally fast at all times. The profile is of one build of the thousand that reads and
 prints everything anew in a single process; what was derived from clips is taken from the cache.
 """
 
@@ -79,8 +80,18 @@ def held_kb(process: int) -> int:
     return total + sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
+def loop_s() -> float:
+    """Seconds of a fixed loop: on a machine that shares its processors, what a second was worth."""
+    began = time.perf_counter()
+    total = 0
+    for n in range(2_000_000):
+        total += n
+    return round(time.perf_counter() - began, 3)
+
+
 def timed(command: Sequence[str], cwd: Path, **environment: str) -> dict[str, Any]:
     """One run: seconds, seconds of processors, and the most memory held."""
+    loop = loop_s()
     before = os.times()
     began = time.perf_counter()
     with subprocess.Popen(
@@ -105,6 +116,7 @@ def timed(command: Sequence[str], cwd: Path, **environment: str) -> dict[str, An
         "seconds": round(seconds, 2),
         "processor_seconds": round(spent - before.children_user - before.children_system, 2),
         "peak_mb": round(peak_kb * 1024 / 1e6),
+        "loop_s": loop,
     }
 
 
@@ -273,11 +285,13 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     for name, runs in found.items():
         if isinstance(runs, list):
             seconds = [run["seconds"] for run in runs]
+            loops = [run["loop_s"] for run in runs]
             told[name] = {
                 "median_s": round(statistics.median(seconds), 2),
                 "least_s": min(seconds),
                 "most_s": max(seconds),
                 "peak_mb": max(run["peak_mb"] for run in runs),
+                "loop_s": [min(loops), max(loops)],
                 "runs": len(runs),
             }
     if "sigal cold" in told:
