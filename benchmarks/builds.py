@@ -14,8 +14,9 @@ ten-thousand: 10,000 rows over the archive's files: cold, unchanged, one row and
 Every build is a process of its own, started as people start it. Seconds are of the wall; memory
 is the largest sum of what the build and all its children held at a time (their proportional set
 sizes, looked at four times a second). Before each build a fixed loop is timed (`loop_s`): a
-machine that shares its processors is not equally fast at all times. The profile is of one build of the thousand that reads and
-prints everything anew in a single process; what was derived from clips is taken from the cache.
+machine that shares its processors is not equally fast at all times. The profile is of one build
+of the thousand that reads and prints everything anew in a single process; what was derived from
+clips is taken from the cache.
 """
 
 from __future__ import annotations
