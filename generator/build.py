@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from generator import catalogue as reading
 from generator import pages
 from generator.again import Options, Report, inputs, nothing_new
-from generator.clips import card, locate, process
+from generator.clips import card, locate, packets, process
 from generator.clips.cache import cached_facts
 from generator.clips.hashes import Hashes
 from generator.clips.prepared import Prepared
@@ -187,12 +187,13 @@ def _of_each(
     sources = find_sources(project, catalogue, options, progress, hashes)
     present = [clip for clip in catalogue.clips if clip.id in sources]
     shared = {same(sources[clip.id], clip): clip for clip in reversed(present)}
-    made = _in_parallel(
-        lambda clip: work(sources[clip.id], clip),
-        list(shared.values()),
-        options.jobs,
-        lambda i, n: progress("clips", i, n),
-    )
+    with packets.readers_at_hand():
+        made = _in_parallel(
+            lambda clip: work(sources[clip.id], clip),
+            list(shared.values()),
+            options.jobs,
+            lambda i, n: progress("clips", i, n),
+        )
     by_key = dict(zip(shared, made, strict=True))
     return {clip.id: by_key[same(sources[clip.id], clip)] for clip in present}
 

@@ -1,14 +1,22 @@
 """Read the packets of one media file, alone in a process of its own.
 
-Run as a script by `probe`, never imported: `python -I -S demux.py LIBRARIES FILE DEMUXER LIMITS`,
+Run as a script by `packets`, never imported: `python -I -S demux.py LIBRARIES FILE DEMUXER LIMITS`,
 LIBRARIES being the folder that holds PyAV and LIMITS JSON. Answers with one JSON object on
 standard output, {"error": reason} included. A crash or a hang in a demuxer ends this process and
 nothing else.
+
+With LIBRARIES alone it goes on answering: a line of JSON [FILE, DEMUXER, LIMITS] with a line
+`STATUS LENGTH` and that many bytes. Each file is read in a process forked for it, which spares the
+start of Python and PyAV; whatever that process leaves behind is killed. For that this one must be
+the first of its own namespace of processes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import sys
 from typing import Any
 
@@ -78,10 +86,45 @@ def _ratio(value: Any) -> list[int] | None:
     return [value.numerator, value.denominator] if value else None
 
 
+def serve() -> None:
+    """Answer question after question, each in a process of its own."""
+    import av  # noqa: F401, what is forked has it
+
+    if os.getpid() != 1:
+        sys.exit("only as the first process of a namespace")
+    for line in sys.stdin.buffer:
+        answers, answer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.close(answers)
+                with open(answer, "w", encoding="utf-8") as out:  # noqa: PTH123
+                    json.dump(read(*json.loads(line)), out)
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(answer)
+        with open(answers, "rb") as pipe:  # noqa: PTH123
+            said = pipe.read()
+        _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+        sys.stdout.buffer.write(b"%d %d\n%b" % (status, len(said), said))
+        sys.stdout.buffer.flush()
+
+
 def main() -> None:
-    libraries, url, demuxer, limits = sys.argv[1:]
+    libraries, *question = sys.argv[1:]
     sys.path.append(libraries)
-    json.dump(read(url, demuxer, json.loads(limits)), sys.stdout)
+    if question:
+        url, demuxer, limits = question
+        json.dump(read(url, demuxer, json.loads(limits)), sys.stdout)
+    else:
+        serve()
 
 
 if __name__ == "__main__":

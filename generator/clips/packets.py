@@ -1,15 +1,19 @@
 """The packets of a file's video track, exactly as its container lists them.
 
 The bytes are looked at first (`container`), then one named demuxer lists every packet in a
-process of its own (`demux`), with limits and a deadline. Nothing is decoded.
+process of its own (`demux`), with limits and a deadline. Nothing is decoded. Whoever reads many
+files does so with `readers_at_hand`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import json
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -17,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.clips import container, ffmpeg
-from generator.clips.process import Limits, run_alone
+from generator.clips.process import Kept, Limits, can_keep, run_alone
 from generator.errors import MediaError, UsageError
 
 READER = Path(__file__).with_name("demux.py")
@@ -155,6 +159,54 @@ def _libraries() -> str:
     return str(Path(found.origin).parent.parent)
 
 
+def _reader() -> list[str]:
+    # Without site: what it looks for at every start takes longer than many a clip.
+    return [sys.executable, "-I", "-S", str(READER), _libraries()]
+
+
+_at_hand: list[Kept] = []
+"""Readers that wait for a question."""
+_wanted = 0
+_guard = threading.Lock()
+
+
+@contextlib.contextmanager
+def readers_at_hand() -> Iterator[None]:
+    """While this lasts, readers stay for the next file: starting one takes longer than reading
+    most. What they cannot read is read again by one started for it alone, whose word counts."""
+    global _wanted
+    with _guard:
+        _wanted += 1
+    try:
+        yield
+    finally:
+        with _guard:
+            _wanted -= 1
+            done = [] if _wanted else _at_hand.copy()
+            if done:
+                _at_hand.clear()
+        for reader in done:
+            reader.close()
+
+
+def _ask_at_hand(question: bytes) -> dict[str, Any] | None:
+    """The answer of a reader at hand; None where there is none, or one that tells of no error."""
+    if not _wanted or not can_keep():
+        return None
+    with _guard:
+        reader = _at_hand.pop() if _at_hand else None
+    reader = reader or Kept(_reader(), LIMITS)
+    answer = reader.ask(question)
+    with _guard:
+        kept = answer is not None and _wanted > 0
+        if kept:
+            _at_hand.append(reader)
+    if not kept:
+        reader.close()
+    said = json.loads(answer) if answer else None
+    return said if isinstance(said, dict) and "error" not in said else None
+
+
 def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
     """Let `demux` read the file in its own process."""
     limits = {
@@ -166,12 +218,11 @@ def _ask(path: Path, layout: container.Layout) -> dict[str, Any]:
         "max_packets": MAX_PACKETS,
     }
     address = ffmpeg.argument(ffmpeg.file_url(path))
-    arguments = [_libraries(), address, layout.demuxer, json.dumps(limits)]
+    answer = _ask_at_hand(json.dumps([address, layout.demuxer, limits]).encode())
+    if answer is not None:
+        return answer
     finished = run_alone(
-        # Without site: what it looks for at every start takes longer than many a clip.
-        [sys.executable, "-I", "-S", str(READER), *arguments],
-        about=str(path),
-        limits=LIMITS,
+        [*_reader(), address, layout.demuxer, json.dumps(limits)], about=str(path), limits=LIMITS
     )
     if finished.status != 0:
         lines = finished.said.strip().splitlines() or [f"status {finished.status}"]

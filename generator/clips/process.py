@@ -106,6 +106,74 @@ def end_all() -> None:
             child.end("interrupted; build again")
 
 
+class Kept:
+    """A program that is started once and asked many times, one question at a time.
+
+    It answers a line with a line `STATUS LENGTH` and that many bytes, and is to do the work itself
+    in a process that it forks. Bounded like any other, and only where a namespace holds all that
+    it starts (`can_keep`).
+    """
+
+    def __init__(self, command: Sequence[str], limits: Limits) -> None:
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [*_leading_in(limits), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            start_new_session=True,
+        )
+        with _guard:
+            _running.add(self)
+
+    def ask(self, question: bytes) -> bytes | None:
+        """The answer to one line; None where there is none, and then there will be no other."""
+        deadline = threading.Timer(self._limits.wall_s, self.end)
+        deadline.daemon = True
+        deadline.start()
+        asked, answers = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert answers is not None
+        try:
+            asked.write(question + b"\n")
+            asked.flush()
+            status, length = map(int, answers.readline(64).split())
+            if status == 0 and 0 <= length <= self._limits.answer_bytes:
+                answer = answers.read(length)
+                if len(answer) == length:
+                    return answer
+        except (OSError, ValueError):
+            pass
+        finally:
+            deadline.cancel()
+        self.end()
+        return None
+
+    def end(self, why: str = "") -> None:
+        """Kill it, with all that it started."""
+        with self._lock:
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def close(self) -> None:
+        self.end()
+        with _guard:
+            _running.discard(self)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):  # what it was asked last, perhaps
+                    pipe.close()
+
+
+def can_keep() -> bool:
+    """Whether this system can run a `Kept` program."""
+    return door().bounded_first and bool(door().namespaces)
+
+
 class _Child:
     """A program under way. It is ended with its group, and never after its number was given up."""
 
@@ -180,7 +248,7 @@ class _Child:
                 self._process.kill()
 
 
-_running: set[_Child] = set()
+_running: set[_Child | Kept] = set()
 _guard = threading.Lock()
 
 
