@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from math import floor
 
 from generator.measure.decimals import decimal
@@ -36,6 +37,7 @@ def nearest(value: Fraction, decimals: int) -> Fraction:
     return Fraction(floor(value * 10**decimals + Fraction(1, 2)), 10**decimals)
 
 
+@lru_cache(maxsize=4096)
 def exact(value: Fraction, least: int) -> str:
     """`value` >= 0 with at least `least` decimals, and as many more, up to `least` + 4, as it
     takes to write it exactly: exact(49.35, 1) = 49.35, exact(1/3, 2) = 0.333333."""
