@@ -97,6 +97,7 @@ class MemFlow:
             "noise": self.noise.wipe,
         }
 
+    @torch.inference_mode()
     def wipe(self, *, but: frozenset[str] = frozenset()) -> None:
         for name, empty in self._wipes().items():
             if name not in but:
