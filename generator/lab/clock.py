@@ -43,18 +43,13 @@ PROTOCOL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """One stream as it was measured. `frames` are cut to the length that was asked for."""
+    """One stream as it was measured, cut to the length that was asked for."""
 
     timing: Timing
     peak_bytes: int | None
     frames: tuple[Frames, ...]
-
-    def sha256(self) -> str:
-        """Of all pictures' bytes, in order."""
-        digest = hashlib.sha256()
-        for part in self.frames:
-            digest.update(part.data)
-        return digest.hexdigest()
+    frames_sha256: str
+    """Of all pictures' bytes, in order: equal repeats are equal here."""
 
 
 def frames_of(seconds: Fraction, rate_hz: Fraction) -> int:
@@ -107,7 +102,11 @@ def measure(
         settled_chunk=about.settled_chunk,
     )
     peak = pipeline.peak_bytes()
-    return Take(timing=timing, peak_bytes=peak, frames=_cut(parts, frames))
+    kept = _cut(parts, frames)
+    digest = hashlib.sha256()
+    for part in kept:
+        digest.update(part.data)
+    return Take(timing=timing, peak_bytes=peak, frames=kept, frames_sha256=digest.hexdigest())
 
 
 def warm_up(pipeline: Pipeline, request: Request, *, chunks: int) -> None:

@@ -42,13 +42,13 @@ def prove(
 ) -> Proof:
     """Make `request` in a fresh process, then here after `before`, wiped; then once for each
     memory, leaving that one as `before` left it."""
-    import torch
+    pipeline = open_pipeline(name, parts)
+    import torch  # at hand, or there were no pipeline
 
     threads = torch.get_num_threads()  # sums are rounded in the order that threads make
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as processes:
         alone = processes.submit(fresh, name, parts, request, chunks, threads).result()
-    pipeline = open_pipeline(name, parts)
 
     def after(but: frozenset[str]) -> tuple[str, ...]:
         pipeline.wipe()

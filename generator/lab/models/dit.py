@@ -253,8 +253,9 @@ class CausalDiT(nn.Module):
                 f"positions are known for: a video holds {shape.most_chunks} chunks at most"
             )
         third = shape.head_dim // 2 // 3
+        device = self.patch_embedding.weight.device
         angles = [
-            _angles(start, count, pairs)
+            _angles(start, count, pairs, device)
             for start, count, pairs in (
                 (first_frame, frames, shape.head_dim // 2 - 2 * third),
                 (0, height, third),
@@ -270,11 +271,7 @@ class CausalDiT(nn.Module):
             ],
             dim=-1,
         ).reshape(-1, 1, shape.head_dim // 2)
-        device = self.patch_embedding.weight.device
-        return Rotation(
-            cos=grid.cos().float().to(device, non_blocking=True),
-            sin=grid.sin().float().to(device, non_blocking=True),
-        )
+        return Rotation(cos=grid.cos().float(), sin=grid.sin().float())
 
     def read_text(self, embeds_SE: torch.Tensor, text: TextCache) -> None:
         """Fill the cross-attention's keys and values from text embeddings [at most S, text_dim].
@@ -305,7 +302,10 @@ def sinusoids(t: torch.Tensor, dim: int) -> torch.Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _angles(start: int, count: int, pairs: int) -> torch.Tensor:
-    """Angles [count, pairs] of rotary positions, theta 10000, in float64."""
-    rates = 1 / torch.pow(10000, torch.arange(0, 2 * pairs, 2, dtype=torch.float64) / (2 * pairs))
-    return torch.outer(torch.arange(start, start + count, dtype=torch.float64), rates)
+def _angles(start: int, count: int, pairs: int, device: torch.device) -> torch.Tensor:
+    """Angles [count, pairs] of rotary positions, theta 10000, in float64, made where they go: the
+    host waits for no copy."""
+    wide = torch.float32 if device.type == "mps" else torch.float64
+    exponents = torch.arange(0, 2 * pairs, 2, dtype=wide, device=device) / (2 * pairs)
+    places = torch.arange(start, start + count, dtype=wide, device=device)
+    return torch.outer(places, 1 / torch.pow(10000, exponents))

@@ -86,7 +86,7 @@ def umt5(path: Path, *, device: torch.device, dtype: torch.dtype, most_tokens: i
     except ImportError as error:
         raise UsageError(
             "the text encoder comes from transformers, which is not installed here; "
-            "install the extra: pip install 'matrix-archive[lab]'"
+            "install the extra `lab`"
         ) from error
     encoder = path / "text_encoder" if (path / "text_encoder").is_dir() else path
     tokens = path / "tokenizer" if (path / "tokenizer").is_dir() else path

@@ -98,8 +98,7 @@ def _autoencoder() -> Any:
         from diffusers import AutoencoderKLWan
     except ImportError as error:
         raise UsageError(
-            "the Wan VAE comes from diffusers, which is not installed here; "
-            "install the extra: pip install 'matrix-archive[lab]'"
+            "the Wan VAE comes from diffusers, which is not installed here; install the extra `lab`"
         ) from error
     return AutoencoderKLWan
 

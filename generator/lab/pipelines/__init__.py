@@ -107,6 +107,8 @@ class About:
     """What both sides must divide by."""
 
 
+INSTALL = "pip install -e '.[lab]' in a checkout, pip install 'matrix-archive[lab]' elsewhere"
+
 PIPELINES: Mapping[str, About] = {
     "memflow": About(
         module="generator.lab.pipelines.memflow",
@@ -146,7 +148,7 @@ def open_pipeline(name: str, parts: Parts) -> Pipeline:
             raise
         raise UsageError(
             f"running pipelines needs {error.name}, which is not installed; "
-            "install the extra: pip install 'matrix-archive[lab]'"
+            f"install the extra: {INSTALL}"
         ) from error
     opened: Pipeline = found.open_pipeline(parts)
     return opened

@@ -26,7 +26,7 @@ from generator.measure.roofline import WAN_1_3B, WAN_VAE, DiTShape, VAEShape, to
 __all__ = ["MemFlow", "Noise", "open_pipeline"]
 
 TINY_DIT = DiTShape(layers=2, dim=48, heads=2, ffn=64, text_dim=16, text_tokens=12, time_dim=16)
-TINY_VAE = VAEShape(base=8, multiples=(1, 1, 2, 2), resnets=1)
+TINY_VAE = VAEShape(base=4, multiples=(1, 1, 2, 2), resnets=1)
 
 
 class Noise:
@@ -186,8 +186,8 @@ class MemFlow:
             raise UsageError("this pipeline was opened without a VAE: only latents can be had")
         with attention.using("torch"):  # the VAE's heads are too wide for cuDNN's kernel
             pictures = self.decoder.decode(latents)
-        bytes_ = ((pictures + 1) * 127.5).round().to(torch.uint8)
-        frames: Frames = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        levels = ((pictures.float() + 1) * 127.5).round().to(torch.uint8)
+        frames: Frames = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return frames
 
     def synchronize(self) -> None:
