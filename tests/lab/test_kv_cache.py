@@ -96,6 +96,43 @@ def test_the_ring_holds_what_joined_lists_hold(passes: int, cpu: Any) -> None:
     assert len(banks) > 10, "the bank must have changed for this to prove anything"
 
 
+def test_sparse_reading_is_a_choice_of_frames_for_each_head(cpu: Any) -> None:
+    """Against a loop over heads: three of sink and bank by mean query and mean key, then all of
+    the window; 3, 6, 9 and then 12 latent frames."""
+    generator = torch.Generator().manual_seed(6)
+
+    def draw(*size: int) -> Any:
+        return torch.randn(*size, generator=generator)
+
+    ring = KVCache(SHAPE, F, device=cpu, dtype=torch.float32, sparse=True)
+    text_keys = draw(SHAPE.layers, SHAPE.text_tokens, SHAPE.heads, SHAPE.head_dim)
+    counts, chosen = [], set()
+    for chunk in range(12):
+        ring.remember(chunk, text_keys)
+        for layer in range(SHAPE.layers):
+            ring.write(
+                layer, *(draw(SHAPE.chunk * F, SHAPE.heads, SHAPE.head_dim) for _ in range(2))
+            )
+        q = draw(1, SHAPE.chunk * F, SHAPE.heads, SHAPE.head_dim)
+        k, v = ring.attended(1, q)
+        dense_k, dense_v = ring.read(1)
+        for head in range(SHAPE.heads):
+            frames = dense_k[0, :, head].split(F)
+            values = dense_v[0, :, head].split(F)
+            old = (SHAPE.sink + ring.bank_frames) if chunk else 0
+            mean = q[0, :, head].mean(dim=0)
+            order = sorted(range(old), key=lambda i: -float(mean @ frames[i].mean(dim=0)))
+            picked = sorted(order[: SHAPE.sink])
+            wanted = [*picked, *range(old, len(frames))]
+            assert torch.equal(k[0, :, head], torch.cat([frames[i] for i in wanted]))
+            assert torch.equal(v[0, :, head], torch.cat([values[i] for i in wanted]))
+            chosen.add((chunk, tuple(picked)))
+        counts.append(k.shape[1] // F)
+        ring.advance()
+    assert counts == [3, 6, 9, *[12] * 9]
+    assert len(chosen) > 12, "heads must differ for this to prove anything"
+
+
 def test_scores_from_means_equal_means_of_scores() -> None:
     """The official code multiplies all pairs of tokens; means are linear, so ours are the same."""
     generator = torch.Generator().manual_seed(2)

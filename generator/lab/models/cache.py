@@ -26,11 +26,18 @@ class KVCache:
     """Keys and values of the past, all layers: k and v [N, (bank + sink + window) F, H, D]."""
 
     def __init__(
-        self, shape: DiTShape, frame_tokens: int, *, device: torch.device, dtype: torch.dtype
+        self,
+        shape: DiTShape,
+        frame_tokens: int,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        sparse: bool = False,
     ) -> None:
+        """`sparse` turns on Sparse Memory Activation, which no published configuration uses."""
         if shape.sink != shape.chunk or shape.window % shape.chunk:
             raise ValueError("the sink is one chunk, and the window consists of whole chunks")
-        self.shape, self.frame_tokens = shape, frame_tokens
+        self.shape, self.frame_tokens, self.sparse = shape, frame_tokens, sparse
         tokens = (shape.bank + shape.sink + shape.window) * frame_tokens
         size = (shape.layers, tokens, shape.heads, shape.head_dim)
         self.k = torch.zeros(size, device=device, dtype=dtype)
@@ -87,6 +94,34 @@ class KVCache:
         window = self.shape.window // self.shape.chunk
         end = self._slot(min(self.chunks, window)) + self._chunk_tokens
         return self.k[layer : layer + 1, start:end], self.v[layer : layer + 1, start:end]
+
+    def attended(self, layer: int, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the queries [1, L, H, D] of the current chunk attend to: [1, M, H, D] each."""
+        return self.read_sparse(layer, q) if self.sparse else self.read(layer)
+
+    def read_sparse(self, layer: int, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sparse Memory Activation: of sink and bank only the frames that fit the queries best.
+
+        Each head takes as many frames as the sink holds: those whose mean key has the largest
+        product with the mean of its queries `q` [1, L, H, D]. The window is read whole. Copies, as
+        heads see different frames.
+        """
+        k, v = self.read(layer)
+        remembered = (self.bank_frames + self.shape.sink) * self.frame_tokens
+        if self.chunks == 0 or self.bank_frames == 0:
+            return k, v
+        frames = k[:, :remembered].unflatten(1, (-1, self.frame_tokens))
+        fit = torch.einsum("bhd,bnhd->bhn", q.float().mean(dim=1), frames.float().mean(dim=2))
+        best = fit.topk(self.shape.sink, dim=2).indices.sort(dim=2).values
+        return self._chosen(k, best, remembered), self._chosen(v, best, remembered)
+
+    def _chosen(self, kept: torch.Tensor, best: torch.Tensor, remembered: int) -> torch.Tensor:
+        """The best frames [1, H, n] of what is remembered, then the rest, as [1, M, H, D]."""
+        frames = kept[:, :remembered].unflatten(1, (-1, self.frame_tokens))
+        where = best.transpose(1, 2)[:, :, None, :, None].expand(
+            -1, -1, self.frame_tokens, -1, self.shape.head_dim
+        )
+        return torch.cat([frames.gather(1, where).flatten(1, 2), kept[:, remembered:]], dim=1)
 
     def advance(self) -> None:
         """The current chunk is clean: keep it."""

@@ -108,7 +108,7 @@ class Block(nn.Module):
         q = rotated(self.self_attn.queries(y), rotation)
         k, v = self.self_attn.keys_values(y)
         cache.write(layer, rotated(k, rotation)[0], v[0])
-        y = self.self_attn.out(attend(q, *cache.read(layer)))
+        y = self.self_attn.out(attend(q, *cache.attended(layer, q)))
         x = gated(x, y, gate)
         q = self.cross_attn.queries(self.norm3(x))
         x = x + self.cross_attn.out(attend(q, *text))

@@ -57,6 +57,8 @@ class Parts:
     weights, when None."""
     tiny: bool = False
     """A toy of the same build, for tests and rehearsals. It says so in the record."""
+    sparse_memory: bool = False
+    """Sparse Memory Activation, where a pipeline has it."""
     attention: str = ""
     """A kernel's name; the device's usual one when empty."""
 

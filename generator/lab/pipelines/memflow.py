@@ -68,6 +68,7 @@ class MemFlow:
         kernel: str,
         said: Mapping[str, str],
         noise: Noise | None = None,
+        sparse_memory: bool = False,
         full_clean_pass: bool = False,
     ) -> None:
         """`full_clean_pass` runs the context update through the whole network, as the official
@@ -75,7 +76,7 @@ class MemFlow:
         self.dit, self.decoder, self.source = dit, decoder, source
         self.device, self.kernel, self.said = device, kernel, said
         self.dtype = dit.patch_embedding.weight.dtype
-        self.full_clean_pass = full_clean_pass
+        self.sparse_memory, self.full_clean_pass = sparse_memory, full_clean_pass
         self.noise = noise or Noise(device)
         self.text = TextCache()
         self.cache: KVCache | None = None
@@ -135,7 +136,9 @@ class MemFlow:
         frame = tokens_per_frame(shape, request.width, request.height)
         if self.cache is None or self.cache.frame_tokens != frame:
             self.cache = None  # give the old one's memory back first
-            self.cache = KVCache(shape, frame, device=self.device, dtype=self.dtype)
+            self.cache = KVCache(
+                shape, frame, device=self.device, dtype=self.dtype, sparse=self.sparse_memory
+            )
         timesteps = self.step_list(request)
         self._prepared = Prepared(
             request=request,
@@ -236,10 +239,19 @@ def open_pipeline(parts: Parts) -> MemFlow:
         "dtype": parts.dtype,
         "attention kernel": kernel,
         "compile mode": "none (eager)",
+        "memory": "sparse (SMA)" if parts.sparse_memory else "dense",
         "architecture": "tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal",
     }
     decoder = vae.StreamingDecoder(autoencoder)
-    return MemFlow(dit, decoder, source, device=device, kernel=kernel, said=described)
+    return MemFlow(
+        dit,
+        decoder,
+        source,
+        device=device,
+        kernel=kernel,
+        said=described,
+        sparse_memory=parts.sparse_memory,
+    )
 
 
 def _text(
