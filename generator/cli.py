@@ -267,10 +267,10 @@ def build(
 
 
 def _lab_renderers() -> dict[str, Any]:
-    """The lab's door. Its pipelines are not part of this package yet."""
+    """The lab's door. Declared cells are not rendered through it yet."""
     raise UsageError(
-        "--generate: the lab's pipelines are not part of this version; "
-        "test cards are rendered by every build without it"
+        "--generate: builds do not run the lab's pipelines yet; make a run with "
+        "`python -m generator generate` and build then. Test cards are rendered by every build"
     )
 
 
@@ -582,6 +582,224 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     if not (name and separator and version):
         raise UsageError(f'--software "{entry}": write NAME=VERSION, such as torch=2.13.0')
     return name, version
+
+
+@command.command(cls=_Command)
+@ROOT
+@click.option(
+    "--matrix",
+    "matrix_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A TOML file that lists a whole run; options given beside it go before what it says.",
+)
+@click.option("--pipeline", metavar="ID", help="What generates.  [default: memflow]")
+@click.option(
+    "--prompt",
+    "prompts",
+    multiple=True,
+    metavar="ID",
+    shell_complete=_ids("prompts", ".md"),
+    help="A prompt of content/prompts; all of them when left out. May be repeated.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    metavar="WxH",
+    help="In pixels, such as 848x480. May be repeated.  [default: 832x480]",
+)
+@click.option(
+    "--steps",
+    "steps",
+    multiple=True,
+    metavar="N",
+    help="Denoising steps. May be repeated.  [default: 4]",
+)
+@click.option("--seed", type=click.IntRange(0), help="Of the noise.  [default: 0]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True, max=3600),
+    help="Length of a clip at the pipeline's own rate.  [default: 20]",
+)
+@click.option("--repeats", type=click.IntRange(1, 100), help="Of each cell.  [default: 3]")
+@click.option("--device", help="As torch names it: cuda, cuda:1, cpu.  [default: cuda]")
+@click.option("--dtype", help="bfloat16, float16 or float32.  [default: bfloat16]")
+@click.option(
+    "--weights",
+    metavar="WHERE",
+    help='A folder with base.pt and lora.pt or in diffusers\' manner, or "random".',
+)
+@click.option("--text", metavar="PATH", help="The text encoder's folder, or a file of embeddings.")
+@click.option("--run", "run_id", metavar="ID", help="Id of the run to make, or to go on with.")
+@click.option(
+    "--machine",
+    metavar="ID",
+    shell_complete=_ids("machines", ".toml"),
+    help="A machine of content/machines: what the numbers were measured on.",
+)
+@click.option("--tiny", is_flag=True, help="A toy network, to rehearse on a CPU; it says so.")
+@click.option("--keep-noise", is_flag=True, help="Keep clips of random weights, too.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only say what would be made, and how long it may take."
+)
+@click.option(
+    "--prove-wipe",
+    is_flag=True,
+    help="Only prove that a wiped pipeline is a fresh one, on the first cell.",
+)
+@_examples(
+    "python -m generator generate --weights random --size 512x288 --steps 2 --steps 4 --dry-run",
+    "python -m generator generate --weights ~/memflow --run 2026-11-memflow --machine h200-141gb",
+    "python -m generator generate --matrix matrix.toml",
+    "python -m generator generate --weights random --tiny --device cpu --dtype float32 "
+    "--size 48x32 --prove-wipe",
+)
+def generate(
+    root: Path | None,
+    matrix_file: Path | None,
+    prompts: tuple[str, ...],
+    sizes: tuple[str, ...],
+    steps: tuple[str, ...],
+    seed: int | None,
+    seconds: float | None,
+    run_id: str | None,
+    tiny: bool,
+    keep_noise: bool,
+    dry_run: bool,
+    prove_wipe: bool,
+    **options: Any,
+) -> int:
+    """Run a pipeline and record clips with measurements: a run that builds then show.
+
+    Each cell is wiped, warmed up, measured and written before the next begins. Give the same
+    command again to go on where one was interrupted. Needs the extra `lab`; --dry-run does not.
+    """
+    from generator.catalogue import load
+    from generator.lab import matrix as ordering
+
+    project = find_project(root)
+    catalogue = load(project)
+    matrix = ordering.read_matrix(matrix_file) if matrix_file else ordering.Matrix()
+    matrix = ordering.with_options(
+        matrix,
+        prompts=prompts,
+        sizes=sizes,
+        steps=steps,
+        seed=seed,
+        seconds=seconds,
+        run=run_id,
+        **options,
+    )
+    cells = ordering.cells_of(matrix, {prompt.id: prompt.text for prompt in catalogue.prompts})
+    machines = {machine.id: machine for machine in catalogue.machines}
+    if matrix.machine and matrix.machine not in machines:
+        raise UsageError(
+            f'--machine "{matrix.machine}": no such machine in content/machines; '
+            f"known are {', '.join(machines)}"
+        )
+    known = [pipeline.id for pipeline in catalogue.pipelines]
+    if not (dry_run or prove_wipe) and matrix.pipeline not in known:
+        raise UsageError(
+            f"{project.relative(project.content / 'pipelines')}: describes no pipeline "
+            f'"{matrix.pipeline}" to record clips of; write {matrix.pipeline}.toml there first'
+        )
+    if dry_run:
+        _print_forecast(matrix, cells, machines.get(matrix.machine))
+        return 0
+    if not matrix.weights:
+        raise UsageError(
+            "--weights: name a folder with the published weights, or write --weights random to "
+            "measure speed only"
+        )
+    parts = ordering.parts_of(matrix, tiny=tiny)
+    if prove_wipe:
+        return _prove_wipe(matrix.pipeline, parts, cells[0])
+    from generator.lab import generate as making
+
+    run_about = ordering.about_of(matrix)
+    plan = making.Plan(
+        pipeline=matrix.pipeline,
+        cells=cells,
+        parts=parts,
+        seconds=matrix.seconds,
+        repeats=matrix.repeats,
+        keep_noise=keep_noise,
+    )
+    from generator.clips.encode import encode
+
+    with _progress() as progress:
+        outcome = making.run(
+            plan, project.runs / run_about.id, run_about, encode=encode, progress=progress
+        )
+    where = project.relative(project.runs / run_about.id)
+    click.echo(
+        f"{where}: {len(outcome.made)} cells made"
+        + (f", {len(outcome.there)} were there" if outcome.there else "")
+        + (f", {len(outcome.failed)} failed" if outcome.failed else "")
+    )
+    for cell, why in outcome.failed.items():
+        click.echo(f"failed: {cell}: {why}", err=True)
+    return 1 if outcome.failed else 0
+
+
+def _prove_wipe(pipeline: str, parts: Any, cell: Any) -> int:
+    from dataclasses import replace
+
+    from generator.lab import generate as making
+    from generator.lab.pipelines import about
+    from generator.lab.proof import prove
+
+    request = making.request_of(cell)
+    before = replace(request, prompt=f"{request.prompt} Another scene.", seed=request.seed + 1)
+    settled = about(pipeline).settled_chunk
+    proof = prove(pipeline, parts, request, before, chunks=3, chunks_before=settled + 5)
+    same = "bit-identical" if proof.identical else "NOT identical"
+    click.echo(f"{cell.id}: after another clip and a wipe, and from a fresh process: {same}")
+    for chunk, digest in enumerate(proof.fresh):
+        click.echo(f"  chunk {chunk + 1}: sha256 {digest}")
+    for memory, noticed in proof.mutations.items():
+        told = "not noticed" if noticed is None else f"noticed in chunk {noticed + 1}"
+        click.echo(f"  leaving out {memory}: {told}")
+    return 0 if proof.holds else 1
+
+
+def _print_forecast(matrix: Any, cells: Any, machine: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from generator.lab.forecast import forecast
+    from generator.lab.pipelines import about
+
+    rate = about(matrix.pipeline).content_rate_hz
+    told = forecast(cells, seconds=matrix.seconds, content_rate_hz=rate, machine=machine)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("cell", no_wrap=True)
+    for name in ("tokens", "sees", "chunks", "DiT TFLOP", "VAE TFLOP", "GB", "bound", "predicted"):
+        table.add_column(name, justify="right")
+    for one in told:
+        table.add_row(
+            one.cell.id,
+            str(one.tokens),
+            str(one.attended),
+            str(one.chunks),
+            f"{one.dit.flop / 1e12:.1f}",
+            f"{one.vae.flop / 1e12:.1f}",
+            f"{(one.dit.bytes + one.vae.bytes) / 1e9:.1f}",
+            "–" if one.bound_fps is None else f"{one.bound_fps:.1f} FPS",
+            "–" if one.predicted_s is None else f"{one.predicted_s:.0f} s",
+        )
+    Console(width=120).print(table)
+    click.echo(
+        "TFLOP and GB are of one chunk in the steady state. "
+        + (
+            f"Bound by {machine.title}'s data sheet; times are projected, not measured."
+            if machine is not None
+            else "Name a machine with --machine to see its bound and a time."
+        )
+    )
+    if told and all(one.predicted_s is not None for one in told):
+        total = sum(one.predicted_s or 0 for one in told) * matrix.repeats
+        click.echo(f"{len(told)} cells, {matrix.repeats} repeats: about {total / 60:.0f} min")
 
 
 @command.command(cls=_Command)

@@ -24,7 +24,7 @@ OWN = {
     "charts": {"errors", "records", "measure"},
     "pages": {"errors", "records", "charts", "measure"},
     "publish": {"errors", "intake", "kept", "project", "pages"},
-    "lab": {"errors", "records", "clips"},
+    "lab": {"errors", "records", "intake", "kept", "clips", "measure"},
     "new": {"errors", "project"},
     "answer": {"errors", "records"},
     "logbook": {"errors", "clips", "answer"},

@@ -158,12 +158,19 @@ def test_there_is_a_test_card_for_every_stated_size_and_rate(
     assert run_of(catalogue, CARDS).publish_media
 
 
-def test_no_number_claims_to_be_measured_here(catalogue: Catalogue) -> None:
-    """The protocol page says so; whoever adds a measured run rewrites it with this test."""
-    labels = {series.label for run in catalogue.runs for series in run.series}
-    page = next(page for page in catalogue.pages if page.id == "protocol")
-    assert Label.MEASURED_HERE not in labels
-    assert "No number carries this label yet" in page.html
+def test_what_is_measured_here_says_on_what_with_what_and_how(catalogue: Catalogue) -> None:
+    """Machine, software, weights and protocol; random weights are called so and show no clip."""
+    for run in catalogue.runs:
+        if Label.MEASURED_HERE not in {series.label for series in run.series}:
+            continue
+        assert run.machine != "none"
+        assert run.software
+        assert run.protocol
+        assert run.weights
+        if "random" in run.weights:
+            assert all("random weights" in series.title for series in run.series), run.id
+            clips = [clip for clip in catalogue.clips if clip.run == run.id]
+            assert all("random weights" in clip.no_clip for clip in clips), run.id
 
 
 def test_work_not_done_is_marked_as_a_plan(catalogue: Catalogue) -> None:

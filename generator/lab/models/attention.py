@@ -1,0 +1,48 @@
+"""Attention, and which of torch's kernels computes it: a choice that is named and recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+__all__ = ["KERNELS", "attend", "choose", "using"]
+
+# Shapes: B batch, L queries, M keys, H heads, D head dimension
+
+KERNELS = {
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "math": SDPBackend.MATH,
+}
+
+
+def choose(device: torch.device, dtype: torch.dtype) -> str:
+    """The kernel for a device: cuDNN's where it can compute the dtype, else what torch picks."""
+    half = dtype in (torch.bfloat16, torch.float16)
+    return "cudnn" if device.type == "cuda" and half else "torch"
+
+
+@contextlib.contextmanager
+def using(kernel: str) -> Iterator[None]:
+    """Compute with this kernel and no other; "torch" leaves the choice to torch.
+
+    A kernel that cannot do the work raises RuntimeError: there is no silent second choice.
+    """
+    if kernel == "torch":
+        yield
+        return
+    with sdpa_kernel(KERNELS[kernel]):
+        yield
+
+
+def attend(q_BLHD: torch.Tensor, k_BMHD: torch.Tensor, v_BMHD: torch.Tensor) -> torch.Tensor:
+    """softmax(q k^T / sqrt(D)) v without a mask, as [B, L, H, D]. Views may be strided."""
+    out = functional.scaled_dot_product_attention(
+        q_BLHD.transpose(1, 2), k_BMHD.transpose(1, 2), v_BMHD.transpose(1, 2)
+    )
+    return out.transpose(1, 2)

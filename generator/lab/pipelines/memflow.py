@@ -1,0 +1,293 @@
+"""MemFlow: a causal Wan2.1-1.3B that makes three latent frames at a time and remembers a few.
+
+Algorithm: MemFlow (Ji et al., 2025), on LongLive and Self-Forcing; checked against tensors of the
+official code (tests/lab/golden). What of its behaviour looks odd is kept, and named where it
+happens. Our own: any size whose sides divide by 16 (the official token count is built in for
+832x480, so that 848x480 runs silently wrong there), and noise that is drawn chunk by chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from generator.errors import UsageError
+from generator.lab import schedulers
+from generator.lab.models import attention, text, vae, weights
+from generator.lab.models.cache import KVCache, TextCache
+from generator.lab.models.dit import CausalDiT, Modulation
+from generator.lab.pipelines import Frames, Parts, Request
+from generator.measure.roofline import WAN_1_3B, WAN_VAE, DiTShape, VAEShape, tokens_per_frame
+
+__all__ = ["MemFlow", "Noise", "open_pipeline"]
+
+TINY_DIT = DiTShape(layers=2, dim=48, heads=2, ffn=64, text_dim=16, text_tokens=12, time_dim=16)
+TINY_VAE = VAEShape(base=4, multiples=(1, 1, 2, 2), resnets=1)
+
+
+class Noise:
+    """The noise of one stream, on its device: seeded at its first draw, then running on."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._generator: torch.Generator | None = None
+
+    def wipe(self) -> None:
+        self._generator = None
+
+    def draw(self, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+        if self._generator is None:
+            self._generator = torch.Generator(self._device).manual_seed(seed)
+        return torch.randn(shape, generator=self._generator, device=self._device)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a stream works from."""
+
+    request: Request
+    timesteps: tuple[float, ...]
+    modulations: Mapping[float, Modulation]
+    embeds: torch.Tensor
+
+
+class MemFlow:
+    """The pipeline. It holds networks and memories; see `generator.lab.pipelines.Pipeline`."""
+
+    def __init__(
+        self,
+        dit: CausalDiT,
+        decoder: vae.StreamingDecoder | None,
+        source: text.TextSource,
+        *,
+        device: torch.device,
+        kernel: str,
+        said: Mapping[str, str],
+        noise: Noise | None = None,
+        sparse_memory: bool = False,
+        full_clean_pass: bool = False,
+    ) -> None:
+        """`full_clean_pass` runs the context update through the whole network, as the official
+        code does: the slow twin. Without a `decoder` only latents can be had."""
+        self.dit, self.decoder, self.source = dit, decoder, source
+        self.device, self.kernel, self.said = device, kernel, said
+        self.dtype = dit.patch_embedding.weight.dtype
+        self.sparse_memory, self.full_clean_pass = sparse_memory, full_clean_pass
+        self.noise = noise or Noise(device)
+        self.text = TextCache()
+        self.cache: KVCache | None = None
+        self.chunk = 0
+        """Number of the next chunk: positions follow from it."""
+        self._prepared: Prepared | None = None
+
+    @property
+    def memories(self) -> tuple[str, ...]:
+        return tuple(self._wipes())
+
+    def _wipes(self) -> dict[str, Any]:
+        return {
+            "kv-cache": self._wipe_window,
+            "memory-bank": self._wipe_bank,
+            "cross-attention": self.text.wipe,
+            "vae-features": self._wipe_decoder,
+            "positions": self._wipe_positions,
+            "noise": self.noise.wipe,
+        }
+
+    @torch.inference_mode()
+    def wipe(self, *, but: frozenset[str] = frozenset()) -> None:
+        for name, empty in self._wipes().items():
+            if name not in but:
+                empty()
+
+    def _wipe_window(self) -> None:
+        if self.cache is not None:
+            self.cache.wipe_window()
+
+    def _wipe_bank(self) -> None:
+        if self.cache is not None:
+            self.cache.wipe_bank()
+
+    def _wipe_decoder(self) -> None:
+        if self.decoder is not None:
+            self.decoder.wipe()
+
+    def _wipe_positions(self) -> None:
+        self.chunk = 0
+
+    def step_list(self, request: Request) -> tuple[float, ...]:
+        """Warped: MemFlow's weights were trained with `warp_denoising_step`."""
+        return schedulers.warped(schedulers.raw_steps(request.steps[0]))
+
+    @torch.inference_mode()
+    def prepare(self, request: Request) -> None:
+        if request.width % 16 or request.height % 16:
+            raise UsageError(
+                f"{request.width}x{request.height}: MemFlow's sides divide by 16; nearest is "
+                f"{_nearest(request.width)}x{_nearest(request.height)}"
+            )
+        if len(request.steps) != 1:
+            raise UsageError(f"steps {request.steps}: MemFlow has one stage; write one number")
+        shape = self.dit.shape
+        frame = tokens_per_frame(shape, request.width, request.height)
+        if self.cache is None or self.cache.frame_tokens != frame:
+            self.cache = None  # give the old one's memory back first
+            self.cache = KVCache(
+                shape, frame, device=self.device, dtype=self.dtype, sparse=self.sparse_memory
+            )
+        timesteps = self.step_list(request)
+        self._prepared = Prepared(
+            request=request,
+            timesteps=timesteps,
+            modulations={t: self.dit.modulation(t) for t in (*timesteps, 0.0)},
+            embeds=self.source.embed(request.prompt).to(self.device),
+        )
+
+    def stream(self) -> Iterator[Frames]:
+        for latents in self.latents():
+            yield self._pictures(latents)
+
+    def latents(self) -> Iterator[torch.Tensor]:
+        """Clean latents [chunk, C, H, W] in float32, chunk after chunk, to the last position."""
+        while self.chunk < self.dit.shape.most_chunks:
+            yield self._next_latents()
+
+    @torch.inference_mode()
+    def _next_latents(self) -> torch.Tensor:
+        assert self._prepared is not None, "prepare comes first"
+        assert self.cache is not None
+        done, cache, shape = self._prepared, self.cache, self.dit.shape
+        height, width = done.request.height // 8, done.request.width // 8
+        size = (shape.chunk, shape.latent_channels, height, width)
+        with attention.using(self.kernel):
+            if self.text.k is None:
+                self.dit.read_text(done.embeds, self.text)
+            rotation = self.dit.rotation(
+                self.chunk * shape.chunk, shape.chunk, height // 2, width // 2
+            )
+            cache.remember(self.chunk, self.text.filled()[0])
+            x = self.noise.draw(size, done.request.seed)
+            for i, t in enumerate(done.timesteps):
+                flow = self.dit(x.to(self.dtype), done.modulations[t], rotation, cache, self.text)
+                x = schedulers.clean(x, flow, t)
+                if i + 1 < len(done.timesteps):
+                    noise = self.noise.draw(size, done.request.seed)
+                    x = schedulers.noised(x, noise, done.timesteps[i + 1])
+            keep = self.dit.forward if self.full_clean_pass else self.dit.remember
+            keep(x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text)
+        cache.advance()
+        self.chunk += 1
+        return x
+
+    @torch.inference_mode()
+    def _pictures(self, latents: torch.Tensor) -> Frames:
+        if self.decoder is None:
+            raise UsageError("this pipeline was opened without a VAE: only latents can be had")
+        with attention.using("torch"):  # the VAE's heads are too wide for cuDNN's kernel
+            pictures = self.decoder.decode(latents)
+        levels = ((pictures.float() + 1) * 127.5).round().to(torch.uint8)
+        frames: Frames = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return frames
+
+    def synchronize(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def peak_bytes(self, *, reset: bool = False) -> int | None:
+        if self.device.type != "cuda":
+            return None
+        peak = torch.cuda.max_memory_allocated(self.device)
+        if reset:
+            torch.cuda.reset_peak_memory_stats(self.device)
+        return peak
+
+
+def open_pipeline(parts: Parts) -> MemFlow:
+    """MemFlow with its networks on their device."""
+    device, dtype = _device(parts.device), _dtype(parts.dtype)
+    kernel = parts.attention or attention.choose(device, dtype)
+    if kernel not in ("torch", *attention.KERNELS):
+        raise UsageError(
+            f'attention kernel "{kernel}": known are torch, {", ".join(attention.KERNELS)}'
+        )
+    dit_shape = TINY_DIT if parts.tiny else WAN_1_3B
+    vae_shape = TINY_VAE if parts.tiny else WAN_VAE
+    if parts.weights == "random":
+        dit = weights.build(dit_shape, device=device, dtype=dtype)
+        said = weights.fill_randomly(dit, parts.weights_seed)
+        autoencoder = vae.build_vae(vae_shape, device=device, dtype=dtype)
+        weights.fill_randomly(autoencoder, parts.weights_seed + 1)
+        vae_said = f"random, seed {parts.weights_seed + 1}"
+    else:
+        folder = Path(parts.weights)
+        if (folder / weights.CONFIG).is_file():
+            dit, said = weights.from_pretrained(folder, device=device, dtype=dtype)
+        else:
+            dit = weights.build(dit_shape, device=device, dtype=dtype)
+            said = weights.load(dit, folder)
+        autoencoder = vae.load_vae(folder / "vae", device=device, dtype=dtype)
+        vae_said = "AutoencoderKLWan"
+    source = _text(parts, dit.shape, device, dtype)
+    described = {
+        "weights": said.said,
+        "VAE weights": vae_said,
+        "text embeddings": source.said,
+        "dtype": parts.dtype,
+        "attention kernel": kernel,
+        "compile mode": "none (eager)",
+        "memory": "sparse (SMA)" if parts.sparse_memory else "dense",
+        "architecture": "tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal",
+    }
+    decoder = vae.StreamingDecoder(autoencoder)
+    return MemFlow(
+        dit,
+        decoder,
+        source,
+        device=device,
+        kernel=kernel,
+        said=described,
+        sparse_memory=parts.sparse_memory,
+    )
+
+
+def _text(
+    parts: Parts, shape: DiTShape, device: torch.device, dtype: torch.dtype
+) -> text.TextSource:
+    path = parts.text
+    if path is None:
+        if parts.weights == "random":
+            return text.random_text(shape.text_dim, shape.text_tokens)
+        path = Path(parts.weights)
+    if path.is_file():
+        return text.precomputed(path, shape.text_dim)
+    return text.umt5(path, device=device, dtype=dtype, most_tokens=shape.text_tokens)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(
+            f'--device "{name}": torch knows no such device; write cuda or cpu'
+        ) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            f"--device {name}: torch sees no GPU here (torch {torch.__version__}); "
+            "write --device cpu, or install a torch with CUDA"
+        )
+    return device
+
+
+def _dtype(name: str) -> torch.dtype:
+    known = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+    if name not in known:
+        raise UsageError(f'--dtype "{name}": known are {", ".join(known)}')
+    return known[name]
+
+
+def _nearest(side: int) -> int:
+    return max(16, round(side / 16) * 16)

@@ -1,0 +1,371 @@
+"""What was measured, as a run that the site reads: cells/, and run.toml and clips.csv made of them.
+
+A cell is one JSON file that is whole or not there; it holds every chunk's arrival of every repeat,
+and the conditions it was measured under. run.toml and clips.csv are written anew after each cell,
+so a run that was interrupted is a shorter run, and goes on at the next cell. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from generator.errors import UsageError
+from generator.kept import read_json, write_json
+from generator.lab.pipelines import about
+from generator.measure.timing import Timing, summarised
+from generator.records import EXTRA_PREFIX
+
+__all__ = ["VERSION", "Cell", "RunAbout", "assemble", "finished", "keep", "measured", "start"]
+
+VERSION = 1
+CELLS = "cells"
+CONDITIONS = ("pipeline", "machine", "software", "said", "seconds", "repeats")
+"""What all cells of a run share."""
+FPS_MEANS = "frames per wall second of the steady state, VAE decode and transfer to host included"
+TOY = (
+    "A toy network of a few thousand parameters, to rehearse with: no figure of it means anything."
+)
+NOTE = "Random weights: the clips show noise, and only their timing means anything."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One clip to be made. Sides in pixels; `prompt` is an id, `text` its words."""
+
+    pipeline: str
+    prompt: str
+    text: str
+    width: int
+    height: int
+    steps: tuple[int, ...]
+    seed: int
+
+    @property
+    def id(self) -> str:
+        steps = "-".join(map(str, self.steps))
+        return f"{self.prompt}-{self.size}-{steps}" + (f"-seed-{self.seed}" if self.seed else "")
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAbout:
+    """What a run says of itself beside its numbers."""
+
+    id: str
+    title: str
+    machine: str
+    """Id of a machine of content/machines."""
+    measured_by: str = "This project"
+    rights: str = "Made by this project's own code and free under its licence (MIT)."
+    publish_media: bool = False
+    protocol: tuple[str, ...] = field(default_factory=tuple)
+
+
+def measured(
+    cell: Cell,
+    *,
+    timings: Sequence[Timing],
+    peak_bytes: int | None,
+    frames: int,
+    frames_sha256: Sequence[str],
+    step_list: Sequence[float],
+    conditions: Mapping[str, Any],
+    clip: Mapping[str, str] | None,
+    no_clip: str,
+    failed: str = "",
+) -> dict[str, Any]:
+    """A cell's record. `clip` holds `file` and `sha256`; `failed` says why there is no number."""
+    missing = [name for name in CONDITIONS if name not in conditions]
+    if missing:
+        raise ValueError(f"conditions without {', '.join(missing)}")
+    return {
+        "version": VERSION,
+        "cell": cell.id,
+        "prompt": cell.prompt,
+        "prompt_text": cell.text,
+        "size": cell.size,
+        "steps": list(cell.steps),
+        "step_list": list(step_list),
+        "step_list_warped": True,
+        "seed": cell.seed,
+        "frames": frames,
+        "frames_sha256": list(frames_sha256),
+        "peak_bytes": peak_bytes,
+        "takes": [
+            {
+                "arrivals_s": list(timing.arrivals_s),
+                "frames": list(timing.frames),
+                "settled_chunk": timing.settled_chunk,
+            }
+            for timing in timings
+        ],
+        "clip": dict(clip) if clip else None,
+        "no_clip": no_clip,
+        "failed": failed,
+        "conditions": dict(conditions),
+    }
+
+
+def start(folder: Path, conditions: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The cells that are there, by id. Raises UsageError where they were measured otherwise, or
+    where the folder holds a run that this command did not write."""
+    cells = finished(folder)
+    if not cells and (folder / "run.toml").exists():
+        raise UsageError(
+            f"{folder}: a run of another making stands there, and runs are never changed; "
+            "choose another id with --run"
+        )
+    for cell in cells.values():
+        before = json.loads(json.dumps(cell["conditions"]))
+        now = json.loads(json.dumps(dict(conditions)))
+        other = [f"{name}: {a} before, {b} now" for name, a, b in _differences(before, now)]
+        if other:
+            raise UsageError(
+                f"{folder}: begun under other conditions ({'; '.join(other)}); "
+                "numbers of one run share them: choose another id with --run"
+            )
+    return cells
+
+
+def finished(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every cell that is there whole, by id, in the order of their names."""
+    found = {}
+    for path in sorted((folder / CELLS).glob("*.json")):
+        cell = read_json(path)
+        if cell.get("version") != VERSION:
+            raise UsageError(
+                f"{path}: version {cell.get('version')!r} of a cell's record where {VERSION} is "
+                "read; finish the run with the version that began it"
+            )
+        found[str(cell["cell"])] = cell
+    return found
+
+
+def keep(
+    folder: Path, run: RunAbout, record: Mapping[str, Any], *, media: Path | None = None
+) -> None:
+    """Add one cell, and its clip from `media`, to the run; then write the run anew.
+
+    The first cell brings the run's folder with it, in one step.
+    """
+    if folder.exists():
+        _add(folder, run, record, media)
+        return
+    beside = folder.parent / f".generate-{folder.name}"
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        _add(beside, run, record, media)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _add(folder: Path, run: RunAbout, record: Mapping[str, Any], media: Path | None) -> None:
+    if media is not None:
+        target = folder / "media" / str(record["clip"]["file"])
+        target.parent.mkdir(exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.copyfile(media, partial)
+        partial.replace(target)
+    write_json(folder / CELLS / f"{record['cell']}.json", record, sync=True)
+    assemble(folder, run)
+
+
+def assemble(folder: Path, run: RunAbout) -> None:
+    """clips.csv and run.toml from the cells that are there."""
+    from generator.clips.draft import clips_csv
+
+    cells = list(finished(folder).values())
+    _write(folder / "clips.csv", clips_csv([_row(cell) for cell in _ordered(cells)]))
+    _write(folder / "run.toml", _run_toml(run, cells))
+
+
+def timings_of(cell: Mapping[str, Any]) -> list[Timing]:
+    return [
+        Timing(
+            arrivals_s=tuple(take["arrivals_s"]),
+            frames=tuple(take["frames"]),
+            settled_chunk=take["settled_chunk"],
+        )
+        for take in cell["takes"]
+    ]
+
+
+def _row(cell: Mapping[str, Any]) -> dict[str, str]:
+    pipeline = cell["conditions"]["pipeline"]
+    row = {
+        "id": cell["cell"],
+        "series": pipeline,
+        "pipeline": pipeline,
+        "prompt": cell["prompt"],
+        "size": cell["size"],
+        "steps": "/".join(map(str, cell["steps"])),
+        "seed": str(cell["seed"]),
+        "no_clip": cell["no_clip"],
+    }
+    if cell["clip"]:
+        row |= {
+            "frames": str(cell["frames"]),
+            "seconds": cell["conditions"]["seconds"],
+            "sha256": cell["clip"]["sha256"],
+            "file": cell["clip"]["file"],
+        }
+    if cell["failed"]:
+        return {**row, "no_clip": cell["failed"]}
+    summary = summarised(timings_of(cell), about(pipeline).content_rate_hz)
+    figures = {
+        "fps-low": f"{summary.fps_low:.2f}",
+        "fps-high": f"{summary.fps_high:.2f}",
+        "repeats": str(summary.repeats),
+        "real-time-factor": f"{summary.real_time_factor:.3f}",
+        "first-frame-s": f"{summary.first_frame_s:.3f}",
+        "chunk-p50-s": f"{summary.p50_s:.4f}",
+        "chunk-p95-s": f"{summary.p95_s:.4f}",
+        "peak-memory-gib": ""
+        if cell["peak_bytes"] is None
+        else f"{cell['peak_bytes'] / 2**30:.2f}",
+        "step-list": "/".join(f"{t:.4f}".rstrip("0").rstrip(".") for t in cell["step_list"]),
+        "frames-sha256": cell["frames_sha256"][0],
+    }
+    return {
+        **row,
+        "fps": f"{summary.fps:.2f}",
+        **{f"{EXTRA_PREFIX}{name}": value for name, value in figures.items()},
+    }
+
+
+def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
+    from generator.clips.draft import quoted
+
+    conditions = cells[0]["conditions"]
+    pipeline, said = conditions["pipeline"], conditions["said"]
+    random = str(said["weights"]).startswith("random")
+    toy = str(said.get("architecture", "")).startswith("tiny")
+    with_clip = [cell for cell in cells if cell["clip"]]
+    failed = sum(bool(cell["failed"]) for cell in cells)
+    machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
+    summary = (
+        f"{len(cells)} cells of {pipeline}, generated and measured by this project"
+        + (" as a toy network, to rehearse" if toy else "")
+        + (" with random weights: speed only" if random and not toy else "")
+        + (f"; {failed} failed" if failed else "")
+        + "."
+    )
+    lines = [
+        "# Written by `generate` from the records in cells/, anew after each cell.",
+        f"title = {quoted(run.title)}",
+        f"summary = {quoted(summary)}",
+        f"measured_by = {quoted(run.measured_by)}",
+        f"published = {conditions.get('day') or date.today().isoformat()}",
+        f"machine = {quoted(run.machine)}",
+        f"machine_stated = {quoted(machine)}",
+        f"weights = {quoted(_weights(said))}",
+        f"rights = {quoted(run.rights)}",
+        f"publish_media = {str(run.publish_media).lower()}",
+        "",
+        "protocol = [",
+        *(f"  {quoted(sentence)}," for sentence in run.protocol),
+        "]",
+        "",
+        "notes = " + quoted(_notes(random, toy)),
+        "",
+        "[software]",
+        *(f"{quoted(name)} = {quoted(str(value))}" for name, value in _software(conditions)),
+        "",
+        "[[series]]",
+        f"id = {quoted(pipeline)}",
+        f"title = {quoted(_series_title(pipeline, random, toy))}",
+        'label = "measured-here"',
+        f"fps_means = {quoted(FPS_MEANS)}",
+    ]
+    if toy:
+        lines += ["chart = false", f"note = {quoted(TOY)}"]
+    elif random:
+        lines.append(f"note = {quoted(NOTE)}")
+    if with_clip:
+        lines += [
+            "",
+            "[[claims]]",
+            'kind = "duration"',
+            'id = "exact-duration"',
+            f"says = {quoted('Every clip lasts ' + conditions['seconds'] + ' s')}",
+            f"seconds = {conditions['seconds']}",
+            "tolerance_s = 0.001",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _weights(said: Mapping[str, str]) -> str:
+    return f"Transformer: {said['weights']}. VAE: {said['VAE weights']}"
+
+
+def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield from conditions["software"].items()
+    yield from (
+        (name, value)
+        for name, value in conditions["said"].items()
+        if name not in ("weights", "VAE weights")
+    )
+
+
+def _series_title(pipeline: str, random: bool, toy: bool) -> str:
+    if toy:
+        return f"Rehearsal with a toy network in place of {pipeline}"
+    title = {"memflow": "MemFlow"}.get(pipeline, pipeline)
+    return f"{title}, this project's code" + (", random weights" if random else "")
+
+
+def _notes(random: bool, toy: bool) -> str:
+    lines = [
+        "Every chunk's time of arrival in every repeat, and the sha256 of all pictures, stand in "
+        "the run's folder `cells`, one file a cell.",
+    ]
+    if toy:
+        lines.append(TOY)
+    elif random:
+        lines.append(
+            "**Weights were random.** The same operations on the same shapes take the same time "
+            "whatever the numbers are, so the speed counts; the pictures are noise."
+        )
+    return "\n\n".join(lines)
+
+
+def _ordered(cells: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def place(cell: Mapping[str, Any]) -> tuple[object, ...]:
+        width, height = map(int, cell["size"].split("x"))
+        return cell["prompt"], width * height, cell["steps"], cell["seed"]
+
+    return sorted(cells, key=place)
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterable[tuple[str, str, str]]:
+    """(place, before, now) wherever two conditions differ. The day is none."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now} - {"day"}):
+            place = f"{name}.{key}" if name else key
+            yield from _differences(before.get(key), now.get(key), place)
+    elif before != now:
+        yield name, str(before), str(now)
+
+
+def seconds_text(seconds: Fraction) -> str:
+    """As clips.csv and TOML write it: 20, 2.5."""
+    return f"{float(seconds):.6f}".rstrip("0").rstrip(".")
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="\n")
+    partial.replace(path)

@@ -1,0 +1,229 @@
+"""Work of a pass counted from shapes, and the time that a machine's peaks allow at best.
+
+Torch-free: the shapes of the networks stand here once, and the lab builds its models from them. A
+multiplication with an addition counts as two operations, as torch's own counter has it; sums,
+norms and activations are left out, as there. Sources: the published configurations of
+Wan2.1-T2V-1.3B (DiT) and of the Wan2.1 VAE.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generator.records import Machine
+
+__all__ = [
+    "WAN_1_3B",
+    "WAN_VAE",
+    "Bound",
+    "DiTShape",
+    "VAEShape",
+    "Work",
+    "attended_frames",
+    "bound",
+    "cell_work",
+    "chunk_frames",
+    "dit_pass",
+    "vae_chunk",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiTShape:
+    """A causal video transformer of Wan's kind, with the memory that MemFlow gives it.
+
+    Lengths of time are in latent frames.
+    """
+
+    layers: int = 30
+    dim: int = 1536
+    heads: int = 12
+    ffn: int = 8960
+    latent_channels: int = 16
+    text_dim: int = 4096
+    text_tokens: int = 512
+    time_dim: int = 256
+    """Of the sinusoids that a timestep becomes."""
+    patch: tuple[int, int, int] = (1, 2, 2)
+    eps: float = 1e-6
+    chunk: int = 3
+    sink: int = 3
+    """The first frames, kept for good. One chunk: the cache relies on it."""
+    window: int = 9
+    """The newest frames that attention reads, the current chunk among them."""
+    bank: int = 3
+    bank_interval: int = 3
+    """Chunks after which the bank grows by a frame."""
+    rope_frames: int = 1024
+    """Absolute frame numbers that the position table knows."""
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.heads
+
+    @property
+    def most_chunks(self) -> int:
+        """How long a video may get before its positions run out: 341 chunks."""
+        return self.rope_frames // self.chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VAEShape:
+    """The decoder of the Wan2.1 VAE: 8 times in space, 4 in time."""
+
+    base: int = 96
+    latent_channels: int = 16
+    multiples: tuple[int, ...] = (1, 2, 4, 4)
+    resnets: int = 2
+    time_up: tuple[bool, ...] = (True, True, False)
+    """For each stage but the last, whether it doubles the frames as well as the sides."""
+
+
+WAN_1_3B = DiTShape()
+WAN_VAE = VAEShape()
+SPATIAL = 8
+"""Pixels to a latent's side."""
+TEMPORAL = 4
+"""Frames to a latent frame, but for the first, which is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Operations (not multiply-adds), and bytes that must cross the memory at least once."""
+
+    flop: int
+    bytes: int
+
+    def __add__(self, other: Work) -> Work:
+        return Work(flop=self.flop + other.flop, bytes=self.bytes + other.bytes)
+
+    def __mul__(self, times: int) -> Work:
+        return Work(flop=self.flop * times, bytes=self.bytes * times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The shortest time that a machine's data sheet allows. No program reaches it."""
+
+    seconds: float
+    by: str
+    """"compute" or "memory"."""
+
+
+def tokens_per_frame(shape: DiTShape, width: int, height: int) -> int:
+    """Tokens of one latent frame; sides in pixels, multiples of 16."""
+    return (width // SPATIAL // shape.patch[2]) * (height // SPATIAL // shape.patch[1])
+
+
+def attended_frames(shape: DiTShape, chunk: int) -> int:
+    """Latent frames whose keys the queries of a chunk see, from 0: 3, 7, 10, 13, 14, 14, 14, 15,
+    and 15 from then on."""
+    frames = (chunk + 1) * shape.chunk
+    kept = frames if frames <= shape.sink + shape.window else shape.sink + shape.window
+    return kept + bank_frames(shape, chunk)
+
+
+def bank_frames(shape: DiTShape, chunk: int) -> int:
+    """Frames in the memory bank while a chunk is made; it is empty for the first."""
+    return min(shape.bank, -(-chunk // shape.bank_interval))
+
+
+def settled_chunk(shape: DiTShape) -> int:
+    """The first chunk from which every further one costs the same: the eighth, number 7."""
+    by_bank = (shape.bank - 1) * shape.bank_interval + 1
+    return max(by_bank, (shape.sink + shape.window) // shape.chunk - 1)
+
+
+def chunk_frames(shape: DiTShape, chunk: int) -> int:
+    """Frames of video that a chunk becomes: 9 for the first, then 12."""
+    return TEMPORAL * shape.chunk - (TEMPORAL - 1 if chunk == 0 else 0)
+
+
+def dit_pass(
+    shape: DiTShape, width: int, height: int, *, chunk: int | None = None, bytes_each: int = 2
+) -> Work:
+    """One pass over a chunk; in the steady state where no chunk is named.
+
+    The text's keys and values are kept, so making them is not counted. Bytes: weights, and the
+    keys and values that attention reads.
+    """
+    frame = tokens_per_frame(shape, width, height)
+    n = shape.chunk * frame
+    attended = attended_frames(shape, settled_chunk(shape) if chunk is None else chunk) * frame
+    d = shape.dim
+    patch = shape.patch[0] * shape.patch[1] * shape.patch[2] * shape.latent_channels
+    linear = 2 * n * (6 * d * d + 2 * d * shape.ffn)  # q, k, v, o of one, q, o of the other; ffn
+    attention = 4 * n * (attended + shape.text_tokens) * d
+    ends = 2 * n * patch * d * 2
+    weights = shape.layers * (8 * d * d + 2 * d * shape.ffn) + 2 * patch * d
+    kept = shape.layers * 2 * d * (attended + shape.text_tokens)
+    return Work(
+        flop=shape.layers * (linear + attention) + ends, bytes=bytes_each * (weights + kept)
+    )
+
+
+def time_flop(shape: DiTShape, timesteps: int) -> int:
+    """Operations that turn timesteps into modulations: kept for a step list, so not in a pass."""
+    return 2 * timesteps * shape.dim * (shape.time_dim + shape.dim + 6 * shape.dim)
+
+
+def vae_chunk(
+    shape: VAEShape, width: int, height: int, *, latent_frames: int = 3, bytes_each: int = 2
+) -> Work:
+    """Decoding latent frames of a running stream (not its first), all of them in one call."""
+    h, w = height // SPATIAL, width // SPATIAL
+    frames = latent_frames
+    top = shape.base * shape.multiples[-1]
+    flop = conv(frames * h * w, shape.latent_channels, shape.latent_channels, 1)  # post_quant_conv
+    flop += conv(frames * h * w, shape.latent_channels, top, 27)
+    weights = shape.latent_channels**2 + 27 * shape.latent_channels * top
+    flop += 2 * 2 * conv(frames * h * w, top, top, 27)
+    flop += conv(frames * h * w, top, 4 * top, 1) + frames * 4 * (h * w) ** 2 * top
+    weights += 4 * 27 * top**2 + 4 * top**2
+    reached = top
+    for i, multiple in enumerate(reversed(shape.multiples)):
+        wide = shape.base * multiple
+        entering = reached
+        for _ in range(shape.resnets + 1):
+            pairs = 27 * (entering * wide + wide * wide)
+            pairs += entering * wide if entering != wide else 0
+            flop += 2 * frames * h * w * pairs
+            weights += pairs
+            entering = wide
+        if i < len(shape.multiples) - 1:
+            if shape.time_up[i]:
+                flop += conv(frames * h * w, wide, 2 * wide, 3)
+                weights += 6 * wide**2
+                frames *= 2
+            h, w = 2 * h, 2 * w
+            flop += conv(frames * h * w, wide, wide // 2, 9)
+            weights += 9 * wide * (wide // 2)
+            reached = wide // 2
+        else:
+            flop += conv(frames * h * w, wide, 3, 27)
+            weights += 27 * wide * 3
+    pixels = 3 * frames * h * w
+    return Work(flop=flop, bytes=bytes_each * (weights + pixels))
+
+
+def conv(elements: int, channels_in: int, channels_out: int, taps: int) -> int:
+    """Operations of a convolution: `elements` places of output, `taps` places of input each."""
+    return 2 * elements * channels_in * channels_out * taps
+
+
+def cell_work(
+    shape: DiTShape, vae: VAEShape, width: int, height: int, steps: int
+) -> tuple[Work, Work]:
+    """Of one chunk in the steady state: all its passes (one a step, and one that writes the clean
+    context), and its decoding."""
+    return dit_pass(shape, width, height) * (steps + 1), vae_chunk(vae, width, height)
+
+
+def bound(work: Work, machine: Machine) -> Bound | None:
+    """The time below which `machine` cannot do `work` in bf16; None where its figures are not
+    stated."""
+    if machine.bf16_tflops is None or machine.bandwidth_tb_s is None:
+        return None
+    compute = work.flop / (machine.bf16_tflops * 1e12)
+    memory = work.bytes / (machine.bandwidth_tb_s * 1e12)
+    return Bound(seconds=max(compute, memory), by="compute" if compute >= memory else "memory")

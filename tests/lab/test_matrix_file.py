@@ -1,0 +1,114 @@
+"""Which cells a run holds, from a file and from options; every mistake in one go. No torch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from generator.errors import ContentError, UsageError
+from generator.lab import matrix
+
+TEXTS = {"dawn": "A lake at dawn.", "night": "A city at night."}
+
+
+def read(tmp_path: Path, text: str) -> matrix.Matrix:
+    path = tmp_path / "matrix.toml"
+    path.write_text(text, "utf-8")
+    return matrix.read_matrix(path)
+
+
+def ids(found: matrix.Matrix) -> list[str]:
+    return [cell.id for cell in matrix.cells_of(found, TEXTS)]
+
+
+def test_a_block_is_every_combination(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        'prompts = ["dawn", "night"]\nsizes = ["512x288", "848x480"]\nsteps = [2, 12]\n'
+        'seconds = 2.5\nrepeats = 5\nrun = "r"\nweights = "random"\n',
+    )
+    assert ids(found) == [
+        f"{prompt}-{size}-{steps}"
+        for prompt in ("dawn", "night")
+        for size in ("512x288", "848x480")
+        for steps in (2, 12)
+    ]
+    assert (found.seconds, found.repeats, found.run) == (Fraction(5, 2), 5, "r")
+
+
+def test_further_blocks_take_over_what_they_leave_out(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        'prompts = ["dawn"]\nsteps = [2]\n[[cells]]\nsizes = ["512x288"]\n'
+        "[[cells]]\nsteps = [4]\nseeds = [7]\n",
+    )
+    assert ids(found) == ["dawn-832x480-2", "dawn-512x288-2", "dawn-832x480-4-seed-7"]
+
+
+def test_blocks_alone_bring_no_cell_of_their_own(tmp_path: Path) -> None:
+    found = read(tmp_path, '[[cells]]\nprompts = ["dawn"]\nsizes = ["512x288"]\n')
+    assert ids(found) == ["dawn-512x288-4"]
+
+
+def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ContentError) as caught:
+        read(
+            tmp_path,
+            'pipelin = "memflow"\nsizes = ["512x288", "500x288", "big"]\nsteps = [0, "4/4"]\n'
+            'repeats = 0\nseconds = "long"\n[[cells]]\nsize = "512x288"\nseeds = [-1]\n',
+        )
+    told = [(c.where.partition("$.")[2], c.problem, c.remedy) for c in caught.value.complaints]
+    assert told == [
+        ("pipelin", "is not known here", told[0][2]),
+        ("repeats", "0 is no whole number from 1", "write 1 or more"),
+        ("seconds", "'long' is no length", "write seconds, such as 20"),
+        ("sizes[1]", '"500x288" does not divide by 16 on both sides', "write such as 496x288"),
+        ("sizes[2]", '"big" is no size', "write width x height in pixels, such as 848x480"),
+        ("steps[0]", '"0" is no step count', "write 1 to 1000, or 2/2/2 for stages"),
+        (
+            "steps[1]",
+            '"4/4" holds 2 numbers where this pipeline has 1 stages',
+            "write one a stage",
+        ),
+        ("cells[0].size", "is not known here", "known are prompts, sizes, steps, seeds"),
+        ("cells[0].seeds[0]", '"-1" is no seed', "write a whole number from 0"),
+    ]
+
+
+def test_options_go_before_the_file(tmp_path: Path) -> None:
+    found = read(tmp_path, 'prompts = ["dawn"]\nsizes = ["512x288"]\nsteps = [2]\nseconds = 2\n')
+    changed = matrix.with_options(
+        found, steps=["8"], seconds=20.0, seed=3, dtype="float32", device=None
+    )
+    assert ids(changed) == ["dawn-512x288-8-seed-3"]
+    assert (changed.seconds, changed.dtype, changed.device) == (20, "float32", "cuda")
+
+
+def test_without_a_prompt_all_are_made() -> None:
+    assert ids(matrix.Matrix()) == ["dawn-832x480-4", "night-832x480-4"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sizes": ["850x480"]}, "--size 850x480: does not divide by 16"),
+        ({"steps": ["four"]}, "--steps four: is no step count"),
+        ({"pipeline": "helio"}, "runs no such pipeline"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named(options: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        matrix.with_options(matrix.Matrix(), **options)  # type: ignore[arg-type]
+
+
+def test_a_prompt_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match=r"'dusk'.*known are dawn, night"):
+        matrix.cells_of(matrix.with_options(matrix.Matrix(), prompts=["dusk"]), TEXTS)
+
+
+@pytest.mark.parametrize("run", ["", "My run", "-x", "a--b", "x" * 81])
+def test_a_run_has_an_id(run: str) -> None:
+    with pytest.raises(UsageError, match="no id for a run"):
+        matrix.about_of(matrix.Matrix(run=run, machine="h200"))
