@@ -1,6 +1,7 @@
 # make site    set up and build site/
 # make test    set up (with a browser and an HTML checker) and run all tests
 # make serve   look at site/ on http://127.0.0.1:8000/
+# make lab     what the lab needs, too: torch and diffusers (large); tests of it skip without
 # make check   format, lint, types and tests
 # make lock    refresh the locked dependencies
 # make golden  refresh tests/golden/ after a wanted change of the pages
@@ -12,10 +13,14 @@ BIN := $(VENV)/bin
 ARGS ?=
 MARKS ?=
 
-.PHONY: site test serve check lint format lock docs golden browser licences release clean
+.PHONY: site lab test serve check lint format lock docs golden browser licences release clean
 
 site: $(VENV)/.base
 	$(BIN)/python -m generator build $(ARGS)
+
+lab: $(VENV)/.dev
+	$(BIN)/pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[lab]'
 
 test: $(VENV)/.dev browser
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/browser tests $(MARKS)
