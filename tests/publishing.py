@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,3 +22,21 @@ def publish(
         for name, path in files.items():
             draft.copy(name, path)
         return write.publish(draft, site, notes or {})
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every file below a folder, by its name from there, with the hash of its bytes."""
+    return {name: sha256(data) for name, data in contents(folder).items()}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -5,7 +5,6 @@ Run by `on_small_disk` as a program of its own; what it prints is one JSON objec
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from publishing import tree
 
 HERE = Path(__file__).resolve().parent
 SIZE_KB = 24_000
@@ -56,14 +57,6 @@ def build(root: Path, *options: str) -> tuple[int, list[str]]:
         text=True,
     )
     return ran.returncode, [line for line in ran.stderr.splitlines() if line.strip()]
-
-
-def tree(site: Path) -> dict[str, str]:
-    return {
-        path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in site.rglob("*")
-        if path.is_file()
-    }
 
 
 def mount(*arguments: str) -> None:

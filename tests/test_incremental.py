@@ -9,20 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from publishing import tree
 
 from generator import build as building
 from generator.project import Project, defaults
 
 SAMPLE = Path(__file__).resolve().parent / "sample"
 ALL = building.Options(verify=True)
-
-
-def tree(site: Path) -> dict[str, str]:
-    return {
-        path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in site.rglob("*")
-        if path.is_file()
-    }
 
 
 def replace(root: Path, file: str, old: str, new: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -14,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from publishing import tree
 from small_disk import WHY_NOT, on_small_disk
 
 from generator import build as building
@@ -23,14 +23,6 @@ from generator.project import Project
 SAMPLE = Path(__file__).resolve().parent / "sample"
 KILLS = 100
 SEED = 20261122
-
-
-def tree(site: Path) -> dict[str, str]:
-    return {
-        path.relative_to(site).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in site.rglob("*")
-        if path.is_file()
-    }
 
 
 def faults(site: Path) -> list[str]:

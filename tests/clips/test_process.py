@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from programs import running, until_gone
 
 from generator.clips import process
 from generator.clips.process import Limits, run_alone
@@ -43,26 +41,6 @@ def child(code: str, *arguments: object, **changed: object) -> process.Finished:
         return run_alone(command, about="work", limits=replace(LIMITS, **changed))
     finally:
         assert time.monotonic() - started < LONGEST_S
-
-
-def alive(mark: str) -> list[int]:
-    """Numbers of the processes whose command line holds `mark`, zombies apart."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError):
-            if folder.name.isdigit() and mark in (folder / "cmdline").read_text("utf-8", "replace"):
-                found.append(int(folder.name))
-    return [pid for pid in found if pid != os.getpid()]
-
-
-def until_gone(mark: str) -> None:
-    deadline_s = time.monotonic() + 10
-    while left := alive(mark):
-        if time.monotonic() > deadline_s:
-            for pid in left:
-                os.kill(pid, signal.SIGKILL)
-            pytest.fail("a process outlived the work that started it")
-        time.sleep(0.05)
 
 
 # Time
@@ -135,10 +113,10 @@ def test_a_killed_build_takes_its_programs_along(tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(RUNNER), mark]
     with subprocess.Popen(command) as build:
         deadline_s = time.monotonic() + 20
-        while len(alive(mark)) < 2 and time.monotonic() < deadline_s:
+        while len(running(mark)) < 2 and time.monotonic() < deadline_s:
             time.sleep(0.05)
         time.sleep(0.5)
-        assert len(alive(mark)) >= 2
+        assert len(running(mark)) >= 2
         build.kill()
     until_gone(mark)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from making import h264, vp8
+from programs import until_gone
 
 from generator.clips import packets, process
 from generator.clips.packets import read_track, readers_at_hand
@@ -18,26 +18,6 @@ pytestmark = pytest.mark.skipif(
     not process.can_keep(), reason="this system lends no namespaces: every reader is started anew"
 )
 REAL = packets.READER
-
-
-def running(mark: str) -> list[str]:
-    """Command lines of the processes that hold `mark`."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = place.read_text("utf-8", "replace").replace("\0", " ")
-        except OSError:
-            continue
-        if mark in line:
-            found.append(line)
-    return found
-
-
-def until_gone(mark: str) -> None:
-    deadline_s = time.monotonic() + 10
-    while left := running(mark):
-        assert time.monotonic() < deadline_s, left
-        time.sleep(0.05)
 
 
 def test_many_files_read_by_few_readers_are_read_as_by_one_each(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from publishing import tree
 
 from generator.errors import PublishError
 from generator.pages import Sheet
@@ -49,10 +50,6 @@ def printed(
         write.publish(draft, site, {})
     assert told[-1] == (MANY, MANY)
     return made, site
-
-
-def tree(site: Path) -> dict[str, bytes]:
-    return {p.relative_to(site).as_posix(): p.read_bytes() for p in site.rglob("*") if p.is_file()}
 
 
 @linux

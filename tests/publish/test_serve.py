@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from browser.loopback import serving
+from programs import heed_interrupts, running, until
 from publishing import publish
 
 from generator.pages import policy
@@ -297,18 +298,6 @@ def free_port() -> int:
         return int(door.getsockname()[1])
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 180) -> None:
-    deadline_s = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline_s, what
-        time.sleep(0.05)
-
-
-def heed_interrupts() -> None:
-    """As at a terminal: programs started in the background ignore Ctrl-C, and so do theirs."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @contextmanager
 def command(root: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """A running `serve`, its address, and the file with what it says."""
@@ -397,25 +386,12 @@ def test_an_interrupt_ends_the_server_and_the_build_under_way(
         before = (root / "site" / "manifest.json").read_bytes()
         table = root / "content" / "runs" / "cards" / "clips.csv"
         table.write_text(table.read_text() + "long,declared,test-card,,1920x1080,30,130\n")
-        until(lambda: any("ffmpeg" in line for line in programs(root)), "no encode began")
+        until(lambda: running("ffmpeg", str(root)), "no encode began")
         process.send_signal(how)
         process.wait(timeout=60)
-    until(lambda: not programs(root), "something outlived the server", seconds=30)
+    until(lambda: not running(str(root)), "something outlived the server", seconds=30)
     assert "Traceback" not in said.read_text()
     assert (root / "site" / "manifest.json").read_bytes() == before
-
-
-def programs(root: Path) -> list[str]:
-    """Command lines that name `root`."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:
-            continue
-        if folder.name.isdigit() and str(root) in line:
-            found.append(line)
-    return found
 
 
 def test_without_watching_nothing_is_built(root: Path) -> None:

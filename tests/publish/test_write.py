@@ -7,19 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from publishing import publish
+from publishing import contents, publish, tree
 
 from generator.errors import PublishError
 from generator.publish import write
 from generator.publish.write import MANIFEST, drafting, only_builder
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_the_folder_holds_exactly_what_was_rendered(tmp_path: Path) -> None:
@@ -29,7 +21,7 @@ def test_the_folder_holds_exactly_what_was_rendered(tmp_path: Path) -> None:
     site = tmp_path / "site"
     publish({"index.html": "one", "old/index.html": "x"}, {}, site)
     publish({"index.html": "two"}, {"media/c.webm": clip}, site, notes={"media/c.webm": {"a": 1}})
-    written = tree(site)
+    written = contents(site)
     manifest = json.loads(written.pop(MANIFEST))
     assert written == {"index.html": b"two", "media/c.webm": b"moving"}
     assert {name: entry["sha256"] for name, entry in manifest["files"].items()} == {
@@ -112,7 +104,7 @@ def test_a_file_that_is_known_is_taken_over_and_one_that_was_touched_is_not(
         assert not draft.keep("gone.txt", known["a.txt"])
         draft.text("index.html", "two")
         assert write.publish(draft, site, {})
-    assert {name: data for name, data in tree(site).items() if name != MANIFEST} == {
+    assert {name: data for name, data in contents(site).items() if name != MANIFEST} == {
         "a.txt": b"the same",
         "index.html": b"two",
     }
@@ -164,7 +156,7 @@ def test_a_draft_that_begins_with_the_site_before_becomes_what_one_from_nothing_
             assert tree(site) == before
             write.publish(draft, site, {})
             known = dict(draft.files)
-        found = tree(site)
+        found = contents(site)
         del found[MANIFEST]
         assert found == {name: text.encode() for name, text in texts.items()}
         folders = {p for p in site.rglob("*") if p.is_dir()}
