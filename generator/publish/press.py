@@ -152,8 +152,11 @@ def _printing(
                     for start, portion in zip(starts, portions, strict=True)
                     for sheet, (files, outlines) in zip(ordered[start:], portion, strict=False)
                 )
+            except BrokenProcessPool:
+                pool.shutdown(wait=False, cancel_futures=True)  # the others may wait for ever
+                raise
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)  # none is to write into a draft that is gone
                 raise
     except BrokenProcessPool:
         raise PublishError(

@@ -149,7 +149,8 @@ class Draft:
         """Files of the site before that stand where folders are to be."""
         while folder:
             if folder in self._before:
-                (self.folder / folder).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # another printer made room before
+                    (self.folder / folder).unlink()
             folder = folder.rpartition("/")[0]
 
     def tidy(self) -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from publishing import contents, publish, tree
 
@@ -135,6 +135,7 @@ def possible(site: dict[str, str]) -> bool:
     return not any(other.startswith(f"{name}/") for name in site for other in site)
 
 
+@example([{"a": "one"}, {"index.html": "one"}, {"a/b/index.html": "", "a/index.html": ""}])
 @given(st.lists(SITES.filter(possible), min_size=3, max_size=6))
 def test_a_draft_that_begins_with_the_site_before_becomes_what_one_from_nothing_would(
     tmp_path_factory: pytest.TempPathFactory, sites: list[dict[str, str]]
