@@ -181,8 +181,8 @@ What follows from that:
 
 - A site is data. Neither the GPL nor the LGPL reaches the pages and clips that a build writes.
 - Matrix Archive's wheel and source archive contain no ffmpeg; pip fetches both packages from their
-  makers. Passing on our files alone asks no more than the MIT, OFL and MPL licences do (the MPL: that
-  the head of mediabunny's file, which says where its source is, stays on it).
+  makers. Passing on our files alone asks no more than the MIT, OFL and MPL licences do (the MPL:
+  that mediabunny's file keeps its head, which says where its source is).
 - Who passes on an installed whole (a container image, a folder with its virtual environment, an
   installer) passes on GPL programs: with their licence text, and with their source code or a
   written offer of it, for exactly these builds.

@@ -157,7 +157,7 @@ def test_the_metadata_is_valid_and_its_description_renders(release: Release) -> 
     assert set(about.license_files or ()) == licences
     assert {Path(name).name for name in licences} == {
         *("LICENSE", "OFL.txt", "big-shoulders-OFL.txt", "geist-mono-OFL.txt"),
-        *("hanken-grotesk-OFL.txt", "plotly-basic-LICENSE.txt"),
+        *("hanken-grotesk-OFL.txt", "plotly-basic-LICENSE.txt", "mediabunny-LICENSE.txt"),
     }
     assert "Typing :: Typed" in (about.classifiers or ())
     assert about.description_content_type == "text/markdown"

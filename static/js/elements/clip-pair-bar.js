@@ -101,6 +101,7 @@ export function buildBar(pair) {
     ...RATE_STEPS.map((step) => option(step)));
   const readout = element('span', { class: 'transport-readout' });
   const span = element('span', { class: 'transport-span' });
+  const inexact = element('p', { class: 'transport-inexact', hidden: '' });
   const live = element('span', { class: 'transport-live', role: 'status' });
   const help = helpPanel(pair);
   const row = element('div', { class: 'transport-row' },
@@ -111,8 +112,8 @@ export function buildBar(pair) {
     element('label', { class: 'transport-speed' }, element('span', {}, 'Speed'), rate),
     group('transport-view', buttons.swap, buttons.full));
   const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' },
-    track, row, element('div', { class: 'transport-foot' }, span, help), live);
-  return { bar, buttons, seek, track, time, rate, readout, span, live, help };
+    track, row, element('div', { class: 'transport-foot' }, span, help, inexact), live);
+  return { bar, buttons, seek, track, time, rate, readout, span, inexact, live, help };
 }
 
 function group(name, ...children) {

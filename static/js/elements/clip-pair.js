@@ -1,22 +1,26 @@
 /**
- * <clip-pair>: two server-rendered panes under one transport.
+ * <clip-pair>: server-rendered panes, two or more, under one transport.
  *
  * Without this script each <video> keeps its native controls. With it the element removes them,
- * adds one bar, and hands the videos to the engine that keeps them in step.
+ * adds one bar, and hands the clips to an engine that keeps them in step: engines/frames.js, exact
+ * to the frame, where the browser decodes frames for scripts and the clips are this site's own;
+ * else, or where that fails, engines/elements.js, which steers the <video> elements.
  *
  * Attributes read once: t, rate, loop, loop-in, loop-out, swapped, autoplay (ignored under
- * prefers-reduced-motion), keys="page" (shortcuts work on the whole page; the viewer can turn
- * that off). Attributes kept up to date: playing, phase, rate, loop, swapped.
+ * prefers-reduced-motion), engine="elements" (never the exact one), keys="page" (shortcuts work on
+ * the whole page; the viewer can turn that off). Attributes kept up to date: playing, phase, rate,
+ * loop, swapped, data-engine ("frames" or "elements").
  * Requests: "clip-pair-request" with {command} from any child. News: "clip-pair-change" with the
  * state. The bar itself is clip-pair-bar.js.
  */
 
 import { ElementsEngine } from '../engines/elements.js';
+import { FramesEngine, isPossible } from '../engines/frames.js';
+import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { formatDuration } from '../lib/transport.js';
 import { COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
 
-const SIDES = ['a', 'b'];
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
 
@@ -24,6 +28,8 @@ export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
 
   #engine = null;
+  #painter = null; // of the exact engine; null while another drives
+  #unfit = new Map(); // id of a clip -> why the exact engine cannot show it
   #parts = null;
   #clips = new Map(); // side -> what load() was given, or what the page said
   #connection = null;
@@ -33,10 +39,11 @@ export class ClipPair extends HTMLElement {
 
   connectedCallback() {
     this.#connection = new AbortController();
-    this.#engine = new ElementsEngine(() => this.#render());
     if (!this.#parts) this.#build();
+    for (const side of this.#sides) this.#look(side);
+    this.#start();
     this.#readAttributes();
-    for (const side of SIDES) this.#adopt(side);
+    for (const side of this.#sides) this.#hand(side);
     this.#listen(this.#connection.signal);
     this.#render();
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -45,8 +52,7 @@ export class ClipPair extends HTMLElement {
 
   disconnectedCallback() {
     this.#connection.abort();
-    this.#engine.close();
-    this.#engine = null;
+    this.#stop();
   }
 
   attributeChangedCallback() {
@@ -56,7 +62,7 @@ export class ClipPair extends HTMLElement {
   // ── requests ─────────────────────────────────────────────────────────────────────────────
 
   play() {
-    for (const side of SIDES) this.#fetchTimestamps(side);
+    for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.play();
     this.#render();
   }
@@ -73,7 +79,7 @@ export class ClipPair extends HTMLElement {
 
   /** To this transport time, in seconds; outside the clips means to their nearest end. */
   seek(timeS) {
-    for (const side of SIDES) this.#fetchTimestamps(side);
+    for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.seek(timeS);
     this.#render();
   }
@@ -127,6 +133,7 @@ export class ClipPair extends HTMLElement {
     if (width && height) Object.assign(video, { width, height });
     video.poster = poster ?? '';
     this.#engine.removeMember(side);
+    this.#painter?.detach(side);
     if (src) {
       video.src = src;
     } else {
@@ -135,7 +142,9 @@ export class ClipPair extends HTMLElement {
     }
     const caption = this.#pane(side).querySelector('figcaption');
     if (captionHtml !== null && caption) caption.innerHTML = captionHtml;
-    this.#adopt(side);
+    this.#look(side);
+    if (this.#exact === Boolean(this.#painter)) this.#hand(side);
+    else this.#change();
     this.#announceChange();
     this.#render();
   }
@@ -149,8 +158,71 @@ export class ClipPair extends HTMLElement {
   /** Everything a page may want to show or keep in its address. */
   get state() {
     const state = this.#engine.state;
-    const ids = Object.fromEntries(SIDES.map((side) => [side, this.#clips.get(side)?.id ?? null]));
+    const ids = Object.fromEntries(this.#sides.map((side) => [side, this.#clips.get(side)?.id ?? null]));
     return { ...state, ...ids, swapped: this.hasAttribute('swapped') };
+  }
+
+  /** What an engine failed at, by clip; empty where the exact one shows all. */
+  get unfit() {
+    return Object.fromEntries(this.#unfit);
+  }
+
+  // ── engines ──────────────────────────────────────────────────────────────────────────────
+
+  /** Whether every clip at hand can be shown by the exact engine. */
+  get #exact() {
+    if (this.getAttribute('engine') === 'elements' || !isPossible()) return false;
+    return [...this.#clips.values()].every((clip) => (
+      !clip.src || (clip.timestampsUrl && clip.isOurs && !this.#unfit.has(clip.src))));
+  }
+
+  #start() {
+    if (this.#exact) {
+      this.#painter = new Painter();
+      this.#engine = new FramesEngine({
+        changed: () => this.#render(),
+        paint: (changes) => this.#painter?.paint(changes),
+        failed: (failure) => this.#failed(failure),
+      });
+    } else {
+      this.#engine = new ElementsEngine(() => this.#render());
+    }
+    setAttribute(this, 'data-engine', this.#painter ? 'frames' : 'elements');
+  }
+
+  #stop() {
+    this.#engine.close();
+    this.#painter?.close();
+    this.#engine = null;
+    this.#painter = null;
+  }
+
+  /** Another engine takes over where this one stands. */
+  #change() {
+    const { timeS, rate, loop, playing, suspended } = this.#engine.state;
+    const { engaged } = this.#engine;
+    this.#stop();
+    this.#start();
+    this.#engine.setRate(rate);
+    this.#engine.setLoop(loop);
+    this.#engine.startAt(timeS);
+    for (const side of this.#sides) this.#hand(side);
+    for (const reason of suspended) this.#engine.suspend(reason, true);
+    if (engaged && playing) this.play();
+    else if (engaged) this.seek(timeS);
+  }
+
+  /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
+  #failed({ id, kind, text }) {
+    if (['missing', 'empty', 'refused'].includes(kind)) return;
+    const sides = id === null ? this.#sides : [id];
+    for (const side of sides) {
+      const { src } = this.#clips.get(side) ?? {};
+      if (src) this.#unfit.set(src, { kind, text });
+    }
+    queueMicrotask(() => {
+      if (this.#painter && this.#engine && !this.#exact) this.#change();
+    });
   }
 
   // ── building ─────────────────────────────────────────────────────────────────────────────
@@ -163,7 +235,7 @@ export class ClipPair extends HTMLElement {
       this.setAttribute('role', 'region');
       this.setAttribute('aria-label', 'Two clips in step');
     }
-    for (const side of SIDES) this.#buildSlate(side);
+    for (const side of this.#sides) this.#buildSlate(side);
   }
 
   /** The line over a picture that says why it stands still, and the board in place of one. */
@@ -191,7 +263,7 @@ export class ClipPair extends HTMLElement {
   #startAtS = null;
 
   /** Takes over the video of a side as its attributes describe it. */
-  #adopt(side) {
+  #look(side) {
     const video = this.#video(side);
     const pane = this.#pane(side);
     if (!video || !pane) return;
@@ -201,26 +273,49 @@ export class ClipPair extends HTMLElement {
     video.muted = true;
     video.playsInline = true;
     video.disablePictureInPicture = true;
-    pane.toggleAttribute('data-missing', !video.hasAttribute('src'));
-    this.#clips.set(side, { id: video.dataset.clip || null, timestampsUrl: null });
-    if (!video.hasAttribute('src')) return;
-    this.#engine.setMember(side, video, { durationS: Number(video.dataset.duration) || 0 });
+    const src = video.getAttribute('src') && video.src;
+    pane.toggleAttribute('data-missing', !src);
+    this.#clips.set(side, {
+      id: video.dataset.clip || null,
+      src: src || null,
+      isOurs: Boolean(src) && new URL(src).origin === location.origin,
+      durationS: Number(video.dataset.duration) || 0,
+      timestampsUrl: video.dataset.timestamps || null,
+      timestampsS: null,
+      fetching: false,
+    });
+  }
+
+  /** Gives the clip of a side to the engine. */
+  #hand(side) {
+    const video = this.#video(side);
+    const clip = this.#clips.get(side);
+    if (!video || !clip?.src) return;
+    const { src, durationS, timestampsS } = clip;
+    if (this.#painter) {
+      this.#painter.attach(side, video);
+      this.#engine.setMember(side, { src, durationS, timestampsS });
+    } else {
+      this.#engine.setMember(side, video, { durationS, timestampsS });
+    }
     if (this.#startAtS !== null) this.#engine.startAt(this.#startAtS);
-    this.#clips.get(side).timestampsUrl = video.dataset.timestamps || null;
     if (this.#engine.engaged) this.#fetchTimestamps(side);
   }
 
   async #fetchTimestamps(side) {
     const clip = this.#clips.get(side);
-    if (!clip?.timestampsUrl || clip.fetched) return;
-    clip.fetched = true;
+    if (!clip?.timestampsUrl || clip.fetching) return;
+    clip.fetching = true;
     try {
       const answer = await fetch(clip.timestampsUrl);
       if (!answer.ok) throw new Error(`${answer.status}`);
-      const timestampsS = await answer.json();
-      if (this.#clips.get(side) === clip) this.#engine?.setTimestamps(side, timestampsS);
-    } catch {
-      clip.fetched = false; // frame steps stay off; the next play asks again
+      clip.timestampsS = await answer.json();
+      if (this.#clips.get(side) === clip) this.#engine?.setTimestamps(side, clip.timestampsS);
+    } catch (error) {
+      clip.fetching = false; // the next play asks again
+      if (this.#clips.get(side) === clip && this.#painter) {
+        this.#failed({ id: side, kind: 'untimed', text: error.message });
+      }
     }
     if (this.#engine) this.#render();
   }
@@ -233,7 +328,7 @@ export class ClipPair extends HTMLElement {
       { signal });
     this.addEventListener('click', (event) => this.#clicked(event), { signal });
     for (const name of ['pointerenter', 'focusin']) {
-      this.addEventListener(name, () => this.#engine.prepare(), { signal });
+      this.addEventListener(name, () => this.#prepare(), { signal });
     }
     document.addEventListener('keydown', (event) => this.#pressed(event), { signal });
     seek.addEventListener('input', () => this.seek(Number(seek.value)), { signal });
@@ -250,6 +345,11 @@ export class ClipPair extends HTMLElement {
     });
     watcher.observe(this);
     signal.addEventListener('abort', () => watcher.disconnect());
+  }
+
+  #prepare() {
+    if (this.#painter) for (const side of this.#sides) this.#fetchTimestamps(side);
+    this.#engine.prepare();
   }
 
   #watchTab() {
@@ -293,8 +393,10 @@ export class ClipPair extends HTMLElement {
     const state = this.state;
     this.#showAttributes(state);
     showBar(this.#parts, state, this.#seeking);
-    for (const side of SIDES) this.#showPane(side, state);
+    for (const side of this.#sides) this.#showPane(side, state);
     this.#showReadout(state);
+    write(this.#parts.inexact, this.#lessThanExact);
+    toggle(this.#parts.inexact, 'hidden', !this.#lessThanExact);
     this.#announceChange(state);
   }
 
@@ -353,6 +455,26 @@ export class ClipPair extends HTMLElement {
     setAttribute(this.#parts.readout, 'data-step', step);
   }
 
+  /** That and why the exact engine does not drive; "" where it does. */
+  get #lessThanExact() {
+    if (this.#painter) return '';
+    const why = this.#whyInexact();
+    return why && `Your browser's own players, in step but not exact to the frame: ${why}.`;
+  }
+
+  #whyInexact() {
+    if (this.getAttribute('engine') === 'elements') return '';
+    if (!isPossible()) return 'it does not decode frames for scripts';
+    for (const [side, clip] of this.#clips) {
+      const letter = side.toUpperCase();
+      const unfit = this.#unfit.get(clip.src);
+      if (unfit) return `${letter} did not decode here (${unfit.text})`;
+      if (clip.src && !clip.isOurs) return `${letter} comes from another site`;
+      if (clip.src && !clip.timestampsUrl) return `the frames of ${letter} are not known`;
+    }
+    return '';
+  }
+
   #readoutText(state) {
     const all = Object.entries(state.clips);
     const sides = all.filter(([, clip]) => !clip.failed);
@@ -365,6 +487,7 @@ export class ClipPair extends HTMLElement {
     const showing = sides.filter(([, clip]) => !clip.over);
     if (showing.length === 1) return `${showing[0][0].toUpperCase()} alone`;
     if (state.offsetMs === null) return state.playing ? 'starting' : 'ready';
+    if (state.exact) return 'in step · exact to the frame';
     const offset = `${Math.round(state.offsetMs)} ms`;
     return state.offsetMs > IN_STEP_MS ? `off by ${offset}` : `in step · ${offset}`;
   }
@@ -377,13 +500,17 @@ export class ClipPair extends HTMLElement {
   #announced = '';
 
   #announceChange(state = this.state) {
-    const { timeS, offsetMs, clips, phase, waitingFor, ...rest } = state;
+    const { timeS, shownS, lap, offsetMs, clips, phase, waitingFor, ...rest } = state;
     const over = Object.entries(clips).map(([side, clip]) => [side, clip.over, clip.failed]);
     const standsAt = rest.playing ? null : timeS;
     const key = JSON.stringify([rest, over, standsAt]);
     if (key === this.#announced) return;
     this.#announced = key;
     this.dispatchEvent(new CustomEvent('clip-pair-change', { bubbles: true, detail: state }));
+  }
+
+  get #sides() {
+    return [...this.querySelectorAll(':scope > .pane')].map(({ dataset }) => dataset.side);
   }
 
   #pane(side) {
@@ -398,8 +525,9 @@ export class ClipPair extends HTMLElement {
 /** Why a picture stands still; "" while it moves or nobody asked it to. */
 function noteText(side, clip, { timeS, endS, playing, waitingFor }) {
   if (clip.failed) return '';
-  if (clip.over && timeS > clip.durationS - 0.005 && endS > clip.durationS) {
-    return `ended at ${formatDuration(clip.durationS)}`;
+  const clipEndS = clip.endS ?? clip.durationS;
+  if (clip.over && timeS > clipEndS - 0.005 && endS > clipEndS) {
+    return `ended at ${formatDuration(clipEndS)}`;
   }
   return playing && waitingFor.includes(side) ? 'loading' : '';
 }
