@@ -133,12 +133,16 @@ FORMATS = {
 """Codec, width, height, frame rate in Hz and seconds."""
 
 
-def format_reel(folder: Path) -> Reel:
-    """Test cards in every codec that browsers decode, of rates and lengths that never agree."""
+def format_reel(folder: Path, times: int = 1) -> Reel:
+    """Test cards in every codec that browsers decode, of rates and lengths that never agree.
+
+    `times` as long as FORMATS says.
+    """
     clips = {}
     for part, (codec, width, height, rate, seconds) in FORMATS.items():
         plain = folder / f"plain-{part}.mp4"
-        render_card(plain, width=width, height=height, rate=rate, seconds=Fraction(seconds))
+        length = Fraction(seconds * times)
+        render_card(plain, width=width, height=height, rate=rate, seconds=length)
         container, options = CODECS[codec]
         path = folder / f"{part}.{container}"
         encode(plain, path, options)

@@ -1,14 +1,19 @@
-// Watches the canvases of the exact engine from outside, once per animation frame: what the pixels
+// Watches canvases, or videos where a page has no canvas, from outside, once per animation frame: what the pixels
 // say is read back from the picture, what time it is from the player's clock and the wall's.
 import { readFrameCode, rowHeightOf } from '/static/js/lib/framecode.js';
 
-const canvases = () => [...document.querySelectorAll('.pane-canvas')];
+const canvases = () => {
+  const found = [...document.querySelectorAll('.pane-canvas')];
+  return found.length ? found : [...document.querySelectorAll('video')];
+};
+const sizeOf = (shown) => (shown.videoWidth === undefined
+  ? [shown.width, shown.height] : [shown.videoWidth, shown.videoHeight]);
 
 const scratch = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
 
 /** The pixels of a canvas from a row on. */
 function pixelsOf(canvas, top) {
-  const { width, height } = canvas;
+  const [width, height] = sizeOf(canvas);
   if (scratch.canvas.width < width) scratch.canvas.width = width;
   if (scratch.canvas.height < height) scratch.canvas.height = height;
   scratch.drawImage(canvas, 0, top, width, height - top, 0, 0, width, height - top);
@@ -17,14 +22,14 @@ function pixelsOf(canvas, top) {
 
 /** The frame number in a canvas's present picture; null without one. */
 function codeOf(canvas) {
-  if (canvas.hidden || !canvas.width) return null;
-  const { height } = canvas;
+  const [width, height] = sizeOf(canvas);
+  if (canvas.hidden || !width) return null;
   return readFrameCode(pixelsOf(canvas, height - 2 * rowHeightOf(height)), height);
 }
 
 /** [wall ms, clock s, lap, phase, rate, [code, ...]] of this moment. */
 window.tick = () => {
-  const { shownS, lap, phase, rate } = clipPair().state;
+  const { shownS, lap, phase, rate } = clipPair()?.state ?? {};
   return [performance.now(), shownS, lap, phase, rate, canvases().map(codeOf)];
 };
 
