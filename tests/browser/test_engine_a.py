@@ -296,6 +296,46 @@ def test_no_more_than_a_second_of_pictures_is_at_hand(open_clips: Any, formats: 
         assert max(most[side], clips[side]["queued"]) <= a_second + 1
 
 
+# Other ways to lay clips side by side in time
+
+
+def test_the_time_bases_show_what_their_definitions_say(open_clips: Any, formats: Reel) -> None:
+    """Same frame, same fraction, as live: expectations worked out here, pictures read back."""
+    parts = ("h264-24", "vp9-9")
+    a, b = (formats.clips[part] for part in parts)
+    page = open_clips(*parts)
+    assert page.evaluate("clipPair().setBase('live')") is None
+    assert (
+        page.locator(".transport-live").text_content()
+        == "A clip does not say how fast it was made."
+    )
+    lengths = [round(clip.duration_s, 3) for clip in (a, b)]
+    share = lengths[1] / max(lengths)
+    by_base = {
+        "frame": lambda clock_s: (due(a, clock_s), min(due(a, clock_s), len(b.timestamps_s) - 1)),
+        "fraction": lambda clock_s: (due(a, clock_s), due(b, clock_s * share)),
+        "live": lambda clock_s: (int(clock_s * 48 + EXACT_S), int(clock_s * 5 + EXACT_S)),
+    }
+    for base, expected in by_base.items():
+        if base == "live":
+            for side, clip, fps in (("a", a, 48), ("b", b, 5)):
+                page.evaluate("([side, clip]) => clipPair().load(side, clip)", [side, {
+                    "id": clip.name, "src": f"/clips/{clip.name}", "width": clip.width,
+                    "height": clip.height, "durationS": round(clip.duration_s, 3), "fps": fps,
+                    "timestampsUrl": f"/timestamps/{clip.name}.json"}])  # fmt: skip
+        page.evaluate("(base) => { clipPair().setBase(base); clipPair().seek(0.7); }", base)
+        page.wait_for_timeout(100)
+        phase(page, "still")
+        page.evaluate("() => { startWatching(); clipPair().play(); }")
+        phase(page, "running")
+        page.wait_for_timeout(900)
+        page.evaluate("clipPair().pause()")
+        seen = ticks(page.evaluate("stopWatching()"))
+        assert len(seen) > 20
+        wrong = [tick for tick in seen if tick.codes != expected(tick.clock_s)]
+        assert wrong == [], (base, wrong[0], expected(wrong[0].clock_s))
+
+
 # Frames whose stamps repeat, as the original page's are
 
 

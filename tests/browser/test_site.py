@@ -198,6 +198,44 @@ def frames_are_exact(page: Page) -> float:
     return clock_s
 
 
+def test_an_address_brings_the_view_and_its_frames_back(page: Page, base: str) -> None:
+    """Set up by hand, left in the address bar, opened again: the same view, the same frames."""
+    page.goto(base + "/compare/?a=cards--slow&b=cards--fast")
+    player = page.locator("clip-pair")
+    player.get_by_role("button", name="Wipe").click()
+    for key in (".", ".", ".", "+", "x", "<"):
+        player.press(key)
+        until(page, "document.querySelector('clip-pair').getAttribute('phase') === 'still'")
+    until(page, "location.search.includes('t=') && location.search.includes('rate=0.75')")
+    page.wait_for_timeout(700)
+    address, clock_s = page.url, frames_are_exact(page)
+    assert clock_s > 0
+    link = page.evaluate("document.querySelector('clip-pair').link")
+    assert link == address
+
+    page.goto(base + "/")
+    page.goto(address)
+    until(page, "document.querySelector('clip-pair')?.state?.clips?.b?.frame != null")
+    assert frames_are_exact(page) == pytest.approx(clock_s, abs=1e-6)
+    again = page.evaluate(
+        "(({view, state}) => ({view, state}))(document.querySelector('clip-pair'))"
+    )
+    assert (again["view"]["mode"], again["view"]["zoom"]) == ("wipe", 1.5)
+    assert (again["state"]["swapped"], again["state"]["rate"]) == (True, 0.75)
+
+
+def test_a_view_is_saved_as_a_picture_with_what_is_compared(page: Page, base: str) -> None:
+    page.goto(base + "/compare/?a=cards--slow&b=cards--fast&t=1&mode=difference&gain=8")
+    until(page, "document.querySelector('clip-pair')?.state?.clips?.b?.frame != null")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save this view").click()
+    saved = download.value
+    assert saved.suggested_filename == "cards--slow_cards--fast_1.000s.png"
+    head = saved.path().read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(head[16:20]) == 640
+
+
 def test_an_address_brings_its_clips_back(page: Page, base: str) -> None:
     page.goto(base + "/compare/?a=cards--fast&b=cards--slow")
     for side, clip in (("a", "cards--fast"), ("b", "cards--slow")):

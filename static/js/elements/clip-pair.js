@@ -19,10 +19,20 @@ import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { formatDuration } from '../lib/transport.js';
-import { COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
+import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
+import { BASE_NAMES, COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
+import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js';
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
+
+/** What happened to a clip that no engine can show, by the exact engine's kind of failure. */
+const FAILURES = Object.freeze({
+  missing: 'The file is not there any more (the server answers 404).',
+  empty: 'The file is there, but it is empty.',
+  refused: 'The server refuses to send it.',
+  unreachable: 'The server cannot be reached: this device may be offline.',
+});
 
 export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
@@ -31,6 +41,10 @@ export class ClipPair extends HTMLElement {
   #painter = null; // of the exact engine; null while another drives
   #unfit = new Map(); // id of a clip -> why the exact engine cannot show it
   #parts = null;
+  #view = PLAIN;
+  #lens = null; // the parts of the view
+  #differ = new Differ();
+  #base = 'time';
   #clips = new Map(); // side -> what load() was given, or what the page said
   #connection = null;
   #seeking = false;
@@ -45,6 +59,7 @@ export class ClipPair extends HTMLElement {
     this.#readAttributes();
     for (const side of this.#sides) this.#hand(side);
     this.#listen(this.#connection.signal);
+    this.#showView();
     this.#render();
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     if (this.hasAttribute('autoplay') && !still) this.play();
@@ -56,7 +71,9 @@ export class ClipPair extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    if (this.#engine) this.#render();
+    if (!this.#engine) return;
+    this.#showView();
+    this.#render();
   }
 
   // ── requests ─────────────────────────────────────────────────────────────────────────────
@@ -96,6 +113,119 @@ export class ClipPair extends HTMLElement {
     this.#engine.setLoop(change);
   }
 
+  /** How the clips are laid over each other and looked at: lib/view.js. */
+  get view() {
+    return this.#view;
+  }
+
+  /** Changes parts of the view; a mode that needs pictures fetches them. */
+  setView(change) {
+    const before = this.#view;
+    this.#view = changeView(before, change);
+    if (this.#view.mode !== before.mode && this.#view.mode !== 'side') this.#wantPictures();
+    this.#showView();
+    this.#announceChange();
+  }
+
+  zoom(factor) {
+    this.setView(zoomAbout(this.#view, factor));
+  }
+
+  /** Which moments of the clips belong together: one of lib/schedule.js's BASES. */
+  setBase(base) {
+    if (!this.#engine.setBase) return this.#say('The exact engine alone can do that.');
+    if (!this.#engine.setBase(base)) return this.#say('A clip does not say how fast it was made.');
+    this.#base = base;
+    return this.#render();
+  }
+
+  /** The query that brings this comparison back, but for its clips: [name, text or null]. */
+  get address() {
+    return toAddress({ ...this.state, view: this.#view });
+  }
+
+  /** Takes over what an address says: lib/view.js's fromAddress. */
+  restore(query) {
+    const { view, timeS, rate, loop, base, swapped } = fromAddress(query);
+    toggle(this, 'swapped', swapped);
+    if (rate) this.setRate(rate);
+    if (loop) this.setLoop(loop);
+    this.#base = base ?? this.#base;
+    if (timeS !== undefined) {
+      this.#engine.startAt(timeS);
+      this.seek(timeS);
+    }
+    this.setView(view);
+  }
+
+  /** The address of this very view, on the page that data-compare names. */
+  get link() {
+    const address = new URL(this.dataset.compare ?? '', location.href);
+    for (const side of this.#sides) {
+      const { id } = this.#clips.get(side) ?? {};
+      if (id) address.searchParams.set(side, id);
+    }
+    for (const [name, text] of this.address) {
+      if (text === null) address.searchParams.delete(name);
+      else address.searchParams.set(name, text);
+    }
+    address.hash = '';
+    return address.href;
+  }
+
+  async copyLink() {
+    try {
+      await navigator.clipboard.writeText(this.link);
+      this.#tell('Link copied: it leads to these very frames.');
+    } catch {
+      this.#tell('The browser did not let us copy. Pause: then the address bar has the link.');
+    }
+  }
+
+  async savePicture() {
+    try {
+      const { viewPicture } = await import('./clip-pair-picture.js');
+      const order = this.hasAttribute('swapped') ? [...this.#sides].reverse() : this.#sides;
+      const clips = order.map((side) => ({
+        side, picture: this.picture(side), lines: this.#captionLines(side),
+      }));
+      const { timeS, base, rate } = this.state;
+      const foot = [`${timeS.toFixed(3)} s, ${BASE_NAMES[base]}, ${rate}×, ${this.#view.mode}`,
+        this.link];
+      const blob = await viewPicture({ view: this.#view, clips, difference: this.#lens.canvas, foot });
+      const address = URL.createObjectURL(blob);
+      const name = order.map((side) => this.#clips.get(side)?.id).filter(Boolean).join('_');
+      element('a', { href: address, download: `${name}_${timeS.toFixed(3)}s.png` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      this.#tell('Picture saved.');
+    } catch (error) {
+      this.#tell(`No picture: ${error.message}.`);
+    }
+  }
+
+  /** What the page says of a clip, in two lines. */
+  #captionLines(side) {
+    const text = (which) => this.#pane(side).querySelector(which)?.textContent.trim()
+      .replace(/\s+/g, ' ') ?? '';
+    return [[text('.pane-title'), text('.pane-fps')].filter(Boolean).join(' · '),
+      [text('.pane-sub'), text('.pane-clock')].filter(Boolean).join(' · ')];
+  }
+
+  /** For eyes and ears, for a while. */
+  #tell(text) {
+    this.#say(text);
+    const { told } = this.#parts;
+    write(told, text);
+    clearTimeout(this.#tellingTimer);
+    this.#tellingTimer = setTimeout(() => write(told, ''), 4000);
+  }
+
+  #tellingTimer = 0;
+
+  #wantPictures() {
+    if (!this.#engine.engaged) this.seek(this.timeS);
+  }
+
   toggleFullScreen() {
     if (document.fullscreenElement === this) document.exitFullscreen();
     else this.requestFullscreen?.().catch(() => this.#say('Full screen is not possible here.'));
@@ -119,13 +249,14 @@ export class ClipPair extends HTMLElement {
    */
   load(side, {
     id = '', src = null, poster = '', width = null, height = null, durationS = 0, frames = null,
-    timestampsUrl = null, captionHtml = null, missing = '',
+    fps = null, timestampsUrl = null, captionHtml = null, missing = '',
   }) {
     const video = this.#video(side);
     const { dataset } = video;
     dataset.clip = id;
     dataset.duration = durationS ? String(durationS) : '';
     dataset.frames = frames === null ? '' : String(frames);
+    dataset.fps = fps === null ? '' : String(fps);
     if (timestampsUrl) dataset.timestamps = timestampsUrl;
     else delete dataset.timestamps;
     if (src) delete dataset.missing;
@@ -159,7 +290,7 @@ export class ClipPair extends HTMLElement {
   get state() {
     const state = this.#engine.state;
     const ids = Object.fromEntries(this.#sides.map((side) => [side, this.#clips.get(side)?.id ?? null]));
-    return { ...state, ...ids, swapped: this.hasAttribute('swapped') };
+    return { base: 'time', ...state, ...ids, swapped: this.hasAttribute('swapped') };
   }
 
   /** What an engine failed at, by clip; empty where the exact one shows all. */
@@ -181,7 +312,7 @@ export class ClipPair extends HTMLElement {
       this.#painter = new Painter();
       this.#engine = new FramesEngine({
         changed: () => this.#render(),
-        paint: (changes) => this.#painter?.paint(changes),
+        paint: (changes) => this.#painted(changes),
         failed: (failure) => this.#failed(failure),
       });
     } else {
@@ -206,6 +337,7 @@ export class ClipPair extends HTMLElement {
     this.#engine.setRate(rate);
     this.#engine.setLoop(loop);
     this.#engine.startAt(timeS);
+    this.#startAtS = null;
     for (const side of this.#sides) this.#hand(side);
     for (const reason of suspended) this.#engine.suspend(reason, true);
     if (engaged && playing) this.play();
@@ -214,7 +346,7 @@ export class ClipPair extends HTMLElement {
 
   /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
   #failed({ id, kind, text }) {
-    if (['missing', 'empty', 'refused'].includes(kind)) return;
+    if (kind in FAILURES) return; // no other engine would fare better
     const sides = id === null ? this.#sides : [id];
     for (const side of sides) {
       const { src } = this.#clips.get(side) ?? {};
@@ -229,7 +361,9 @@ export class ClipPair extends HTMLElement {
 
   #build() {
     this.#parts = buildBar(this);
-    this.append(this.#parts.bar);
+    this.#lens = buildView(this);
+    this.append(this.#lens.stage, this.#parts.bar);
+    this.#parts.view.insertBefore(this.#lens.options, this.#parts.view.lastChild);
     if (!this.hasAttribute('tabindex')) this.tabIndex = 0;
     if (!this.hasAttribute('aria-label')) {
       this.setAttribute('role', 'region');
@@ -241,7 +375,9 @@ export class ClipPair extends HTMLElement {
   /** The line over a picture that says why it stands still, and the board in place of one. */
   #buildSlate(side) {
     const screen = this.#pane(side)?.querySelector('.pane-screen');
-    screen?.append(element('p', { class: 'pane-note', hidden: '' }),
+    screen?.append(element('span', { class: 'pane-tag', 'aria-hidden': 'true' }, side.toUpperCase()),
+      element('span', { class: 'pane-clock' }, element('b', {}), element('span', {})),
+      element('p', { class: 'pane-note', hidden: '' }),
       element('div', { class: 'pane-slate', hidden: '' }));
   }
 
@@ -280,6 +416,7 @@ export class ClipPair extends HTMLElement {
       src: src || null,
       isOurs: Boolean(src) && new URL(src).origin === location.origin,
       durationS: Number(video.dataset.duration) || 0,
+      fps: Number(video.dataset.fps) || null,
       timestampsUrl: video.dataset.timestamps || null,
       timestampsS: null,
       fetching: false,
@@ -291,14 +428,15 @@ export class ClipPair extends HTMLElement {
     const video = this.#video(side);
     const clip = this.#clips.get(side);
     if (!video || !clip?.src) return;
-    const { src, durationS, timestampsS } = clip;
+    const { src, durationS, timestampsS, fps } = clip;
     if (this.#painter) {
       this.#painter.attach(side, video);
-      this.#engine.setMember(side, { src, durationS, timestampsS });
+      this.#engine.setMember(side, { src, durationS, timestampsS, fps });
     } else {
       this.#engine.setMember(side, video, { durationS, timestampsS });
     }
     if (this.#startAtS !== null) this.#engine.startAt(this.#startAtS);
+    if (this.#base !== 'time') this.#engine.setBase?.(this.#base);
     if (this.#engine.engaged) this.#fetchTimestamps(side);
   }
 
@@ -326,6 +464,7 @@ export class ClipPair extends HTMLElement {
     const { seek, rate } = this.#parts;
     this.addEventListener('clip-pair-request', ({ detail }) => this.command(detail.command),
       { signal });
+    listenForHands(this, signal);
     this.addEventListener('click', (event) => this.#clicked(event), { signal });
     for (const name of ['pointerenter', 'focusin']) {
       this.addEventListener(name, () => this.#prepare(), { signal });
@@ -337,6 +476,8 @@ export class ClipPair extends HTMLElement {
       seek.addEventListener(name, () => { this.#seeking = false; }, { signal });
     }
     rate.addEventListener('change', () => this.setRate(Number(rate.value)), { signal });
+    this.#parts.base.addEventListener('change', () => this.setBase(this.#parts.base.value),
+      { signal });
     document.addEventListener('visibilitychange', () => this.#watchTab(), { signal });
     document.addEventListener('fullscreenchange', () => this.#render(), { signal });
     this.#watchTab();
@@ -357,7 +498,7 @@ export class ClipPair extends HTMLElement {
   }
 
   #clicked({ target }) {
-    if (target.closest('.pane-screen') && !target.closest('a')) {
+    if (target.closest('.pane-screen') && !target.closest('a, button')) {
       this.focus({ preventScroll: true });
       this.toggle();
     }
@@ -392,12 +533,43 @@ export class ClipPair extends HTMLElement {
   #render() {
     const state = this.state;
     this.#showAttributes(state);
-    showBar(this.#parts, state, this.#seeking);
+    showBar(this.#parts, { ...state, view: this.#view, exact: Boolean(this.#painter) },
+      this.#seeking);
+    if (!this.#painter && this.#view.mode === 'difference') this.#drawDifference();
     for (const side of this.#sides) this.#showPane(side, state);
     this.#showReadout(state);
     write(this.#parts.inexact, this.#lessThanExact);
     toggle(this.#parts.inexact, 'hidden', !this.#lessThanExact);
     this.#announceChange(state);
+  }
+
+  #painted(changes) {
+    this.#painter?.paint(changes);
+    if (this.#view.mode === 'difference') this.#drawDifference();
+  }
+
+  #drawDifference() {
+    const pictures = ['a', 'b'].map((side) => this.picture(side));
+    this.#differ.draw(this.#lens.canvas, pictures, this.#view);
+  }
+
+  /** What is seen of a side: a canvas or a video; null while nothing is. */
+  picture(side) {
+    if (this.#painter) {
+      const canvas = this.#painter.canvas(side);
+      return canvas && !canvas.hidden ? canvas : null;
+    }
+    const video = this.#video(side);
+    return video?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? video : null;
+  }
+
+  #showView() {
+    if (!this.#lens) return;
+    const sides = this.hasAttribute('swapped') ? { over: 'a', under: 'b' } : { over: 'b', under: 'a' };
+    showView(this, this.#lens, this.#view, sides);
+    if (this.#view.mode === 'difference') this.#drawDifference();
+    if (this.#engine) showBar(this.#parts, { ...this.state, view: this.#view,
+      exact: Boolean(this.#painter) }, this.#seeking);
   }
 
   #showAttributes(state) {
@@ -412,10 +584,15 @@ export class ClipPair extends HTMLElement {
     if (!pane) return;
     const clip = state.clips[side];
     const text = clip ? noteText(side, clip, state) : '';
+    const clock = pane.querySelector('.pane-clock');
+    const { dataset } = this.#video(side);
+    const reading = clip && !clip.failed
+      ? clockReading(clip, Number(dataset.frames) || null) : ['', ''];
+    [...clock.children].forEach((part, i) => write(part, reading[i]));
     const note = pane.querySelector('.pane-note');
     write(note, text);
     toggle(note, 'hidden', !text);
-    this.#showSlate(side, clip ? clip.failed && 'failed' : 'missing');
+    this.#showSlate(side, clip ? clip.failed && (clip.failure?.kind ?? 'failed') : 'none');
     setAttribute(pane, 'data-status', clip?.failed ? 'failed' : text ? 'waiting' : 'showing');
     toggle(pane, 'data-over', Boolean(clip?.over));
   }
@@ -424,22 +601,37 @@ export class ClipPair extends HTMLElement {
   #showSlate(side, kind) {
     const slate = this.#pane(side).querySelector('.pane-slate');
     const video = this.#video(side);
-    const about = kind === 'missing' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
+    const about = kind === 'none' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
     const shown = kind ? `${kind} ${about}` : '';
     if (slate.dataset.shows === shown) return;
     slate.dataset.shows = shown;
     slate.hidden = !kind;
     const lines = [];
-    if (kind === 'missing') {
+    if (kind === 'none') {
       lines.push(element('strong', {}, 'No clip'));
       if (about) lines.push(element('span', {}, about));
     } else if (kind) {
-      lines.push(element('strong', {}, 'Could not be loaded'),
-        element('span', {}, `${new URL(about).host} did not send it, or it does not play here.`),
+      const again = element('button', { type: 'button', class: 'pane-again' }, 'Try again');
+      again.addEventListener('click', () => this.#tryAgain(side));
+      const what = FAILURES[kind]
+        ?? `${new URL(about).host} did not send it, or it does not play here.`;
+      lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what), again,
         element('a', { href: about }, 'Open its address'));
-      this.#say(`${side.toUpperCase()} could not be loaded.`);
+      this.#say(`${side.toUpperCase()} could not be loaded. ${FAILURES[kind] ?? ''}`.trim());
     }
     slate.replaceChildren(...lines);
+  }
+
+  #tryAgain(side) {
+    const { timeS, playing } = this.#engine.state;
+    const video = this.#video(side);
+    this.#engine.removeMember(side);
+    this.#painter?.detach(side);
+    video.load();
+    this.#hand(side);
+    this.focus({ preventScroll: true });
+    if (playing) this.play();
+    else this.seek(timeS);
   }
 
   #showReadout(state) {
@@ -487,7 +679,7 @@ export class ClipPair extends HTMLElement {
     const showing = sides.filter(([, clip]) => !clip.over);
     if (showing.length === 1) return `${showing[0][0].toUpperCase()} alone`;
     if (state.offsetMs === null) return state.playing ? 'starting' : 'ready';
-    if (state.exact) return 'in step · exact to the frame';
+    if (state.exact) return 'exact to the frame';
     const offset = `${Math.round(state.offsetMs)} ms`;
     return state.offsetMs > IN_STEP_MS ? `off by ${offset}` : `in step · ${offset}`;
   }
@@ -503,7 +695,7 @@ export class ClipPair extends HTMLElement {
     const { timeS, shownS, lap, offsetMs, clips, phase, waitingFor, ...rest } = state;
     const over = Object.entries(clips).map(([side, clip]) => [side, clip.over, clip.failed]);
     const standsAt = rest.playing ? null : timeS;
-    const key = JSON.stringify([rest, over, standsAt]);
+    const key = JSON.stringify([rest, over, standsAt, this.#view]);
     if (key === this.#announced) return;
     this.#announced = key;
     this.dispatchEvent(new CustomEvent('clip-pair-change', { bubbles: true, detail: state }));
@@ -520,6 +712,13 @@ export class ClipPair extends HTMLElement {
   #video(side) {
     return this.#pane(side)?.querySelector('video') ?? null;
   }
+}
+
+/** A clip's own time and frame; and of how many, at which rate they stand in the file. */
+function clockReading({ shownS, frame, durationS }, frames) {
+  const rate = frames && durationS ? ` · ${(frames / durationS).toFixed(1)} fps` : '';
+  if (frame === null || shownS === null) return [frames ? `${frames} frames` : '', rate];
+  return [`${shownS.toFixed(3)} s · frame ${frame + 1}`, `${frames ? ` of ${frames}` : ''}${rate}`];
 }
 
 /** Why a picture stands still; "" while it moves or nobody asked it to. */

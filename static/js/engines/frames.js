@@ -10,7 +10,7 @@
  */
 
 import {
-  advance, between, changeFrom, dueFrame, knownUntil, lapOf, notAfter, schedulesIn,
+  advance, between, changeFrom, dueFrame, isPossibleIn, knownUntil, lapOf, notAfter, schedulesIn,
 } from '../lib/schedule.js';
 import { RATES, bufferWanted, clamp, commonSpan, playRange, transportEnd } from '../lib/transport.js';
 
@@ -89,6 +89,7 @@ export class FramesEngine {
   #paint;
   #failed;
   #base = 'time';
+  #used = 'time'; // the base, or the plain one where a clip lacks what it needs
   #phase = 'still'; // still | gathering | running
   #moment = { lap: 0, timeS: 0 }; // of the pictures on screen
   #goal = null; // the moment that a seek leads to
@@ -152,8 +153,7 @@ export class FramesEngine {
 
   /** One of BASES; false where a clip lacks what it needs. */
   setBase(base) {
-    const known = this.#live().filter(({ timestampsS }) => timestampsS);
-    if (!schedulesIn(base, known)) return false;
+    if (!isPossibleIn(base, this.#live())) return false;
     this.#base = base;
     this.#schedule();
     if (this.#engaged) this.#gather(Math.min(this.now(), this.#endS()));
@@ -163,7 +163,8 @@ export class FramesEngine {
 
   #schedule() {
     const members = this.#live().filter(({ timestampsS }) => timestampsS);
-    const schedules = schedulesIn(this.#base, members) ?? schedulesIn('time', members);
+    this.#used = isPossibleIn(this.#base, this.#live()) ? this.#base : 'time';
+    const schedules = schedulesIn(this.#used, members);
     members.forEach((member, i) => Object.assign(member, schedules[i]));
   }
 
@@ -314,7 +315,7 @@ export class FramesEngine {
       timeS,
       shownS: this.#moment.timeS,
       lap: this.#moment.lap,
-      base: this.#base,
+      base: this.#used,
       playing: this.#wantsToPlay,
       phase: this.#phase,
       rate: this.#rate,
@@ -364,7 +365,7 @@ export class FramesEngine {
     const inside = askedS >= range.inS && askedS < range.outS;
     const timeS = this.#loop.on && this.#wantsToPlay && !inside ? range.inS : askedS;
     const loops = this.#loop.on && (inside || timeS !== askedS);
-    const plan = JSON.stringify([this.#base, loops && range]);
+    const plan = JSON.stringify([this.#used, loops && range]);
     const members = this.#timed();
     const here = { lap: this.#moment.lap, timeS };
     const atHand = members.length && members.every((member) => (

@@ -25,6 +25,11 @@ export function dueFrame(scheduleS, timeS) {
   return Math.max(0, low - 1);
 }
 
+/** Whether clips carry what a base needs: "live" the rate or the times at which frames were made. */
+export function isPossibleIn(base, clips) {
+  return base !== 'live' || clips.every(({ fps, arrivalsS }) => fps > 0 || arrivalsS);
+}
+
 /**
  * Schedules of the clips in a base, each {scheduleS, endS}; endS: from there on nothing new.
  *
@@ -55,8 +60,7 @@ export function schedulesIn(base, clips) {
     }));
   }
   if (base === 'live') {
-    if (!clips.every(({ fps, arrivalsS }) => fps > 0 || arrivalsS)) return null;
-    return clips.map(live);
+    return isPossibleIn(base, clips) ? clips.map(live) : null;
   }
   throw new RangeError(`no time base "${base}"`);
 }
