@@ -147,6 +147,14 @@ VENDORED = (
         licence="MIT",
         text="vendor/plotly-basic-LICENSE.txt",
     ),
+    Vendored(
+        path="vendor/mediabunny-1.61.0.min.js",
+        sha256="8a4c0bfa068a324796d2c0d5359a2196e8b1f7a95670dc6c7acea5bbdcb38a9d",
+        name="mediabunny, the parts that read MP4 and WebM",
+        version="1.61.0",
+        licence="MPL-2.0",
+        text="vendor/mediabunny-LICENSE.txt",
+    ),
 )
 
 HEAD = """\
@@ -173,7 +181,8 @@ What follows from that:
 
 - A site is data. Neither the GPL nor the LGPL reaches the pages and clips that a build writes.
 - Matrix Archive's wheel and source archive contain no ffmpeg; pip fetches both packages from their
-  makers. Passing on our files alone asks no more than the MIT and OFL licences do.
+  makers. Passing on our files alone asks no more than the MIT, OFL and MPL licences do (the MPL:
+  that mediabunny's file keeps its head, which says where its source is).
 - Who passes on an installed whole (a container image, a folder with its virtual environment, an
   installer) passes on GPL programs: with their licence text, and with their source code or a
   written offer of it, for exactly these builds.

@@ -74,7 +74,11 @@ def test_every_file_of_others_in_static_is_listed(script: dict[str, Any]) -> Non
     assert there == {one.path for one in script["VENDORED"]}
     for one in script["VENDORED"]:
         licence = (static / one.text).read_text("utf-8")
-        named = {"OFL-1.1": "SIL Open Font License, Version 1.1", "MIT": "MIT License"}
+        named = {
+            "OFL-1.1": "SIL Open Font License, Version 1.1",
+            "MIT": "MIT License",
+            "MPL-2.0": "Mozilla Public License Version 2.0",
+        }
         assert named[one.licence].lower() in licence.lower(), one.text
 
 
@@ -82,6 +86,18 @@ def test_the_bundled_plotly_says_that_version(script: dict[str, Any]) -> None:
     (one,) = (one for one in script["VENDORED"] if one.name.startswith("plotly.js"))
     head = (REPOSITORY / "static" / one.path).read_text("utf-8")[:200]
     assert f"v{one.version}\n" in head
+
+
+def test_the_bundled_mediabunny_says_its_version_and_where_its_source_is(
+    script: dict[str, Any],
+) -> None:
+    """The MPL asks for the source's address; the worker imports just this file."""
+    (one,) = (one for one in script["VENDORED"] if one.name.startswith("mediabunny"))
+    head = (REPOSITORY / "static" / one.path).read_text("utf-8")[:400]
+    assert f"mediabunny v{one.version}, MPL-2.0" in head
+    assert f"npm package mediabunny@{one.version}" in head
+    recipe = (REPOSITORY / "release" / "mediabunny.sh").read_text("utf-8")
+    assert f"MEDIABUNNY={one.version} " in recipe
 
 
 @pytest.mark.parametrize(

@@ -153,11 +153,11 @@ def test_the_metadata_is_valid_and_its_description_renders(release: Release) -> 
         about = Metadata.from_email(wheel.read(name), validate=True)
         licences = {n.partition("/licenses/")[2] for n in wheel.namelist() if "/licenses/" in n}
         assert "generator/py.typed" in wheel.namelist()
-    assert about.license_expression == "MIT AND OFL-1.1"
+    assert about.license_expression == "MIT AND OFL-1.1 AND MPL-2.0"
     assert set(about.license_files or ()) == licences
     assert {Path(name).name for name in licences} == {
         *("LICENSE", "OFL.txt", "big-shoulders-OFL.txt", "geist-mono-OFL.txt"),
-        *("hanken-grotesk-OFL.txt", "plotly-basic-LICENSE.txt"),
+        *("hanken-grotesk-OFL.txt", "plotly-basic-LICENSE.txt", "mediabunny-LICENSE.txt"),
     }
     assert "Typing :: Typed" in (about.classifiers or ())
     assert about.description_content_type == "text/markdown"

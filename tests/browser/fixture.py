@@ -22,8 +22,10 @@ HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</t
 <meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/css/elements/clip-pair.css">
+<link rel="stylesheet" href="/static/css/elements/clip-pair-view.css">
 <link rel="stylesheet" href="/page/fixture.css">
 <script type="module" src="/page/probe.js"></script>
+<script type="module" src="/page/ticks.js"></script>
 {scripts}<h1>{title}</h1>
 """
 
@@ -55,19 +57,27 @@ def pair_markup(videos: dict[str, str], attributes: str = "") -> str:
 
 
 def fixture_app(clips: list[Footage]) -> ASGIApp:
-    """Serves /pair and /naive?a=NAME&b=NAME&travel-a=...&travel-b=..., the clips, our statics."""
+    """Serves /pair and /naive?a=NAME&b=NAME&travel-a=...&travel-b=..., the clips, our statics.
+
+    /pair drives <video> elements; with engine=frames it leaves the choice to the player.
+    """
     by_name = {footage.name: footage for footage in clips}
 
     def videos(request: Request) -> dict[str, str]:
         asked = request.query_params
         return {
             side: video_markup(by_name.get(asked.get(side, "")), asked.get(f"travel-{side}", ""))
-            for side in ("a", "b")
+            for side in ("a", "b", *"cdefghi")
+            if side in "ab" or side in asked
         }
 
     def pair(request: Request) -> Response:
         scripts = '<script type="module" src="/static/js/elements/clip-pair.js"></script>'
-        markup = pair_markup(videos(request), request.query_params.get("attributes", ""))
+        engine = request.query_params.get("engine", "elements")
+        attributes = request.query_params.get("attributes", "")
+        if engine != "frames":
+            attributes += f' engine="{engine}"'
+        markup = pair_markup(videos(request), attributes)
         spacer = '<div class="below">below the fold</div>'
         return HTMLResponse(HEAD.format(title="Our player", scripts=scripts) + markup + spacer)
 

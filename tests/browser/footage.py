@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import ffmpeg as builder
 
+from generator.clips import ffmpeg
 from generator.clips.card import render_card
 
 
@@ -104,3 +107,54 @@ def card_reel(folder: Path) -> Reel:
 def frame_at(footage: Footage, time_s: float, slack_s: float = 0.00001) -> int:
     """Index of the last frame stamped at or before time_s, in files without equal stamps."""
     return max(0, bisect_right(footage.timestamps_s, time_s + slack_s) - 1)
+
+
+CODECS: dict[str, tuple[str, dict[str, object]]] = {
+    "h264": ("mp4", {"c:v": "libx264", "preset": "veryfast", "crf": 24, "g": 48, "bf": 3}),
+    "vp8": ("webm", {"c:v": "libvpx", "crf": 12, "b:v": "4M", "g": 90, "deadline": "realtime"}),
+    "vp9": (
+        "webm",
+        {"c:v": "libvpx-vp9", "crf": 34, "b:v": 0, "g": 90, "deadline": "realtime", "cpu-used": 8},
+    ),
+    "av1": ("mp4", {"c:v": "libsvtav1", "preset": 12, "crf": 27, "g": 60}),
+}
+"""Container and encoder options: frames out of order, keyframes far apart."""
+
+FORMATS = {
+    "h264-24": ("h264", 512, 288, Fraction(24), 9),
+    "h264-49": ("h264", 640, 384, Fraction(987, 20), 6),
+    "vp8-16": ("vp8", 512, 288, Fraction(327, 20), 7),
+    "vp8-30": ("vp8", 848, 480, Fraction(30), 6),
+    "vp9-30": ("vp9", 512, 288, Fraction(30), 8),
+    "vp9-9": ("vp9", 848, 480, Fraction(187, 20), 7),
+    "av1-25": ("av1", 512, 288, Fraction(25), 6),
+    "av1-36": ("av1", 640, 360, Fraction(734, 20), 7),
+}
+"""Codec, width, height, frame rate in Hz and seconds."""
+
+
+def format_reel(folder: Path, times: int = 1) -> Reel:
+    """Test cards in every codec that browsers decode, of rates and lengths that never agree.
+
+    `times` as long as FORMATS says.
+    """
+    clips = {}
+    for part, (codec, width, height, rate, seconds) in FORMATS.items():
+        plain = folder / f"plain-{part}.mp4"
+        length = Fraction(seconds * times)
+        render_card(plain, width=width, height=height, rate=rate, seconds=length)
+        container, options = CODECS[codec]
+        path = folder / f"{part}.{container}"
+        encode(plain, path, options)
+        clips[part] = read_footage(path)
+    return Reel(kind="test cards in four codecs", clips=clips)
+
+
+def encode(source: Path, target: Path, options: dict[str, object]) -> None:
+    """Encodes a card anew, frame for frame, the index in front as in the copies that sites hold."""
+    front = {"movflags": "+faststart"} if target.suffix == ".mp4" else {"cues_to_front": 1}
+    shape = {"fps_mode": "passthrough", "pix_fmt": "yuv420p", "loglevel": "error"}
+    node = builder.input(str(source)).output(str(target), **options, **front, **shape)
+    subprocess.run(
+        [ffmpeg.executable(), *node.get_args()], check=True, capture_output=True, timeout=300
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -157,15 +156,10 @@ def test_without_javascript_clips_have_controls_and_numbers_a_table(
 READ_CODE = """async (side) => {
   const script = document.querySelector('script[type=module]').src;
   const { readFrameCode } = await import(new URL('lib/framecode.js', script));
-  const video = document.querySelector(`[data-side=${side}] video`);
-  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-  const pen = canvas.getContext('2d');
-  pen.drawImage(video, 0, 0);
-  return {
-    code: readFrameCode(pen.getImageData(0, 0, canvas.width, canvas.height)),
-    time: video.currentTime,
-    paused: video.paused,
-  };
+  const shown = document.querySelector(`[data-side=${side}] canvas`);
+  const pen = new OffscreenCanvas(shown.width, shown.height).getContext('2d');
+  pen.drawImage(shown, 0, 0);
+  return readFrameCode(pen.getImageData(0, 0, shown.width, shown.height));
 }"""
 
 
@@ -187,28 +181,59 @@ def test_any_two_clips_can_be_chosen_and_play_in_step(page: Page, base: str) -> 
     expect(page).to_have_url(f"{base}/compare/?a=cards--slow&b=cards--fast")
     player = page.locator("clip-pair")
     player.get_by_role("button", name="Play", exact=True).click()
-    until(page, "document.querySelector('[data-side=a] video').currentTime > 1.2")
+    until(page, "document.querySelector('clip-pair').state.shownS > 1.2")
     player.get_by_role("button", name="Pause", exact=True).click()
-    slow, fast = at_rest(page)
-    assert abs(slow["time"] - fast["time"]) <= 0.034
-    # The next frame may have been on its way to the screen when the pause came.
-    assert abs(slow["code"] - int(slow["time"] * 6 + 1e-6)) <= 1
-    assert abs(fast["code"] - int(fast["time"] * 24 + 1e-6)) <= 1
-    page.keyboard.press("j")  # one second back: from here on what is seen is what is meant
-    until(page, "document.querySelector('[data-side=a] video').currentTime < 0.9")
-    slow, fast = at_rest(page)
-    assert abs(slow["time"] - fast["time"]) <= 0.0025
-    assert slow["code"] == int(slow["time"] * 6 + 1e-6)
-    assert fast["code"] == int(fast["time"] * 24 + 1e-6)
+    paused_s = frames_are_exact(page)
+    page.keyboard.press("j")  # one second back
+    until(page, f"document.querySelector('clip-pair').state.shownS < {paused_s - 0.9}")
+    assert frames_are_exact(page) == pytest.approx(paused_s - 1)
 
 
-def at_rest(page: Page) -> list[dict[str, Any]]:
-    """What both sides show once nothing moves any more."""
+def frames_are_exact(page: Page) -> float:
+    """Both pictures are the frames due at the player's clock, which is returned."""
     until(page, "document.querySelector('clip-pair').getAttribute('phase') === 'still'")
-    page.wait_for_timeout(300)
-    sides = [page.evaluate(READ_CODE, side) for side in "ab"]
-    assert all(side["paused"] for side in sides)
-    return sides
+    clock_s = float(page.evaluate("document.querySelector('clip-pair').state.shownS"))
+    codes = [page.evaluate(READ_CODE, side) for side in "ab"]
+    assert codes == [int(clock_s * 6 + 1e-6), int(clock_s * 24 + 1e-6)]
+    return clock_s
+
+
+def test_an_address_brings_the_view_and_its_frames_back(page: Page, base: str) -> None:
+    """Set up by hand, left in the address bar, opened again: the same view, the same frames."""
+    page.goto(base + "/compare/?a=cards--slow&b=cards--fast")
+    player = page.locator("clip-pair")
+    player.get_by_role("button", name="Wipe").click()
+    for key in (".", ".", ".", "+", "x", "<"):
+        player.press(key)
+        until(page, "document.querySelector('clip-pair').getAttribute('phase') === 'still'")
+    until(page, "location.search.includes('t=') && location.search.includes('rate=0.75')")
+    page.wait_for_timeout(700)
+    address, clock_s = page.url, frames_are_exact(page)
+    assert clock_s > 0
+    link = page.evaluate("document.querySelector('clip-pair').link")
+    assert link == address
+
+    page.goto(base + "/")
+    page.goto(address)
+    until(page, "document.querySelector('clip-pair')?.state?.clips?.b?.frame != null")
+    assert frames_are_exact(page) == pytest.approx(clock_s, abs=1e-6)
+    again = page.evaluate(
+        "(({view, state}) => ({view, state}))(document.querySelector('clip-pair'))"
+    )
+    assert (again["view"]["mode"], again["view"]["zoom"]) == ("wipe", 1.5)
+    assert (again["state"]["swapped"], again["state"]["rate"]) == (True, 0.75)
+
+
+def test_a_view_is_saved_as_a_picture_with_what_is_compared(page: Page, base: str) -> None:
+    page.goto(base + "/compare/?a=cards--slow&b=cards--fast&t=1&mode=difference&gain=8")
+    until(page, "document.querySelector('clip-pair')?.state?.clips?.b?.frame != null")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save this view").click()
+    saved = download.value
+    assert saved.suggested_filename == "cards--slow_cards--fast_1.000s.png"
+    head = saved.path().read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(head[16:20]) == 640
 
 
 def test_an_address_brings_its_clips_back(page: Page, base: str) -> None:

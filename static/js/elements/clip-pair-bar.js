@@ -12,6 +12,16 @@ import { clamp, clockText, formatDuration, spokenTime } from '../lib/transport.j
 const JUMP_S = 1;
 const NUDGE_S = 0.1;
 const RATE_STEPS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
+const ZOOM = 1.5;
+export const BASE_NAMES = {
+  time: 'same time', frame: 'same frame', fraction: 'same fraction', live: 'as live',
+};
+
+/** The next step up (1) or down (-1) from a rate that may be none of them. */
+function nextRate(rate, direction) {
+  const further = RATE_STEPS.filter((step) => (step - rate) * direction > 1e-9);
+  return (direction > 0 ? further[0] : further.at(-1)) ?? rate;
+}
 
 /** Every command: its keys, its name, its icon (a path in a 24 x 24 box), and what it does. */
 export const COMMANDS = Object.freeze({
@@ -49,10 +59,71 @@ export const COMMANDS = Object.freeze({
     keys: [']'], label: 'Loop to here', icon: 'M15 4H9v3h3v10H9v3h6z',
     run: (pair) => pair.setLoop({ outS: pair.timeS, on: true }),
   },
+  slower: {
+    keys: ['<'], label: 'Slower', hidden: true,
+    run: (pair) => pair.setRate(nextRate(pair.state.rate, -1)),
+  },
+  faster: {
+    keys: ['>'], label: 'Faster', hidden: true,
+    run: (pair) => pair.setRate(nextRate(pair.state.rate, 1)),
+  },
+  side: {
+    keys: ['s'], label: 'Side by side', mode: true, icon: 'M3 5h8v14H3zM13 5h8v14h-8z',
+    run: (pair) => pair.setView({ mode: 'side' }),
+  },
+  wipe: {
+    keys: ['w'], label: 'Wipe', mode: true, pairOnly: true,
+    icon: 'M3 5h8V2h2v20h-2v-3H3zM15 5h6v14h-6v-2h4V7h-4z',
+    run: (pair) => pair.setView({ mode: 'wipe' }),
+  },
+  overlay: {
+    keys: ['v'], label: 'Overlay', mode: true, pairOnly: true,
+    icon: 'M3 3h12v4h6v14H9v-4H3zM9 9v6h6V9z',
+    run: (pair) => pair.setView({ mode: 'overlay' }),
+  },
+  flicker: {
+    keys: ['b'], label: 'Flicker', mode: true, pairOnly: true,
+    icon: 'M3 5h5v14H3zM10 5h2v14h-2zM14 5h5v2h-3v10h3v2h-5zM20 5h2v14h-2z',
+    run: (pair) => pair.setView({ mode: 'flicker' }),
+  },
+  difference: {
+    keys: ['d'], label: 'Difference', mode: true, pairOnly: true,
+    icon: 'M10 4h4v4h4v4h-4v4h-4v-4H6V8h4zM6 18h12v3H6z',
+    run: (pair) => pair.setView({ mode: 'difference' }),
+  },
+  heat: {
+    keys: ['h'], label: 'Difference as signed heat', hidden: true,
+    run: (pair) => pair.setView({ mode: 'difference', heat: !pair.view.heat }),
+  },
+  'zoom-out': {
+    keys: ['-'], label: 'Smaller', icon: 'M5 11h14v2H5z', run: (pair) => pair.zoom(1 / ZOOM),
+  },
+  'zoom-fit': {
+    keys: ['0'], label: 'Whole picture', icon: 'M3 5h18v14H3zM5 7v10h14V7z',
+    run: (pair) => pair.setView({ zoom: 1, panX: 0, panY: 0, alignX: 0, alignY: 0, locked: true }),
+  },
+  'zoom-in': {
+    keys: ['+', '='], label: 'Larger', icon: 'M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z',
+    run: (pair) => pair.zoom(ZOOM),
+  },
+  align: {
+    keys: ['u'], label: 'Move B alone', toggles: 'unlocked', pairOnly: true,
+    icon: 'M12 2l4 4h-3v5h5V8l4 4-4 4v-3h-5v5h3l-4 4-4-4h3v-5H6v3l-4-4 4-4v3h5V6H8z',
+    run: (pair) => pair.setView({ locked: !pair.view.locked }),
+  },
   swap: {
     keys: ['x'], label: 'Swap sides', toggles: 'swapped',
     icon: 'M8 4l-5 5 5 5v-4h13V8H8zM16 20l5-5-5-5v4H3v2h13z',
     run: (pair) => pair.toggleAttribute('swapped'),
+  },
+  link: {
+    keys: ['c'], label: 'Copy link to this view',
+    icon: 'M9 7H6a5 5 0 0 0 0 10h3v-2H6a3 3 0 0 1 0-6h3zM15 7h3a5 5 0 0 1 0 10h-3v-2h3a3 3 0 0 0 0-6h-3zM8 11h8v2H8z',
+    run: (pair) => pair.copyLink(),
+  },
+  picture: {
+    keys: ['p'], label: 'Save this view as a picture', icon: 'M11 3h2v8h4l-5 6-5-6h4zM4 18h16v3H4z',
+    run: (pair) => pair.savePicture(),
   },
   full: {
     keys: ['f'], label: 'Full screen', icon: 'M4 4h7v2H6v5H4zM20 20h-7v-2h5v-5h2zM13 4h7v7h-2V6h-5zM11 20H4v-7h2v5h5z',
@@ -99,8 +170,12 @@ export function buildBar(pair) {
   const time = element('span', { class: 'transport-time' });
   const rate = element('select', { class: 'transport-rate', 'aria-label': 'Speed' },
     ...RATE_STEPS.map((step) => option(step)));
+  const base = element('select', { class: 'transport-rate', 'aria-label': 'Clips side by side at' },
+    ...Object.entries(BASE_NAMES).map(([value, name]) => element('option', { value }, name)));
   const readout = element('span', { class: 'transport-readout' });
   const span = element('span', { class: 'transport-span' });
+  const inexact = element('p', { class: 'transport-inexact', hidden: '' });
+  const told = element('span', { class: 'transport-told', 'aria-hidden': 'true' });
   const live = element('span', { class: 'transport-live', role: 'status' });
   const help = helpPanel(pair);
   const row = element('div', { class: 'transport-row' },
@@ -109,10 +184,18 @@ export function buildBar(pair) {
     time, readout,
     group('transport-loop', buttons['loop-in'], buttons.loop, buttons['loop-out']),
     element('label', { class: 'transport-speed' }, element('span', {}, 'Speed'), rate),
-    group('transport-view', buttons.swap, buttons.full));
+    element('label', { class: 'transport-speed' }, element('span', {}, 'At'), base));
+  const modes = Object.keys(COMMANDS).filter((name) => COMMANDS[name].mode)
+    .map((name) => buttons[name]);
+  const modeGroup = group('view-modes', ...modes);
+  setAttribute(modeGroup, 'role', 'group');
+  setAttribute(modeGroup, 'aria-label', 'View');
+  const view = element('div', { class: 'transport-row view-row' }, modeGroup,
+    group('transport-view', buttons['zoom-out'], buttons['zoom-fit'], buttons['zoom-in'],
+      buttons.align, buttons.swap, buttons.link, buttons.picture, buttons.full));
   const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' },
-    track, row, element('div', { class: 'transport-foot' }, span, help), live);
-  return { bar, buttons, seek, track, time, rate, readout, span, live, help };
+    track, row, view, element('div', { class: 'transport-foot' }, span, told, help, inexact), live);
+  return { bar, buttons, seek, track, time, rate, base, view, readout, span, inexact, told, live, help };
 }
 
 function group(name, ...children) {
@@ -137,6 +220,7 @@ function commandButton(name, command) {
   icon.setAttribute('aria-hidden', 'true');
   icon.append(document.createElementNS(SVG, 'path'));
   button.append(icon);
+  if (command.mode) button.append(element('span', {}, command.label));
   button.addEventListener('click', () => {
     const detail = { command: name };
     button.dispatchEvent(new CustomEvent('clip-pair-request', { bubbles: true, detail }));
@@ -176,12 +260,19 @@ export function showBar(parts, state, seeking) {
   write(parts.span, spanText(state));
   if (parts.rate.value !== String(state.rate)) showRate(parts.rate, state.rate);
   const steps = Object.values(state.clips).some(({ stepsFrames }) => stepsFrames);
-  const on = { toggle: state.playing, loop: state.loop.on, swap: state.swapped };
+  const on = {
+    toggle: state.playing, loop: state.loop.on, swap: state.swapped, align: !state.view.locked,
+    [state.view.mode]: true,
+  };
+  const live = Object.values(state.clips).filter(({ failed }) => !failed).length;
   for (const [name, button] of Object.entries(parts.buttons)) {
     const command = COMMANDS[name];
     showButton(button, command, Boolean(on[name]));
-    button.disabled = (command.needs === 'timestamps' && !steps) || !state.endS;
+    button.disabled = (command.needs === 'timestamps' && !steps)
+      || (command.pairOnly && live !== 2) || !state.endS;
   }
+  if (parts.base.value !== state.base) parts.base.value = state.base;
+  parts.base.disabled = !state.exact;
 }
 
 function showTime({ seek, time, track }, { timeS, endS, commonS, loop }, seeking) {
@@ -229,5 +320,5 @@ function showButton(button, command, pressed) {
   setAttribute(button, 'title', `${label} (${command.keys.map(keyName).join(' or ')})`);
   setAttribute(button.querySelector('path'), 'd',
     (pressed && command.pressedIcon) || command.icon);
-  if (command.toggles) setAttribute(button, 'aria-pressed', String(pressed));
+  if (command.toggles || command.mode) setAttribute(button, 'aria-pressed', String(pressed));
 }

@@ -1,30 +1,50 @@
 /**
- * <clip-pair>: two server-rendered panes under one transport.
+ * <clip-pair>: server-rendered panes, two or more, under one transport.
  *
  * Without this script each <video> keeps its native controls. With it the element removes them,
- * adds one bar, and hands the videos to the engine that keeps them in step.
+ * adds one bar, and hands the clips to an engine that keeps them in step: engines/frames.js, exact
+ * to the frame, where the browser decodes frames for scripts and the clips are this site's own;
+ * else, or where that fails, engines/elements.js, which steers the <video> elements.
  *
  * Attributes read once: t, rate, loop, loop-in, loop-out, swapped, autoplay (ignored under
- * prefers-reduced-motion), keys="page" (shortcuts work on the whole page; the viewer can turn
- * that off). Attributes kept up to date: playing, phase, rate, loop, swapped.
+ * prefers-reduced-motion), engine="elements" (never the exact one), keys="page" (shortcuts work on
+ * the whole page; the viewer can turn that off). Attributes kept up to date: playing, phase, rate,
+ * loop, swapped, data-engine ("frames" or "elements").
  * Requests: "clip-pair-request" with {command} from any child. News: "clip-pair-change" with the
  * state. The bar itself is clip-pair-bar.js.
  */
 
 import { ElementsEngine } from '../engines/elements.js';
+import { FramesEngine, isPossible } from '../engines/frames.js';
+import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { formatDuration } from '../lib/transport.js';
-import { COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
+import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
+import { BASE_NAMES, COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
+import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js';
 
-const SIDES = ['a', 'b'];
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
+
+/** What happened to a clip that no engine can show, by the exact engine's kind of failure. */
+const FAILURES = Object.freeze({
+  missing: 'The file is not there any more (the server answers 404).',
+  empty: 'The file is there, but it is empty.',
+  refused: 'The server refuses to send it.',
+  unreachable: 'The server cannot be reached: this device may be offline.',
+});
 
 export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
 
   #engine = null;
+  #painter = null; // of the exact engine; null while another drives
+  #unfit = new Map(); // id of a clip -> why the exact engine cannot show it
   #parts = null;
+  #view = PLAIN;
+  #lens = null; // the parts of the view
+  #differ = new Differ();
+  #base = 'time';
   #clips = new Map(); // side -> what load() was given, or what the page said
   #connection = null;
   #seeking = false;
@@ -33,11 +53,13 @@ export class ClipPair extends HTMLElement {
 
   connectedCallback() {
     this.#connection = new AbortController();
-    this.#engine = new ElementsEngine(() => this.#render());
     if (!this.#parts) this.#build();
+    for (const side of this.#sides) this.#look(side);
+    this.#start();
     this.#readAttributes();
-    for (const side of SIDES) this.#adopt(side);
+    for (const side of this.#sides) this.#hand(side);
     this.#listen(this.#connection.signal);
+    this.#showView();
     this.#render();
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     if (this.hasAttribute('autoplay') && !still) this.play();
@@ -45,18 +67,19 @@ export class ClipPair extends HTMLElement {
 
   disconnectedCallback() {
     this.#connection.abort();
-    this.#engine.close();
-    this.#engine = null;
+    this.#stop();
   }
 
   attributeChangedCallback() {
-    if (this.#engine) this.#render();
+    if (!this.#engine) return;
+    this.#showView();
+    this.#render();
   }
 
   // ── requests ─────────────────────────────────────────────────────────────────────────────
 
   play() {
-    for (const side of SIDES) this.#fetchTimestamps(side);
+    for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.play();
     this.#render();
   }
@@ -73,7 +96,7 @@ export class ClipPair extends HTMLElement {
 
   /** To this transport time, in seconds; outside the clips means to their nearest end. */
   seek(timeS) {
-    for (const side of SIDES) this.#fetchTimestamps(side);
+    for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.seek(timeS);
     this.#render();
   }
@@ -88,6 +111,119 @@ export class ClipPair extends HTMLElement {
 
   setLoop(change) {
     this.#engine.setLoop(change);
+  }
+
+  /** How the clips are laid over each other and looked at: lib/view.js. */
+  get view() {
+    return this.#view;
+  }
+
+  /** Changes parts of the view; a mode that needs pictures fetches them. */
+  setView(change) {
+    const before = this.#view;
+    this.#view = changeView(before, change);
+    if (this.#view.mode !== before.mode && this.#view.mode !== 'side') this.#wantPictures();
+    this.#showView();
+    this.#announceChange();
+  }
+
+  zoom(factor) {
+    this.setView(zoomAbout(this.#view, factor));
+  }
+
+  /** Which moments of the clips belong together: one of lib/schedule.js's BASES. */
+  setBase(base) {
+    if (!this.#engine.setBase) return this.#say('The exact engine alone can do that.');
+    if (!this.#engine.setBase(base)) return this.#say('A clip does not say how fast it was made.');
+    this.#base = base;
+    return this.#render();
+  }
+
+  /** The query that brings this comparison back, but for its clips: [name, text or null]. */
+  get address() {
+    return toAddress({ ...this.state, view: this.#view });
+  }
+
+  /** Takes over what an address says: lib/view.js's fromAddress. */
+  restore(query) {
+    const { view, timeS, rate, loop, base, swapped } = fromAddress(query);
+    toggle(this, 'swapped', swapped);
+    if (rate) this.setRate(rate);
+    if (loop) this.setLoop(loop);
+    this.#base = base ?? this.#base;
+    if (timeS !== undefined) {
+      this.#engine.startAt(timeS);
+      this.seek(timeS);
+    }
+    this.setView(view);
+  }
+
+  /** The address of this very view, on the page that data-compare names. */
+  get link() {
+    const address = new URL(this.dataset.compare ?? '', location.href);
+    for (const side of this.#sides) {
+      const { id } = this.#clips.get(side) ?? {};
+      if (id) address.searchParams.set(side, id);
+    }
+    for (const [name, text] of this.address) {
+      if (text === null) address.searchParams.delete(name);
+      else address.searchParams.set(name, text);
+    }
+    address.hash = '';
+    return address.href;
+  }
+
+  async copyLink() {
+    try {
+      await navigator.clipboard.writeText(this.link);
+      this.#tell('Link copied: it leads to these very frames.');
+    } catch {
+      this.#tell('The browser did not let us copy. Pause: then the address bar has the link.');
+    }
+  }
+
+  async savePicture() {
+    try {
+      const { viewPicture } = await import('./clip-pair-picture.js');
+      const order = this.hasAttribute('swapped') ? [...this.#sides].reverse() : this.#sides;
+      const clips = order.map((side) => ({
+        side, picture: this.picture(side), lines: this.#captionLines(side),
+      }));
+      const { timeS, base, rate } = this.state;
+      const foot = [`${timeS.toFixed(3)} s, ${BASE_NAMES[base]}, ${rate}×, ${this.#view.mode}`,
+        this.link];
+      const blob = await viewPicture({ view: this.#view, clips, difference: this.#lens.canvas, foot });
+      const address = URL.createObjectURL(blob);
+      const name = order.map((side) => this.#clips.get(side)?.id).filter(Boolean).join('_');
+      element('a', { href: address, download: `${name}_${timeS.toFixed(3)}s.png` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      this.#tell('Picture saved.');
+    } catch (error) {
+      this.#tell(`No picture: ${error.message}.`);
+    }
+  }
+
+  /** What the page says of a clip, in two lines. */
+  #captionLines(side) {
+    const text = (which) => this.#pane(side).querySelector(which)?.textContent.trim()
+      .replace(/\s+/g, ' ') ?? '';
+    return [[text('.pane-title'), text('.pane-fps')].filter(Boolean).join(' · '),
+      [text('.pane-sub'), text('.pane-clock')].filter(Boolean).join(' · ')];
+  }
+
+  /** For eyes and ears, for a while. */
+  #tell(text) {
+    this.#say(text);
+    const { told } = this.#parts;
+    write(told, text);
+    clearTimeout(this.#tellingTimer);
+    this.#tellingTimer = setTimeout(() => write(told, ''), 4000);
+  }
+
+  #tellingTimer = 0;
+
+  #wantPictures() {
+    if (!this.#engine.engaged) this.seek(this.timeS);
   }
 
   toggleFullScreen() {
@@ -113,13 +249,14 @@ export class ClipPair extends HTMLElement {
    */
   load(side, {
     id = '', src = null, poster = '', width = null, height = null, durationS = 0, frames = null,
-    timestampsUrl = null, captionHtml = null, missing = '',
+    fps = null, timestampsUrl = null, captionHtml = null, missing = '',
   }) {
     const video = this.#video(side);
     const { dataset } = video;
     dataset.clip = id;
     dataset.duration = durationS ? String(durationS) : '';
     dataset.frames = frames === null ? '' : String(frames);
+    dataset.fps = fps === null ? '' : String(fps);
     if (timestampsUrl) dataset.timestamps = timestampsUrl;
     else delete dataset.timestamps;
     if (src) delete dataset.missing;
@@ -127,6 +264,7 @@ export class ClipPair extends HTMLElement {
     if (width && height) Object.assign(video, { width, height });
     video.poster = poster ?? '';
     this.#engine.removeMember(side);
+    this.#painter?.detach(side);
     if (src) {
       video.src = src;
     } else {
@@ -135,7 +273,9 @@ export class ClipPair extends HTMLElement {
     }
     const caption = this.#pane(side).querySelector('figcaption');
     if (captionHtml !== null && caption) caption.innerHTML = captionHtml;
-    this.#adopt(side);
+    this.#look(side);
+    if (this.#exact === Boolean(this.#painter)) this.#hand(side);
+    else this.#change();
     this.#announceChange();
     this.#render();
   }
@@ -149,27 +289,95 @@ export class ClipPair extends HTMLElement {
   /** Everything a page may want to show or keep in its address. */
   get state() {
     const state = this.#engine.state;
-    const ids = Object.fromEntries(SIDES.map((side) => [side, this.#clips.get(side)?.id ?? null]));
-    return { ...state, ...ids, swapped: this.hasAttribute('swapped') };
+    const ids = Object.fromEntries(this.#sides.map((side) => [side, this.#clips.get(side)?.id ?? null]));
+    return { base: 'time', ...state, ...ids, swapped: this.hasAttribute('swapped') };
+  }
+
+  /** What an engine failed at, by clip; empty where the exact one shows all. */
+  get unfit() {
+    return Object.fromEntries(this.#unfit);
+  }
+
+  // ── engines ──────────────────────────────────────────────────────────────────────────────
+
+  /** Whether every clip at hand can be shown by the exact engine. */
+  get #exact() {
+    if (this.getAttribute('engine') === 'elements' || !isPossible()) return false;
+    return [...this.#clips.values()].every((clip) => (
+      !clip.src || (clip.timestampsUrl && clip.isOurs && !this.#unfit.has(clip.src))));
+  }
+
+  #start() {
+    if (this.#exact) {
+      this.#painter = new Painter();
+      this.#engine = new FramesEngine({
+        changed: () => this.#render(),
+        paint: (changes) => this.#painted(changes),
+        failed: (failure) => this.#failed(failure),
+      });
+    } else {
+      this.#engine = new ElementsEngine(() => this.#render());
+    }
+    setAttribute(this, 'data-engine', this.#painter ? 'frames' : 'elements');
+  }
+
+  #stop() {
+    this.#engine.close();
+    this.#painter?.close();
+    this.#engine = null;
+    this.#painter = null;
+  }
+
+  /** Another engine takes over where this one stands. */
+  #change() {
+    const { timeS, rate, loop, playing, suspended } = this.#engine.state;
+    const { engaged } = this.#engine;
+    this.#stop();
+    this.#start();
+    this.#engine.setRate(rate);
+    this.#engine.setLoop(loop);
+    this.#engine.startAt(timeS);
+    this.#startAtS = null;
+    for (const side of this.#sides) this.#hand(side);
+    for (const reason of suspended) this.#engine.suspend(reason, true);
+    if (engaged && playing) this.play();
+    else if (engaged) this.seek(timeS);
+  }
+
+  /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
+  #failed({ id, kind, text }) {
+    if (kind in FAILURES) return; // no other engine would fare better
+    const sides = id === null ? this.#sides : [id];
+    for (const side of sides) {
+      const { src } = this.#clips.get(side) ?? {};
+      if (src) this.#unfit.set(src, { kind, text });
+    }
+    queueMicrotask(() => {
+      if (this.#painter && this.#engine && !this.#exact) this.#change();
+    });
   }
 
   // ── building ─────────────────────────────────────────────────────────────────────────────
 
   #build() {
     this.#parts = buildBar(this);
-    this.append(this.#parts.bar);
+    this.#lens = buildView(this);
+    this.append(this.#lens.stage, this.#parts.bar);
+    this.#parts.view.insertBefore(this.#lens.options, this.#parts.view.lastChild);
     if (!this.hasAttribute('tabindex')) this.tabIndex = 0;
     if (!this.hasAttribute('aria-label')) {
       this.setAttribute('role', 'region');
       this.setAttribute('aria-label', 'Two clips in step');
     }
-    for (const side of SIDES) this.#buildSlate(side);
+    for (const side of this.#sides) this.#buildSlate(side);
   }
 
   /** The line over a picture that says why it stands still, and the board in place of one. */
   #buildSlate(side) {
     const screen = this.#pane(side)?.querySelector('.pane-screen');
-    screen?.append(element('p', { class: 'pane-note', hidden: '' }),
+    screen?.append(element('span', { class: 'pane-tag', 'aria-hidden': 'true' }, side.toUpperCase()),
+      element('span', { class: 'pane-clock' }, element('b', {}), element('span', {})),
+      element('p', { class: 'pane-note', hidden: '' }),
       element('div', { class: 'pane-slate', hidden: '' }));
   }
 
@@ -191,7 +399,7 @@ export class ClipPair extends HTMLElement {
   #startAtS = null;
 
   /** Takes over the video of a side as its attributes describe it. */
-  #adopt(side) {
+  #look(side) {
     const video = this.#video(side);
     const pane = this.#pane(side);
     if (!video || !pane) return;
@@ -201,26 +409,51 @@ export class ClipPair extends HTMLElement {
     video.muted = true;
     video.playsInline = true;
     video.disablePictureInPicture = true;
-    pane.toggleAttribute('data-missing', !video.hasAttribute('src'));
-    this.#clips.set(side, { id: video.dataset.clip || null, timestampsUrl: null });
-    if (!video.hasAttribute('src')) return;
-    this.#engine.setMember(side, video, { durationS: Number(video.dataset.duration) || 0 });
+    const src = video.getAttribute('src') && video.src;
+    pane.toggleAttribute('data-missing', !src);
+    this.#clips.set(side, {
+      id: video.dataset.clip || null,
+      src: src || null,
+      isOurs: Boolean(src) && new URL(src).origin === location.origin,
+      durationS: Number(video.dataset.duration) || 0,
+      fps: Number(video.dataset.fps) || null,
+      timestampsUrl: video.dataset.timestamps || null,
+      timestampsS: null,
+      fetching: false,
+    });
+  }
+
+  /** Gives the clip of a side to the engine. */
+  #hand(side) {
+    const video = this.#video(side);
+    const clip = this.#clips.get(side);
+    if (!video || !clip?.src) return;
+    const { src, durationS, timestampsS, fps } = clip;
+    if (this.#painter) {
+      this.#painter.attach(side, video);
+      this.#engine.setMember(side, { src, durationS, timestampsS, fps });
+    } else {
+      this.#engine.setMember(side, video, { durationS, timestampsS });
+    }
     if (this.#startAtS !== null) this.#engine.startAt(this.#startAtS);
-    this.#clips.get(side).timestampsUrl = video.dataset.timestamps || null;
+    if (this.#base !== 'time') this.#engine.setBase?.(this.#base);
     if (this.#engine.engaged) this.#fetchTimestamps(side);
   }
 
   async #fetchTimestamps(side) {
     const clip = this.#clips.get(side);
-    if (!clip?.timestampsUrl || clip.fetched) return;
-    clip.fetched = true;
+    if (!clip?.timestampsUrl || clip.fetching) return;
+    clip.fetching = true;
     try {
       const answer = await fetch(clip.timestampsUrl);
       if (!answer.ok) throw new Error(`${answer.status}`);
-      const timestampsS = await answer.json();
-      if (this.#clips.get(side) === clip) this.#engine?.setTimestamps(side, timestampsS);
-    } catch {
-      clip.fetched = false; // frame steps stay off; the next play asks again
+      clip.timestampsS = await answer.json();
+      if (this.#clips.get(side) === clip) this.#engine?.setTimestamps(side, clip.timestampsS);
+    } catch (error) {
+      clip.fetching = false; // the next play asks again
+      if (this.#clips.get(side) === clip && this.#painter) {
+        this.#failed({ id: side, kind: 'untimed', text: error.message });
+      }
     }
     if (this.#engine) this.#render();
   }
@@ -231,9 +464,10 @@ export class ClipPair extends HTMLElement {
     const { seek, rate } = this.#parts;
     this.addEventListener('clip-pair-request', ({ detail }) => this.command(detail.command),
       { signal });
+    listenForHands(this, signal);
     this.addEventListener('click', (event) => this.#clicked(event), { signal });
     for (const name of ['pointerenter', 'focusin']) {
-      this.addEventListener(name, () => this.#engine.prepare(), { signal });
+      this.addEventListener(name, () => this.#prepare(), { signal });
     }
     document.addEventListener('keydown', (event) => this.#pressed(event), { signal });
     seek.addEventListener('input', () => this.seek(Number(seek.value)), { signal });
@@ -242,6 +476,8 @@ export class ClipPair extends HTMLElement {
       seek.addEventListener(name, () => { this.#seeking = false; }, { signal });
     }
     rate.addEventListener('change', () => this.setRate(Number(rate.value)), { signal });
+    this.#parts.base.addEventListener('change', () => this.setBase(this.#parts.base.value),
+      { signal });
     document.addEventListener('visibilitychange', () => this.#watchTab(), { signal });
     document.addEventListener('fullscreenchange', () => this.#render(), { signal });
     this.#watchTab();
@@ -252,12 +488,17 @@ export class ClipPair extends HTMLElement {
     signal.addEventListener('abort', () => watcher.disconnect());
   }
 
+  #prepare() {
+    if (this.#painter) for (const side of this.#sides) this.#fetchTimestamps(side);
+    this.#engine.prepare();
+  }
+
   #watchTab() {
     this.#engine.suspend('tab hidden', document.hidden);
   }
 
   #clicked({ target }) {
-    if (target.closest('.pane-screen') && !target.closest('a')) {
+    if (target.closest('.pane-screen') && !target.closest('a, button')) {
       this.focus({ preventScroll: true });
       this.toggle();
     }
@@ -292,10 +533,43 @@ export class ClipPair extends HTMLElement {
   #render() {
     const state = this.state;
     this.#showAttributes(state);
-    showBar(this.#parts, state, this.#seeking);
-    for (const side of SIDES) this.#showPane(side, state);
+    showBar(this.#parts, { ...state, view: this.#view, exact: Boolean(this.#painter) },
+      this.#seeking);
+    if (!this.#painter && this.#view.mode === 'difference') this.#drawDifference();
+    for (const side of this.#sides) this.#showPane(side, state);
     this.#showReadout(state);
+    write(this.#parts.inexact, this.#lessThanExact);
+    toggle(this.#parts.inexact, 'hidden', !this.#lessThanExact);
     this.#announceChange(state);
+  }
+
+  #painted(changes) {
+    this.#painter?.paint(changes);
+    if (this.#view.mode === 'difference') this.#drawDifference();
+  }
+
+  #drawDifference() {
+    const pictures = ['a', 'b'].map((side) => this.picture(side));
+    this.#differ.draw(this.#lens.canvas, pictures, this.#view);
+  }
+
+  /** What is seen of a side: a canvas or a video; null while nothing is. */
+  picture(side) {
+    if (this.#painter) {
+      const canvas = this.#painter.canvas(side);
+      return canvas && !canvas.hidden ? canvas : null;
+    }
+    const video = this.#video(side);
+    return video?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? video : null;
+  }
+
+  #showView() {
+    if (!this.#lens) return;
+    const sides = this.hasAttribute('swapped') ? { over: 'a', under: 'b' } : { over: 'b', under: 'a' };
+    showView(this, this.#lens, this.#view, sides);
+    if (this.#view.mode === 'difference') this.#drawDifference();
+    if (this.#engine) showBar(this.#parts, { ...this.state, view: this.#view,
+      exact: Boolean(this.#painter) }, this.#seeking);
   }
 
   #showAttributes(state) {
@@ -310,10 +584,15 @@ export class ClipPair extends HTMLElement {
     if (!pane) return;
     const clip = state.clips[side];
     const text = clip ? noteText(side, clip, state) : '';
+    const clock = pane.querySelector('.pane-clock');
+    const { dataset } = this.#video(side);
+    const reading = clip && !clip.failed
+      ? clockReading(clip, Number(dataset.frames) || null) : ['', ''];
+    [...clock.children].forEach((part, i) => write(part, reading[i]));
     const note = pane.querySelector('.pane-note');
     write(note, text);
     toggle(note, 'hidden', !text);
-    this.#showSlate(side, clip ? clip.failed && 'failed' : 'missing');
+    this.#showSlate(side, clip ? clip.failed && (clip.failure?.kind ?? 'failed') : 'none');
     setAttribute(pane, 'data-status', clip?.failed ? 'failed' : text ? 'waiting' : 'showing');
     toggle(pane, 'data-over', Boolean(clip?.over));
   }
@@ -322,22 +601,37 @@ export class ClipPair extends HTMLElement {
   #showSlate(side, kind) {
     const slate = this.#pane(side).querySelector('.pane-slate');
     const video = this.#video(side);
-    const about = kind === 'missing' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
+    const about = kind === 'none' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
     const shown = kind ? `${kind} ${about}` : '';
     if (slate.dataset.shows === shown) return;
     slate.dataset.shows = shown;
     slate.hidden = !kind;
     const lines = [];
-    if (kind === 'missing') {
+    if (kind === 'none') {
       lines.push(element('strong', {}, 'No clip'));
       if (about) lines.push(element('span', {}, about));
     } else if (kind) {
-      lines.push(element('strong', {}, 'Could not be loaded'),
-        element('span', {}, `${new URL(about).host} did not send it, or it does not play here.`),
+      const again = element('button', { type: 'button', class: 'pane-again' }, 'Try again');
+      again.addEventListener('click', () => this.#tryAgain(side));
+      const what = FAILURES[kind]
+        ?? `${new URL(about).host} did not send it, or it does not play here.`;
+      lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what), again,
         element('a', { href: about }, 'Open its address'));
-      this.#say(`${side.toUpperCase()} could not be loaded.`);
+      this.#say(`${side.toUpperCase()} could not be loaded. ${FAILURES[kind] ?? ''}`.trim());
     }
     slate.replaceChildren(...lines);
+  }
+
+  #tryAgain(side) {
+    const { timeS, playing } = this.#engine.state;
+    const video = this.#video(side);
+    this.#engine.removeMember(side);
+    this.#painter?.detach(side);
+    video.load();
+    this.#hand(side);
+    this.focus({ preventScroll: true });
+    if (playing) this.play();
+    else this.seek(timeS);
   }
 
   #showReadout(state) {
@@ -353,6 +647,26 @@ export class ClipPair extends HTMLElement {
     setAttribute(this.#parts.readout, 'data-step', step);
   }
 
+  /** That and why the exact engine does not drive; "" where it does. */
+  get #lessThanExact() {
+    if (this.#painter) return '';
+    const why = this.#whyInexact();
+    return why && `Your browser's own players, in step but not exact to the frame: ${why}.`;
+  }
+
+  #whyInexact() {
+    if (this.getAttribute('engine') === 'elements') return '';
+    if (!isPossible()) return 'it does not decode frames for scripts';
+    for (const [side, clip] of this.#clips) {
+      const letter = side.toUpperCase();
+      const unfit = this.#unfit.get(clip.src);
+      if (unfit) return `${letter} did not decode here (${unfit.text})`;
+      if (clip.src && !clip.isOurs) return `${letter} comes from another site`;
+      if (clip.src && !clip.timestampsUrl) return `the frames of ${letter} are not known`;
+    }
+    return '';
+  }
+
   #readoutText(state) {
     const all = Object.entries(state.clips);
     const sides = all.filter(([, clip]) => !clip.failed);
@@ -365,6 +679,7 @@ export class ClipPair extends HTMLElement {
     const showing = sides.filter(([, clip]) => !clip.over);
     if (showing.length === 1) return `${showing[0][0].toUpperCase()} alone`;
     if (state.offsetMs === null) return state.playing ? 'starting' : 'ready';
+    if (state.exact) return 'exact to the frame';
     const offset = `${Math.round(state.offsetMs)} ms`;
     return state.offsetMs > IN_STEP_MS ? `off by ${offset}` : `in step · ${offset}`;
   }
@@ -377,13 +692,17 @@ export class ClipPair extends HTMLElement {
   #announced = '';
 
   #announceChange(state = this.state) {
-    const { timeS, offsetMs, clips, phase, waitingFor, ...rest } = state;
+    const { timeS, shownS, lap, offsetMs, clips, phase, waitingFor, ...rest } = state;
     const over = Object.entries(clips).map(([side, clip]) => [side, clip.over, clip.failed]);
     const standsAt = rest.playing ? null : timeS;
-    const key = JSON.stringify([rest, over, standsAt]);
+    const key = JSON.stringify([rest, over, standsAt, this.#view]);
     if (key === this.#announced) return;
     this.#announced = key;
     this.dispatchEvent(new CustomEvent('clip-pair-change', { bubbles: true, detail: state }));
+  }
+
+  get #sides() {
+    return [...this.querySelectorAll(':scope > .pane')].map(({ dataset }) => dataset.side);
   }
 
   #pane(side) {
@@ -395,11 +714,19 @@ export class ClipPair extends HTMLElement {
   }
 }
 
+/** A clip's own time and frame; and of how many, at which rate they stand in the file. */
+function clockReading({ shownS, frame, durationS }, frames) {
+  const rate = frames && durationS ? ` · ${(frames / durationS).toFixed(1)} fps` : '';
+  if (frame === null || shownS === null) return [frames ? `${frames} frames` : '', rate];
+  return [`${shownS.toFixed(3)} s · frame ${frame + 1}`, `${frames ? ` of ${frames}` : ''}${rate}`];
+}
+
 /** Why a picture stands still; "" while it moves or nobody asked it to. */
 function noteText(side, clip, { timeS, endS, playing, waitingFor }) {
   if (clip.failed) return '';
-  if (clip.over && timeS > clip.durationS - 0.005 && endS > clip.durationS) {
-    return `ended at ${formatDuration(clip.durationS)}`;
+  const clipEndS = clip.endS ?? clip.durationS;
+  if (clip.over && timeS > clipEndS - 0.005 && endS > clipEndS) {
+    return `ended at ${formatDuration(clipEndS)}`;
   }
   return playing && waitingFor.includes(side) ? 'loading' : '';
 }

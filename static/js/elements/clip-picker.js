@@ -2,7 +2,7 @@
  * <clip-picker data-clips="clips.json" for="ID">: two comboboxes that choose the clips of the
  * <clip-pair> inside the element with that id.
  *
- * The choice stands in the address as ?a=&b= (replaceState). Clips that cannot be played are
+ * The choice stands in the address as ?a=&b= (replaceState), with the view and the moment. Clips that cannot be played are
  * listed, marked, and put "No clip" with the reason into the pane. Where the panes are swapped,
  * so are the lists: A stays over A. All words about a clip come from clips.json.
  */
@@ -12,6 +12,7 @@ import './clip-pair.js';
 
 const SIDES = ['a', 'b'];
 const SHOWN_AT_MOST = 200;
+const KEEP_EVERY_MS = 300;
 
 export class ClipPicker extends HTMLElement {
   #connection = null;
@@ -36,6 +37,9 @@ export class ClipPicker extends HTMLElement {
     for (const side of SIDES) this.#listen(side);
     this.#followSwap();
     this.#readAddress();
+    this.#pair.restore(new URLSearchParams(location.search));
+    this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(),
+      { signal: this.#connection.signal });
     // What is typed before this would be lost, so the page is written with the fields disabled.
     for (const side of SIDES) this.#input(side).disabled = false;
   }
@@ -93,12 +97,13 @@ export class ClipPicker extends HTMLElement {
       height: media?.height ?? null,
       durationS: media?.duration_s ?? 0,
       frames: media?.frames ?? null,
+      fps: clip.fps,
       timestampsUrl: media?.timestamps ? this.#address(media.timestamps) : null,
       captionHtml: this.#caption(side, clip),
       missing: clip.missing ?? '',
     });
     this.#write(side);
-    this.#keep();
+    this.#keep(true);
     const what = media ? clip.title : `no clip. ${clip.missing ?? ''}`.trim();
     this.#say(`${side.toUpperCase()}: ${what}`, side, Boolean(media));
   }
@@ -124,10 +129,28 @@ export class ClipPicker extends HTMLElement {
     this.#input(side).value = this.#byId.get(this.#chosen[side])?.title ?? '';
   }
 
-  #keep() {
+  /** Browsers let a page change its address only so often. */
+  #keepSoon() {
+    this.#keeping ??= setTimeout(() => {
+      this.#keeping = null;
+      if (!this.#connection.signal.aborted) this.#keep();
+    }, KEEP_EVERY_MS);
+  }
+
+  #keeping = null;
+
+  /** A bare address stays bare until a clip is chosen or the view is no longer the plain one. */
+  #keep(chosen = false) {
     const address = new URL(location.href);
+    const pair = this.#pair;
+    if (!chosen && !address.search && pair.address.every(([, text]) => text === null)) return;
     for (const side of SIDES) {
       if (this.#chosen[side]) address.searchParams.set(side, this.#chosen[side]);
+    }
+    for (const [name, text] of pair.address) {
+      if (name === 't' && pair.state.playing) continue;
+      if (text === null) address.searchParams.delete(name);
+      else address.searchParams.set(name, text);
     }
     if (address.href !== location.href) history.replaceState(history.state, '', address);
   }

@@ -10,9 +10,17 @@ const CELLS = 20;
 const BITS = 16;
 const FIRST_BIT = 2;
 
-/** Frame number of the picture, 0 to 65535, or null where it carries no sound code. */
-export function readFrameCode(image) {
-  const rowHeight = 2 * Math.floor(image.height / 48);
+/** Height of each of the two rows, in pixels, on a picture so high. */
+export function rowHeightOf(pictureHeight) {
+  return 2 * Math.floor(pictureHeight / 48);
+}
+
+/**
+ * Frame number of the picture, 0 to 65535, or null where it carries no sound code. Of a picture
+ * `pictureHeight` high the image may be only the foot.
+ */
+export function readFrameCode(image, pictureHeight = image.height) {
+  const rowHeight = rowHeightOf(pictureHeight);
   if (rowHeight === 0 || image.width < CELLS * 2) return null;
   const upper = readRow(image, image.height - 2 * rowHeight, rowHeight);
   const lower = readRow(image, image.height - rowHeight, rowHeight);

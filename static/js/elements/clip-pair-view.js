@@ -1,0 +1,180 @@
+/**
+ * How <clip-pair> lays its clips over each other: the row of modes, the wipe's divider, the
+ * difference, zoom and pan by hand. The view itself is one value (lib/view.js); this file writes
+ * it into attributes and custom properties, and the stylesheet does the rest.
+ */
+
+import { element, setAttribute, toggle, write } from '../lib/dom.js';
+import { difference } from '../lib/difference.js';
+import { LIMITS, panBy, zoomAbout } from '../lib/view.js';
+
+const DRAG_PX = 4; // a pointer that moves less has clicked
+const WHEEL = 0.0022; // zoom per pixel of wheel, as an exponent
+const PROPERTIES = {
+  '--split': 'split', '--mix': 'mix', '--zoom': 'zoom', '--pan-x': 'panX', '--pan-y': 'panY',
+  '--align-x': 'alignX', '--align-y': 'alignY',
+};
+
+/** Builds the stage over the panes and the options of the modes; parts by name. */
+export function buildView(pair) {
+  const split = range('stage-split', 'Where one clip ends and the other begins', LIMITS.split, 0.01);
+  const canvas = element('canvas', { class: 'stage-difference', role: 'img', hidden: '' });
+  setAttribute(canvas, 'aria-label', 'Difference of the two clips');
+  const stage = element('div', { class: 'stage' }, canvas, split);
+  const mix = range('view-range', 'Opacity of the upper clip', LIMITS.mix, 0.01);
+  const hz = range('view-range', 'Changes a second', LIMITS.hz, 0.25);
+  const gain = range('view-range', 'Gain', { min: 0, max: 5 }, 1);
+  const heat = element('input', { type: 'checkbox', class: 'view-heat' });
+  const told = Object.fromEntries(['mix', 'hz', 'gain'].map((name) => (
+    [name, element('output', { class: 'view-told' })])));
+  const legend = element('span', { class: 'view-legend', 'aria-hidden': 'true' },
+    element('span', {}), element('i', {}), element('span', {}));
+  const options = element('div', { class: 'view-options' },
+    option('overlay', 'Opacity', mix, told.mix),
+    option('flicker', 'Rate', hz, told.hz),
+    option('difference', 'Gain', gain, told.gain),
+    element('label', { class: 'view-option', 'data-mode': 'difference' }, heat, 'Signed heat'),
+    element('span', { class: 'view-option', 'data-mode': 'difference' }, legend));
+  const set = (input, change) => input.addEventListener('input', () => pair.setView(change()));
+  set(split, () => ({ split: Number(split.value) }));
+  set(mix, () => ({ mix: Number(mix.value) }));
+  set(hz, () => ({ hz: Number(hz.value) }));
+  set(gain, () => ({ gain: 2 ** Number(gain.value) }));
+  set(heat, () => ({ heat: heat.checked }));
+  return { stage, canvas, split, mix, hz, gain, heat, told, legend, options };
+}
+
+function range(name, label, { min, max }, step) {
+  return element('input', { type: 'range', class: name, 'aria-label': label, min, max, step });
+}
+
+function option(mode, label, ...children) {
+  return element('label', { class: 'view-option', 'data-mode': mode },
+    element('span', {}, label), ...children);
+}
+
+/** Writes the view where the stylesheet and the controls find it. */
+export function showView(pair, parts, view, { over, under }) {
+  setAttribute(pair, 'mode', view.mode);
+  toggle(pair, 'zoomed', view.zoom > 1);
+  toggle(pair, 'pixelated', view.zoom >= 3);
+  toggle(pair, 'unlocked', !view.locked);
+  toggle(pair, 'heat', view.heat);
+  for (const [name, key] of Object.entries(PROPERTIES)) property(pair, name, String(view[key]));
+  property(pair, '--period', `${1 / view.hz}s`);
+  const percent = (share) => `${Math.round(share * 100)} %`;
+  const [left, right] = [under, over].map((side) => side.toUpperCase());
+  say(parts.split, view.split, `${left} ${percent(view.split)}, ${right} ${percent(1 - view.split)}`);
+  say(parts.mix, view.mix, percent(view.mix), parts.told.mix);
+  say(parts.hz, view.hz, `${view.hz} Hz`, parts.told.hz);
+  say(parts.gain, Math.log2(view.gain), `${view.gain}×`, parts.told.gain);
+  if (parts.heat.checked !== view.heat) parts.heat.checked = view.heat;
+  const [first, , last] = parts.legend.children;
+  write(first, 'A lighter');
+  write(last, 'B lighter');
+}
+
+function say(input, value, text, output = null) {
+  if (Number(input.value) !== value) input.value = String(value);
+  setAttribute(input, 'aria-valuetext', text);
+  if (output) write(output, text);
+}
+
+function property(target, name, value) {
+  if (target.style.getPropertyValue(name) !== value) target.style.setProperty(name, value);
+}
+
+// ── the difference ─────────────────────────────────────────────────────────────────────────
+
+/** Draws the difference of two pictures, the second brought to the first one's size and place. */
+export class Differ {
+  #pens = [null, null];
+  #out = null;
+
+  /** Canvases or videos; null for a picture that is not there yet. */
+  draw(canvas, [a, b], view) {
+    const size = a && sizeOf(a);
+    canvas.hidden = !size || !b || !sizeOf(b);
+    if (canvas.hidden) return;
+    const [width, height] = size;
+    if (canvas.width !== width || canvas.height !== height || !this.#out) {
+      Object.assign(canvas, { width, height });
+      this.#pens = this.#pens.map(() => pen(width, height));
+      this.#out = new ImageData(width, height);
+    }
+    const [first, second] = this.#pens;
+    first.drawImage(a, 0, 0, width, height);
+    second.fillRect(0, 0, width, height);
+    const fit = contain(sizeOf(b), size);
+    second.drawImage(b, fit.x + view.alignX * width, fit.y + view.alignY * height, fit.width,
+      fit.height);
+    const [one, other] = this.#pens.map((each) => each.getImageData(0, 0, width, height).data);
+    difference(one, other, this.#out.data, view);
+    canvas.getContext('2d', { alpha: false }).putImageData(this.#out, 0, 0);
+  }
+}
+
+function pen(width, height) {
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  return canvas.getContext('2d', { alpha: false, willReadFrequently: true });
+}
+
+/** Width and height of a picture; null while there is none. */
+export function sizeOf(picture) {
+  const size = picture.videoWidth === undefined
+    ? [picture.width, picture.height] : [picture.videoWidth, picture.videoHeight];
+  return size[0] && size[1] ? size : null;
+}
+
+/** As object-fit: contain lays a picture into a box. */
+export function contain([width, height], [wide, high]) {
+  const scale = Math.min(wide / width, high / height);
+  return {
+    x: (wide - width * scale) / 2, y: (high - height * scale) / 2,
+    width: width * scale, height: height * scale,
+  };
+}
+
+// ── hands ──────────────────────────────────────────────────────────────────────────────────
+
+/** Zoom by pinching or Ctrl and wheel, pan by dragging; a drag is no click. */
+export function listenForHands(pair, signal) {
+  let drag = null;
+  const screenOf = ({ target }) => target.closest?.('.pane-screen, .stage');
+  const share = (event, box) => ({
+    x: (event.clientX - box.left) / box.width - 0.5, y: (event.clientY - box.top) / box.height - 0.5,
+  });
+  pair.addEventListener('wheel', (event) => {
+    const screen = screenOf(event);
+    if (!screen || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    const about = share(event, screen.getBoundingClientRect());
+    pair.setView(zoomAbout(pair.view, Math.exp(-event.deltaY * WHEEL), about));
+  }, { signal, passive: false });
+  pair.addEventListener('pointerdown', (event) => {
+    const screen = screenOf(event);
+    const movable = pair.view.zoom > 1 || !pair.view.locked;
+    if (!screen || !movable || event.button || event.target.matches('input, a')) return;
+    drag = { id: event.pointerId, box: screen.getBoundingClientRect(), at: event, moved: 0 };
+  }, { signal });
+  pair.addEventListener('pointermove', (event) => {
+    if (drag?.id !== event.pointerId) return;
+    const [x, y] = [event.clientX - drag.at.clientX, event.clientY - drag.at.clientY];
+    drag.moved += Math.abs(x) + Math.abs(y);
+    drag.at = event;
+    if (drag.moved < DRAG_PX) return;
+    if (!pair.hasPointerCapture(event.pointerId)) pair.setPointerCapture(event.pointerId);
+    pair.setView(panBy(pair.view, { x: x / drag.box.width, y: y / drag.box.height }));
+  }, { signal });
+  let dragged = false;
+  for (const name of ['pointerup', 'pointercancel']) {
+    pair.addEventListener(name, () => {
+      dragged = drag?.moved >= DRAG_PX;
+      drag = null;
+      setTimeout(() => { dragged = false; }, 0);
+    }, { signal });
+  }
+  pair.addEventListener('click', (event) => {
+    if (dragged) event.stopImmediatePropagation();
+  }, { capture: true, signal });
+}
