@@ -123,22 +123,25 @@ def decodes(pipeline: Any, latents: Any) -> dict[str, Any]:
         decoder._features = list(features)
         return decoder.decode(latents)
 
+    def laid_out(layout: Any) -> None:
+        for module in decoder.vae.modules():
+            if isinstance(module, torch.nn.Conv3d):
+                module.to(memory_format=layout)
+
     found: dict[str, Any] = {}
     wanted = one_chunk().clone()
     found["eager"] = milliseconds(one_chunk, pipeline.synchronize)
     for lever in ("cuDNN's search", "channels last", "channels last, cuDNN's search"):
         try:
             torch.backends.cudnn.benchmark = "search" in lever
-            layout = torch.channels_last_3d if "last" in lever else torch.contiguous_format
-            for module in decoder.vae.modules():
-                if isinstance(module, torch.nn.Conv3d):
-                    module.to(memory_format=layout)
+            laid_out(torch.channels_last_3d if "last" in lever else torch.contiguous_format)
             one_chunk()
             found[lever] = milliseconds(one_chunk, pipeline.synchronize)
             found[lever]["off"] = off(one_chunk(), wanted)
         except RuntimeError as error:
             found[lever] = f"not possible: {str(error)[:160]}"
     torch.backends.cudnn.benchmark = False
+    laid_out(torch.contiguous_format)
     return found
 
 
