@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from generator.lab.record import Cell
 from generator.measure import roofline
-from generator.measure.roofline import WAN_1_3B, WAN_VAE, Work
+from generator.measure.roofline import NETWORKS, Work
 from generator.records import Machine
 
 __all__ = ["EFFICIENCY", "PASS_AT_LEAST_S", "Forecast", "forecast"]
@@ -51,14 +51,15 @@ def forecast(
 ) -> list[Forecast]:
     """Of MemFlow's cells at full size."""
     frames = int(seconds * content_rate_hz)
-    shape = WAN_1_3B
+    network = NETWORKS["memflow"]
+    shape = network.dit
     chunks = 1
     while sum(roofline.chunk_frames(shape, chunk) for chunk in range(chunks)) < frames:
         chunks += 1
     found = []
     for cell in cells:
         per_frame = roofline.tokens_per_frame(shape, cell.width, cell.height)
-        dit, vae = roofline.cell_work(shape, WAN_VAE, cell.width, cell.height, sum(cell.steps))
+        dit, vae = roofline.cell_work(network, cell.width, cell.height, sum(cell.steps))
         bounds = None
         if machine is not None:
             bounds = roofline.bound(dit, machine), roofline.bound(vae, machine)
