@@ -11,7 +11,8 @@ import pytest
 
 from generator.catalogue import load
 from generator.lab import forecast as forecasting
-from generator.lab.record import Cell
+from generator.lab import record as recording
+from generator.lab.record import Cell, RunAbout
 from generator.measure import roofline
 from generator.measure.roofline import WAN_1_3B, WAN_VAE
 from generator.measure.timing import Timing, summarised
@@ -85,6 +86,28 @@ def test_what_is_predicted_lies_near_what_was_measured(cell: str, h200: Machine)
     assert told.predicted_fps == pytest.approx(measured, rel=TOLERANCE)
     assert told.bound_fps is not None
     assert measured < told.bound_fps, "no program is faster than its bound"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, 'work = "memflow"'),
+        ({"memory": "sparse (SMA)"}, 'work = "memflow-sparse"'),
+        ({"dtype": "float32"}, None),
+        ({"architecture": "tiny, for tests"}, None),
+    ],
+)
+def test_a_run_states_the_work_that_was_done(
+    change: dict[str, str], line: str | None, tmp_path: Path
+) -> None:
+    """From the committed record of one cell; no bf16 limit for other dtypes or for toys."""
+    record = json.loads(json.dumps(MEASURED["cells"]["cyberpunk-detective-848x480-4"]))
+    record["conditions"] = json.loads(json.dumps(MEASURED["conditions"]))
+    record["conditions"]["said"] |= change
+    record = {"clip": None, "failed": "", "no_clip": "noise"} | record
+    recording.keep(tmp_path, RunAbout(id="r", title="r", machine="h200-141gb"), record)
+    written = (tmp_path / "run.toml").read_text("utf-8").splitlines()
+    assert [one for one in written if one.startswith("work")] == ([line] if line else [])
 
 
 def test_sparse_memory_is_counted(h200: Machine) -> None:
