@@ -637,6 +637,12 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     shell_complete=_ids("machines", ".toml"),
     help="A machine of content/machines: what the numbers were measured on.",
 )
+@click.option(
+    "--sparse-memory",
+    is_flag=True,
+    default=None,
+    help="Sparse Memory Activation: of sink and bank, each head attends to its best three frames.",
+)
 @click.option("--tiny", is_flag=True, help="A toy network, to rehearse on a CPU; it says so.")
 @click.option("--keep-noise", is_flag=True, help="Keep clips of random weights, too.")
 @click.option(
@@ -771,7 +777,13 @@ def _print_forecast(matrix: Any, cells: Any, machine: Any) -> None:
     from generator.lab.pipelines import about
 
     rate = about(matrix.pipeline).content_rate_hz
-    told = forecast(cells, seconds=matrix.seconds, content_rate_hz=rate, machine=machine)
+    told = forecast(
+        cells,
+        seconds=matrix.seconds,
+        content_rate_hz=rate,
+        machine=machine,
+        sparse_memory=matrix.sparse_memory,
+    )
     table = Table(box=None, pad_edge=False)
     table.add_column("cell", no_wrap=True)
     for name in ("tokens", "sees", "chunks", "DiT TFLOP", "VAE TFLOP", "GB", "bound", "predicted"):

@@ -123,6 +123,8 @@ class Machine:
     fp4_tflops: float | None
     source: str
     notes: str
+    projected: bool = False
+    """Whether pages of measured cells project their numbers to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,8 @@ class Series:
     chart: bool
     note: str = ""
     """What a viewer of its clips must know; "" when nothing."""
+    work: str = ""
+    """A network of `measure.roofline.NETWORKS` that makes every frame; "" where none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

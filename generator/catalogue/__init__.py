@@ -284,6 +284,22 @@ def _run(
                 f'series "{series.id}" is measured here, but no software is stated',
                 "list the software and versions under [software]",
             )
+        if series.work and series.label is not Label.MEASURED_HERE:
+            complaints.add(
+                path,
+                f"$.series[{i}].work",
+                f'series "{series.id}" is {series.label.words}, but only what is measured here is '
+                "known to have done this work",
+                "leave it out",
+            )
+        if series.work and series.interpolation != "none":
+            complaints.add(
+                path,
+                f"$.series[{i}].work",
+                f'the FPS of series "{series.id}" counts interpolated frames, which the network '
+                "does not make",
+                "leave it out",
+            )
     claim_ids = [claim.id for claim in form.claims]
     for i, claim in enumerate(form.claims):
         if claim.id in claim_ids[:i]:

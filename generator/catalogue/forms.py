@@ -292,6 +292,8 @@ class MachineForm(Form):
     """Who states these figures."""
     notes: str = ""
     """Anything else, in one sentence."""
+    projected: bool = False
+    """Whether pages of measured cells show what may be reached on it, labelled as projected."""
 
 
 class PageForm(Form):
@@ -328,6 +330,9 @@ class SeriesForm(Form):
     """Whether the series is drawn in charts."""
     note: str = ""
     """What a viewer of its clips must know, such as that a recording repeats frames."""
+    work: Literal["", "memflow", "memflow-sparse"] = ""
+    """What made every frame, where its operations are known: pages then hold each number against
+    what the machine allows. The FPS must be one of the steady state, VAE decode included."""
 
 
 class DurationClaimForm(Form):

@@ -65,6 +65,7 @@ class Matrix:
     weights: str = ""
     weights_seed: int = 0
     text: str = ""
+    sparse_memory: bool = False
     given: frozenset[str] = field(default_factory=frozenset)
     """Keys that the file states."""
 
@@ -210,6 +211,7 @@ def parts_of(matrix: Matrix, *, tiny: bool = False) -> Parts:
         weights=matrix.weights,
         weights_seed=matrix.weights_seed,
         text=Path(matrix.text) if matrix.text else None,
+        sparse_memory=matrix.sparse_memory,
         tiny=tiny,
     )
 
@@ -229,7 +231,10 @@ def about_of(matrix: Matrix) -> RunAbout:
 
 
 _TEXTS = ("run", "title", "machine", "device", "dtype", "weights", "text")
-_KNOWN = ("pipeline", "seconds", "repeats", "weights_seed", "cells", *_TEXTS, *AXES)
+_KNOWN = (
+    *("pipeline", "seconds", "repeats", "weights_seed", "sparse_memory", "cells"),
+    *(*_TEXTS, *AXES),
+)
 
 
 def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
@@ -266,6 +271,10 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             numbers[name] = value
         else:
             complain(name, f"{value!r} is no whole number from {least}", f"write {least} or more")
+    sparse = data.get("sparse_memory", False)
+    if not isinstance(sparse, bool):
+        complain("sparse_memory", f"{sparse!r} is neither true nor false", "write true or false")
+        sparse = False
     seconds = data.get("seconds", 20)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= 3600:
         complain("seconds", f"{seconds!r} is no length", "write seconds, such as 20")
@@ -307,6 +316,7 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
         pipeline=pipeline,
         blocks=tuple(blocks),
         seconds=Fraction(str(seconds)),
+        sparse_memory=sparse,
         given=frozenset(data),
         **texts,
         **numbers,

@@ -19,6 +19,7 @@ from typing import Any
 from generator.errors import UsageError
 from generator.kept import read_json, write_json
 from generator.lab.pipelines import about
+from generator.measure.roofline import NETWORKS
 from generator.measure.timing import Timing, summarised
 from generator.records import EXTRA_PREFIX
 
@@ -292,7 +293,9 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
     ]
     if toy:
         lines += ["chart = false", f"note = {quoted(TOY)}"]
-    elif random:
+    elif _work(pipeline, said):
+        lines.append(f"work = {quoted(_work(pipeline, said))}")
+    if random and not toy:
         lines.append(f"note = {quoted(NOTE)}")
     if with_clip:
         lines += [
@@ -305,6 +308,13 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
             "tolerance_s = 0.001",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _work(pipeline: str, said: Mapping[str, str]) -> str:
+    """What the roofline counts it as; "" where it cannot, or where bf16's peak is not the one."""
+    sparse = said.get("memory", "").startswith("sparse")
+    name = f"{pipeline}-sparse" if sparse else pipeline
+    return name if name in NETWORKS and said.get("dtype") in ("bfloat16", "float16") else ""
 
 
 def _weights(said: Mapping[str, str]) -> str:

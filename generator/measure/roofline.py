@@ -8,15 +8,19 @@ Wan2.1-T2V-1.3B (DiT) and of the Wan2.1 VAE.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.records import Machine
 
 __all__ = [
+    "NETWORKS",
     "WAN_1_3B",
     "WAN_VAE",
     "Bound",
     "DiTShape",
+    "Limit",
+    "Network",
     "VAEShape",
     "Work",
     "attended_frames",
@@ -24,6 +28,7 @@ __all__ = [
     "cell_work",
     "chunk_frames",
     "dit_pass",
+    "limit",
     "vae_chunk",
 ]
 
@@ -81,6 +86,24 @@ class VAEShape:
 
 WAN_1_3B = DiTShape()
 WAN_VAE = VAEShape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What makes every frame of a series."""
+
+    dit: DiTShape
+    vae: VAEShape
+    sparse: bool = False
+    """Sparse Memory Activation: sink and bank together are read as as many frames as the sink."""
+
+
+NETWORKS: Mapping[str, Network] = {
+    "memflow": Network(dit=WAN_1_3B, vae=WAN_VAE),
+    "memflow-sparse": Network(dit=WAN_1_3B, vae=WAN_VAE, sparse=True),
+}
+"""By the names that a series of content/ may state as its `work`."""
+
 SPATIAL = 8
 """Pixels to a latent's side."""
 TEMPORAL = 4
@@ -115,12 +138,12 @@ def tokens_per_frame(shape: DiTShape, width: int, height: int) -> int:
     return (width // SPATIAL // shape.patch[2]) * (height // SPATIAL // shape.patch[1])
 
 
-def attended_frames(shape: DiTShape, chunk: int) -> int:
+def attended_frames(shape: DiTShape, chunk: int, *, sparse: bool = False) -> int:
     """Latent frames whose keys the queries of a chunk see, from 0: 3, 7, 10, 13, 14, 14, 14, 15,
-    and 15 from then on."""
+    and 15 from then on; with sparse memory 3, 6, 9, and 12 from then on."""
     frames = (chunk + 1) * shape.chunk
     kept = frames if frames <= shape.sink + shape.window else shape.sink + shape.window
-    return kept + bank_frames(shape, chunk)
+    return kept if sparse else kept + bank_frames(shape, chunk)
 
 
 def bank_frames(shape: DiTShape, chunk: int) -> int:
@@ -140,16 +163,24 @@ def chunk_frames(shape: DiTShape, chunk: int) -> int:
 
 
 def dit_pass(
-    shape: DiTShape, width: int, height: int, *, chunk: int | None = None, bytes_each: int = 2
+    shape: DiTShape,
+    width: int,
+    height: int,
+    *,
+    chunk: int | None = None,
+    sparse: bool = False,
+    bytes_each: int = 2,
 ) -> Work:
     """One pass over a chunk; in the steady state where no chunk is named.
 
     The text's keys and values are kept, so making them is not counted. Bytes: weights, and the
-    keys and values that attention reads.
+    keys and values that attention reads. Choosing frames for `sparse` memory takes means and
+    products of means, which are left out.
     """
     frame = tokens_per_frame(shape, width, height)
     n = shape.chunk * frame
-    attended = attended_frames(shape, settled_chunk(shape) if chunk is None else chunk) * frame
+    number = settled_chunk(shape) if chunk is None else chunk
+    attended = attended_frames(shape, number, sparse=sparse) * frame
     d = shape.dim
     patch = shape.patch[0] * shape.patch[1] * shape.patch[2] * shape.latent_channels
     linear = 2 * n * (6 * d * d + 2 * d * shape.ffn)  # q, k, v, o of one, q, o of the other; ffn
@@ -211,12 +242,11 @@ def conv(elements: int, channels_in: int, channels_out: int, taps: int) -> int:
     return 2 * elements * channels_in * channels_out * taps
 
 
-def cell_work(
-    shape: DiTShape, vae: VAEShape, width: int, height: int, steps: int
-) -> tuple[Work, Work]:
+def cell_work(network: Network, width: int, height: int, steps: int) -> tuple[Work, Work]:
     """Of one chunk in the steady state: all its passes (one a step, and one that writes the clean
     context), and its decoding."""
-    return dit_pass(shape, width, height) * (steps + 1), vae_chunk(vae, width, height)
+    one = dit_pass(network.dit, width, height, sparse=network.sparse)
+    return one * (steps + 1), vae_chunk(network.vae, width, height)
 
 
 def bound(work: Work, machine: Machine) -> Bound | None:
@@ -227,3 +257,30 @@ def bound(work: Work, machine: Machine) -> Bound | None:
     compute = work.flop / (machine.bf16_tflops * 1e12)
     memory = work.bytes / (machine.bandwidth_tb_s * 1e12)
     return Bound(seconds=max(compute, memory), by="compute" if compute >= memory else "memory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What a machine's data sheet allows of a cell, passes and decoding one after the other."""
+
+    fps: float
+    flop_per_frame: float
+    bytes_per_frame: float
+    by: str
+    """What takes more of the time: "compute" or "memory"."""
+
+
+def limit(network: Network, width: int, height: int, steps: int, machine: Machine) -> Limit | None:
+    """Frames a second of the steady state that `machine` cannot exceed in bf16; None where its
+    figures are not stated. Sides in pixels, multiples of 16."""
+    parts = cell_work(network, width, height, steps)
+    bounds = [found for found in (bound(part, machine) for part in parts) if found]
+    if not bounds:
+        return None
+    frames = chunk_frames(network.dit, settled_chunk(network.dit))
+    return Limit(
+        fps=frames / sum(one.seconds for one in bounds),
+        flop_per_frame=sum(part.flop for part in parts) / frames,
+        bytes_per_frame=sum(part.bytes for part in parts) / frames,
+        by=max(bounds, key=lambda one: one.seconds).by,
+    )

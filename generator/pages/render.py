@@ -16,6 +16,7 @@ from generator.pages.facets import facets
 from generator.pages.groups import Group, empty_group, groups
 from generator.pages.holdings import copies, gaps
 from generator.pages.home import extremes, preset_pair
+from generator.pages.limits import limit_row, limit_rows
 from generator.pages.matrix import BandView, matrix, shelves
 from generator.pages.media import Published
 from generator.pages.method import claim_views
@@ -279,6 +280,7 @@ def _facets(press: Press) -> None:
 
 def _runs(press: Press) -> None:
     machines = {machine.id: machine for machine in press.catalogue.machines}
+    projected = [machine for machine in press.catalogue.machines if machine.projected]
     by_id: dict[str, Run] = {run.id: run for run in press.catalogue.runs}
     for facet in press.facets["runs"]:
         run = by_id[facet.id]
@@ -288,6 +290,7 @@ def _runs(press: Press) -> None:
             (run.title, facet.address),
         )
         made = _further(press, facet.address, matrix(facet.clips), run.title, trail)
+        machine = machines.get(run.machine)
         press.page(
             facet.address,
             "run",
@@ -295,7 +298,8 @@ def _runs(press: Press) -> None:
             description=run.summary,
             section=addresses.ARCHIVE,
             run=run,
-            machine=machines.get(run.machine),
+            machine=machine,
+            limits=limit_rows(facet.clips[:PAGE_CELLS], machine, projected),
             bands=made.bands,
             shelves=made.pages,
             cells=len(facet.clips),
@@ -306,11 +310,13 @@ def _runs(press: Press) -> None:
 
 def _clips(press: Press) -> None:
     machines = {machine.id: machine for machine in press.catalogue.machines}
+    projected = [machine for machine in press.catalogue.machines if machine.projected]
     anchors: dict[str, dict[str, str]] = {run.id: {} for run in press.catalogue.runs}
     for claim in press.claims:
         anchors[claim.run.id][claim.id] = claim.anchor
     surroundings = Surroundings(press.views)
     for view in press.views:
+        machine = machines.get(view.run.machine)
         press.page(
             view.page,
             "clip",
@@ -318,7 +324,8 @@ def _clips(press: Press) -> None:
             description=metadata.clip_description(view),
             section=addresses.ARCHIVE,
             view=view,
-            machine=machines.get(view.run.machine),
+            machine=machine,
+            limited=limit_row(view, machine, projected),
             neighbours=surroundings.of(view),
             anchors=anchors[view.run.id],
         )

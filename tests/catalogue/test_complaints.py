@@ -268,6 +268,19 @@ MISTAKES = {
             "list the software and versions under [software]"
         ],
     ),
+    "work of a number that others published": (
+        RUN,
+        swap('label = "published-elsewhere"', 'label = "published-elsewhere"\nwork = "memflow"'),
+        [
+            f'{RUN} $.series[0].work: series "published" is published elsewhere, but only what is '
+            "measured here is known to have done this work; leave it out"
+        ],
+    ),
+    "work that nobody counts": (
+        RUN,
+        swap('label = "published-elsewhere"', 'label = "published-elsewhere"\nwork = "memflw"'),
+        [f'{RUN} $.series[0].work: "memflw" is not possible here; did you mean "memflow"?'],
+    ),
     "no series at all": (
         CARD_RUN,
         write(

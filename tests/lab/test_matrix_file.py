@@ -86,6 +86,17 @@ def test_options_go_before_the_file(tmp_path: Path) -> None:
     assert (changed.seconds, changed.dtype, changed.device) == (20, "float32", "cuda")
 
 
+def test_sparse_memory_is_ordered_by_file_or_option(tmp_path: Path) -> None:
+    ordered = read(tmp_path, 'prompts = ["dawn"]\nsparse_memory = true\nweights = "random"\n')
+    plain = read(tmp_path, 'prompts = ["dawn"]\nweights = "random"\n')
+    assert matrix.parts_of(ordered).sparse_memory
+    assert matrix.parts_of(matrix.with_options(ordered, sparse_memory=None)).sparse_memory
+    assert not matrix.parts_of(plain).sparse_memory
+    assert matrix.parts_of(matrix.with_options(plain, sparse_memory=True)).sparse_memory
+    with pytest.raises(ContentError, match=r"sparse_memory: 1 is neither true nor false"):
+        read(tmp_path, "sparse_memory = 1\n")
+
+
 def test_without_a_prompt_all_are_made() -> None:
     assert ids(matrix.Matrix()) == ["dawn-832x480-4", "night-832x480-4"]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from generator.catalogue.forms import SeriesForm
 from generator.measure import roofline
 from generator.measure.roofline import WAN_1_3B, WAN_VAE, Work
 from generator.records import Machine
@@ -60,3 +62,39 @@ def test_the_bound_is_the_slower_of_two() -> None:
 
 def test_a_machine_without_figures_bounds_nothing() -> None:
     assert roofline.bound(Work(flop=1, bytes=1), replace(H200, bf16_tflops=None)) is None
+
+
+def test_sparse_memory_attends_to_as_many_frames_as_the_design_says() -> None:
+    """3, 6, 9, then 12; a pass at the archive's sizes as worked out by hand for 12 frames."""
+    frames = [roofline.attended_frames(WAN_1_3B, chunk, sparse=True) for chunk in range(9)]
+    assert frames == [3, 6, 9, 12, 12, 12, 12, 12, 12]
+    for size, gigaflop in (((512, 288), 6_686), ((832, 480), 28_293), ((848, 480), 29_151)):
+        work = roofline.dit_pass(WAN_1_3B, *size, sparse=True)
+        assert work.flop / 1e9 == pytest.approx(gigaflop, rel=2e-4)
+
+
+def test_a_limit_is_the_frames_of_a_chunk_over_both_parts_times() -> None:
+    """512x288 at 4 steps by hand: 5 passes of 7,236 GFLOP and 14,970 of decoding make 12 frames."""
+    found = roofline.limit(roofline.NETWORKS["memflow"], 512, 288, 4, H200)
+    assert found is not None
+    assert found.flop_per_frame / 1e9 == pytest.approx((5 * 7_236 + 14_970) / 12, rel=3e-4)
+    assert found.fps == pytest.approx(989e3 / ((5 * 7_236 + 14_970) / 12), rel=3e-4)
+    assert found.by == "compute"
+
+
+def test_a_slow_memory_bounds_instead() -> None:
+    """With a hundredth of the bandwidth the weights' and keys' way takes longer."""
+    network = roofline.NETWORKS["memflow"]
+    slow = replace(H200, bandwidth_tb_s=0.048)
+    found = roofline.limit(network, 512, 288, 4, slow)
+    passes, decoding = roofline.cell_work(network, 512, 288, 4)
+    assert found is not None
+    assert found.by == "memory"
+    decoded = max(decoding.flop / 989e12, decoding.bytes / 0.048e12)
+    assert found.fps == pytest.approx(12 / (passes.bytes / 0.048e12 + decoded))
+    assert roofline.limit(network, 512, 288, 4, replace(H200, bandwidth_tb_s=None)) is None
+
+
+def test_every_work_that_content_may_state_is_counted() -> None:
+    allowed = get_args(SeriesForm.model_fields["work"].annotation)
+    assert set(allowed) == {"", *roofline.NETWORKS}

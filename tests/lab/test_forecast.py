@@ -1,0 +1,119 @@
+"""What a dry run predicts, against the committed run of this code on one H200. No torch."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.catalogue import load
+from generator.lab import forecast as forecasting
+from generator.lab import record as recording
+from generator.lab.record import Cell, RunAbout
+from generator.measure import roofline
+from generator.measure.roofline import WAN_1_3B, WAN_VAE
+from generator.measure.timing import Timing, summarised
+from generator.project import Project
+from generator.records import Machine
+
+ROOT = Path(__file__).resolve().parents[2]
+MEASURED = json.loads((ROOT / "benchmarks/results/memflow-h200.json").read_text("utf-8"))
+TOLERANCE = 0.06
+
+
+@pytest.fixture(scope="module")
+def h200() -> Machine:
+    machines = load(Project(root=ROOT)).machines
+    return next(machine for machine in machines if machine.id == "h200-141gb")
+
+
+def cell_of(record: dict[str, Any]) -> Cell:
+    width, height = map(int, record["size"].split("x"))
+    return Cell(
+        pipeline="memflow",
+        prompt=record["prompt"],
+        text=record["prompt_text"],
+        width=width,
+        height=height,
+        steps=tuple(record["steps"]),
+        seed=record["seed"],
+    )
+
+
+def forecast_of(record: dict[str, Any], machine: Machine, **options: bool) -> forecasting.Forecast:
+    (told,) = forecasting.forecast(
+        [cell_of(record)],
+        seconds=Fraction(20),
+        content_rate_hz=Fraction(16),
+        machine=machine,
+        **options,
+    )
+    return told
+
+
+def test_the_shares_are_those_of_the_committed_stages(h200: Machine) -> None:
+    """A pass and a decoding timed by themselves, over the time that the data sheet allows."""
+    stages = MEASURED["stages"]["cyberpunk-detective-848x480-4"]
+    for part, work, took_ms in (
+        ("dit", roofline.dit_pass(WAN_1_3B, 848, 480), stages["pass_ms.cudnn"]),
+        ("vae", roofline.vae_chunk(WAN_VAE, 848, 480), stages["decode_and_transfer_ms"]),
+    ):
+        allowed = roofline.bound(work, h200)
+        assert allowed is not None
+        share = 1000 * allowed.seconds / took_ms
+        assert forecasting.EFFICIENCY[part] == pytest.approx(share, abs=5e-4), part
+    small = MEASURED["stages"]["cyberpunk-detective-512x288-4"]["pass_ms.cudnn"]
+    assert pytest.approx(small / 1000, abs=5e-5) == forecasting.PASS_AT_LEAST_S
+
+
+@pytest.mark.parametrize("cell", MEASURED["cells"])
+def test_what_is_predicted_lies_near_what_was_measured(cell: str, h200: Machine) -> None:
+    """Every cell of the committed run: the steady rate, made of stages timed at 4 steps only."""
+    record = MEASURED["cells"][cell]
+    timings = [
+        Timing(
+            arrivals_s=tuple(take["arrivals_s"]),
+            frames=tuple(take["frames"]),
+            settled_chunk=take["settled_chunk"],
+        )
+        for take in record["takes"]
+    ]
+    measured = summarised(timings, Fraction(16)).fps
+    told = forecast_of(record, h200)
+    assert told.predicted_fps == pytest.approx(measured, rel=TOLERANCE)
+    assert told.bound_fps is not None
+    assert measured < told.bound_fps, "no program is faster than its bound"
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, 'work = "memflow"'),
+        ({"memory": "sparse (SMA)"}, 'work = "memflow-sparse"'),
+        ({"dtype": "float32"}, None),
+        ({"architecture": "tiny, for tests"}, None),
+    ],
+)
+def test_a_run_states_the_work_that_was_done(
+    change: dict[str, str], line: str | None, tmp_path: Path
+) -> None:
+    """From the committed record of one cell; no bf16 limit for other dtypes or for toys."""
+    record = json.loads(json.dumps(MEASURED["cells"]["cyberpunk-detective-848x480-4"]))
+    record["conditions"] = json.loads(json.dumps(MEASURED["conditions"]))
+    record["conditions"]["said"] |= change
+    record = {"clip": None, "failed": "", "no_clip": "noise"} | record
+    recording.keep(tmp_path, RunAbout(id="r", title="r", machine="h200-141gb"), record)
+    written = (tmp_path / "run.toml").read_text("utf-8").splitlines()
+    assert [one for one in written if one.startswith("work")] == ([line] if line else [])
+
+
+def test_sparse_memory_is_counted(h200: Machine) -> None:
+    """At 848x480 a token sees 12 x 1,590 others in place of 15 x 1,590, a pass is 29,151 GFLOP."""
+    record = MEASURED["cells"]["cyberpunk-detective-848x480-4"]
+    dense, sparse = (forecast_of(record, h200, sparse_memory=flag) for flag in (False, True))
+    assert (dense.attended, sparse.attended) == (15 * 1590, 12 * 1590)
+    assert sparse.dit.flop / 5e9 == pytest.approx(29_151, rel=2e-4)
+    assert sparse.vae == dense.vae
