@@ -23,7 +23,7 @@ RECIPE = 3
 POSTER_AT = Fraction(2, 5)
 """Part of the clip after which the poster is taken."""
 POSTER_MAX_WIDTH = 848
-THUMBNAIL_MAX_WIDTH = 320
+THUMBNAIL_MAX_WIDTH = 256
 """For cells, which are seldom wider than 200 px."""
 COLUMNS, ROWS = 5, 5
 TILE_WIDTH, TILE_MAX_HEIGHT = 160, 200

@@ -12,7 +12,14 @@ from playwright.sync_api import Browser
 from generator import build as building
 from generator.project import Project
 
-from .weight import BUDGET_BYTES, MAX_SHIFT, Screen, serving_compressed, visit
+from .weight import (
+    BUDGET_BYTES,
+    COMPARE_BYTES,
+    MAX_SHIFT,
+    Screen,
+    serving_compressed,
+    visit,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -45,7 +52,8 @@ def keep_to_the_budget(browser: Browser, base: str, path: str, screen: Screen) -
     assert len(seen.answers) > 10, "the visit loaded no page"
     assert seen.elsewhere == []
     heaviest = sorted(seen.answers, key=lambda one: -one.wire_bytes)[:8]
-    assert seen.wire_bytes <= BUDGET_BYTES, (seen.by_kind(), heaviest)
+    most = COMPARE_BYTES if path == "/compare/" else BUDGET_BYTES
+    assert seen.wire_bytes <= most, (seen.by_kind(), heaviest)
     assert seen.shift <= MAX_SHIFT
 
 

@@ -22,6 +22,8 @@ from .loopback import serving
 TEXT = {"", ".html", ".css", ".js", ".json", ".svg", ".xml", ".csv", ".txt", ".webmanifest"}
 """Suffixes that hosts compress; pictures, fonts and clips are compressed already."""
 BUDGET_BYTES = 150_000
+COMPARE_BYTES = 170_000
+"""The compare page alone: there the comparer is what somebody came for, and loads at once."""
 MAX_SHIFT = 0.1
 
 OBSERVE = """

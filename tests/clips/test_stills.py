@@ -44,11 +44,11 @@ def test_the_poster_shows_the_frame_at_forty_per_cent(tmp_path: Path) -> None:
 
 def test_the_thumbnail_is_the_poster_made_small(tmp_path: Path) -> None:
     path = tmp_path / "card.mp4"
-    render_card(path, width=1280, height=768, rate=Fraction(25), seconds=Fraction(4))
+    render_card(path, width=1024, height=768, rate=Fraction(25), seconds=Fraction(4))
     media = prepared(path)
     small, large = gray(media.thumbnail.path).astype(float), frame_gray(path, frame=40)
-    assert small.shape == (192, 320)
-    assert np.abs(small - large.reshape(192, 4, 320, 4).mean(axis=(1, 3))).mean() < 3
+    assert small.shape == (192, 256)
+    assert np.abs(small - large.reshape(192, 4, 256, 4).mean(axis=(1, 3))).mean() < 3
     assert media.thumbnail.path.stat().st_size < media.poster.path.stat().st_size / 2
 
 
@@ -93,9 +93,9 @@ def test_short_clips_have_as_many_tiles_as_frames(tmp_path: Path, frames: int) -
 @pytest.mark.parametrize(
     ("size", "poster", "thumbnail", "tile"),
     [
-        ("1280x720", (848, 477), (320, 180), (160, 90)),
+        ("1280x720", (848, 477), (256, 144), (160, 90)),
         ("96x160", (96, 160), (96, 160), (96, 160)),
-        ("480x832", (480, 832), (320, 555), (116, 200)),
+        ("480x832", (480, 832), (256, 444), (116, 200)),
         ("64x48", (64, 48), (64, 48), (64, 48)),
     ],
 )
