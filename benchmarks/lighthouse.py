@@ -55,6 +55,7 @@ FIGURES = {
     "bytes": "total-byte-weight",
 }
 LIMIT_S = 240
+TRIES = 3
 
 
 def pages(site: Path) -> dict[str, str]:
@@ -80,7 +81,11 @@ def measure(address: str, program: str) -> dict[str, Any]:
             f"--chrome-flags={' '.join(CHROME_FLAGS)}",
         ]
         environment = {**os.environ, "CHROME_PATH": program}
-        subprocess.run(command, env=environment, check=True, timeout=LIMIT_S)
+        for left in range(TRIES - 1, -1, -1):  # Chromium now and then hands over no trace
+            if not subprocess.run(
+                command, env=environment, check=not left, timeout=LIMIT_S
+            ).returncode:
+                break
         said = json.loads(report.read_text("utf-8"))
     if said.get("runtimeError"):
         raise RuntimeError(f"{address}: {said['runtimeError']['message']}")
