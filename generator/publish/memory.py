@@ -39,17 +39,13 @@ class Memory:
 
 def may_tell_of(file: Path, read: str) -> bool:
     """Whether the memory begins as one of a build with these inputs does: `recall` reads it all."""
-    head = _head(read)
+    known = {"version": VERSION, "inputs": read}
+    head = json.dumps(known, separators=(",", ":")).removesuffix("}").encode()
     try:
         with file.open("rb") as stream:
             return stream.read(len(head)) == head
     except OSError:
         return False
-
-
-def _head(read: str) -> bytes:
-    head = {"version": VERSION, "inputs": read}
-    return json.dumps(head, separators=(",", ":")).removesuffix("}").encode()
 
 
 def recall(file: Path) -> Memory:

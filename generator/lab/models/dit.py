@@ -190,8 +190,7 @@ class CausalDiT(nn.Module):
 
         `text` must be filled (`read_text`). `hints` are added behind the blocks that they name.
         """
-        x = self.patch_embedding(x_TCHW.transpose(0, 1).unsqueeze(0)).flatten(2).transpose(1, 2)
-        x = self.through(x, modulation, rotation, cache, text, hints)
+        x = self.through(self._patched(x_TCHW), modulation, rotation, cache, text, hints)
         return self._unpatched(self.head(x, modulation.time), x_TCHW.shape)
 
     def through(
@@ -202,10 +201,11 @@ class CausalDiT(nn.Module):
         cache: KVCache,
         text: TextCache,
         hints: dict[int, torch.Tensor] | None = None,
+        layers: int | None = None,
     ) -> torch.Tensor:
-        """All blocks over tokens [1, L, d]."""
+        """All blocks, or the first `layers` of them, over tokens [1, L, d]."""
         kept_k, kept_v = text.filled()
-        for layer, block in enumerate(self.blocks):
+        for layer, block in enumerate(self.blocks[:layers]):
             kv = kept_k[layer : layer + 1], kept_v[layer : layer + 1]
             hint = hints.get(layer) if hints else None
             x = block(x, modulation.blocks, rotation, cache, layer, kv, hint)
@@ -221,12 +221,8 @@ class CausalDiT(nn.Module):
     ) -> None:
         """The pass over clean latents, of which only the keys and values are wanted: the twin of
         `forward` that leaves out all that comes behind the last layer's keys."""
-        kept_k, kept_v = text.filled()
-        x = self.patch_embedding(x_TCHW.transpose(0, 1).unsqueeze(0)).flatten(2).transpose(1, 2)
         last = len(self.blocks) - 1
-        for layer in range(last):
-            kv = kept_k[layer : layer + 1], kept_v[layer : layer + 1]
-            x = self.blocks[layer](x, modulation.blocks, rotation, cache, layer, kv)
+        x = self.through(self._patched(x_TCHW), modulation, rotation, cache, text, layers=last)
         block = self.blocks[last]
         time = (block.modulation.float() + modulation.blocks.float()).squeeze(0)
         y = modulated(x, time[1], time[0], block.eps)
@@ -285,6 +281,10 @@ class CausalDiT(nn.Module):
         made = [block.cross_attn.keys_values(context) for block in self.blocks]
         text.k = torch.cat([k for k, _ in made])
         text.v = torch.cat([v for _, v in made])
+
+    def _patched(self, x_TCHW: torch.Tensor) -> torch.Tensor:
+        """[T, C, H, W] as tokens [1, L, d]."""
+        return self.patch_embedding(x_TCHW.transpose(0, 1).unsqueeze(0)).flatten(2).transpose(1, 2)
 
     def _unpatched(self, x: torch.Tensor, size: torch.Size) -> torch.Tensor:
         """[1, L, patch * C] back to [T, C, H, W]; a patch holds rows, columns, channels."""
