@@ -34,12 +34,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
 from projects import make, small_clips
+from taken import taken
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -307,9 +307,6 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def provenance(runs: int, sigal: str | None) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
     model = "not told"
     if Path("/proc/cpuinfo").is_file():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -319,8 +316,7 @@ def provenance(runs: int, sigal: str | None) -> dict[str, Any]:
         said = subprocess.run((sigal, "--version"), capture_output=True, text=True, check=True)
         version = said.stdout.strip()
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or None,
+        **taken(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": model,

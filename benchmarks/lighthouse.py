@@ -24,7 +24,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browser.weight import serving_compressed  # noqa: E402
 from chromium import REMEDY, find  # noqa: E402
+from taken import taken  # noqa: E402
 
 from generator import build as building  # noqa: E402
 from generator.project import Project  # noqa: E402
@@ -137,12 +137,8 @@ def line(row: Mapping[str, Any]) -> str:
 
 def surroundings(site: Path, built: str) -> dict[str, Any]:
     """When, where and of what: for every benchmark of the published site."""
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or None,
+        **taken(),
         "site": built,
         "pages_of_the_site": sum(1 for _ in site.rglob("*.html")),
         "server": "loopback, HTTP/1.1, gzip level 9 for text, the site's own headers",

@@ -16,11 +16,9 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +41,7 @@ from browser.scenarios import (  # noqa: E402
     run,
 )
 from chromium import REMEDY, find  # noqa: E402
+from taken import taken  # noqa: E402
 
 PLAYERS = ("naive", "pair")
 ARCHIVE = ROOT.parent / "shared" / "archive"
@@ -97,12 +96,8 @@ def table(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 
 def provenance(reel: Reel, browser: str, runs: int) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or None,
+        **taken(),
         "browser": f"Chromium {browser}, headless, software decoding",
         "browser_flags": list(FLAGS),
         "python": platform.python_version(),

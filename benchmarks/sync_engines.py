@@ -21,10 +21,8 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +36,7 @@ from browser.loopback import serving  # noqa: E402
 from browser.scenarios import busy_share, processor_ticks, quantile  # noqa: E402
 from browser.test_engine_a import PAIRS  # noqa: E402
 from chromium import REMEDY, find  # noqa: E402
+from taken import taken  # noqa: E402
 
 PLAYERS = {"naive": "original logic", "elements": "engine B", "frames": "engine A"}
 SLOW = ("av1-36", "vp9-30")
@@ -161,12 +160,8 @@ def line(one: dict[str, Any]) -> str:
 
 
 def provenance(browser: str, seconds: float) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or None,
+        **taken(),
         "browser": f"Chromium {browser}, headless, software decoding",
         "browser_flags": list(FLAGS),
         "system": f"{platform.system()} {platform.machine()}",
