@@ -78,7 +78,7 @@ def test_nothing_of_content_runs(site: Path) -> None:
                 found[name] = list(said)
                 said.clear()
         page.goto(f"{base}/compare/?a=cards--slow&b=cell")
-        page.get_by_role("combobox", name="A").fill("<script>")
+        page.get_by_role("combobox", name="A", exact=True).fill("<script>")
         page.wait_for_timeout(200)
         assert page.evaluate("'pwned' in globalThis") is False
         page.close()

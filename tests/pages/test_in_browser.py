@@ -93,7 +93,7 @@ def test_fonts_arrive_without_moving_the_page(page: Page, base: str) -> None:
 
 def test_the_picker_finds_a_clip_and_keeps_it_in_the_address(page: Page, base: str) -> None:
     page.goto(f"{base}compare/")
-    field = page.get_by_role("combobox", name="B")
+    field = page.get_by_role("combobox", name="B", exact=True)
     field.click()
     expect(page.locator(".picker [role=option]:visible")).to_have_count(len(sample.CLIPS))
     field.fill("card 12.8fps")
@@ -122,7 +122,7 @@ def test_the_address_chooses_the_clips(page: Page, base: str) -> None:
 def test_tab_goes_from_one_list_to_the_other_to_the_player(page: Page, base: str) -> None:
     """A list of options scrolls, and Chromium would stop at it."""
     page.goto(f"{base}compare/")
-    first = page.get_by_role("combobox", name="A")
+    first = page.get_by_role("combobox", name="A", exact=True)
     expect(first).to_be_enabled()
     page.locator(".transport").wait_for()
     first.focus()
@@ -149,7 +149,7 @@ def test_tab_goes_from_one_list_to_the_other_to_the_player(page: Page, base: str
 )
 def test_the_picker_understands_steps(page: Page, base: str, typed: str, found: list[str]) -> None:
     page.goto(f"{base}compare/")
-    page.get_by_role("combobox", name="A").fill(typed)
+    page.get_by_role("combobox", name="A", exact=True).fill(typed)
     options = page.locator(".picker [role=option]:visible")
     expect(options).to_have_count(len(found))
 
@@ -204,7 +204,7 @@ def test_letters_stay_with_their_clips_and_lists_when_swapped(page: Page, base: 
 
 def test_escape_leaves_the_choice_as_it_was(page: Page, base: str) -> None:
     page.goto(f"{base}compare/")
-    field = page.get_by_role("combobox", name="A")
+    field = page.get_by_role("combobox", name="A", exact=True)
     before = field.input_value()
     field.fill("zzz")
     expect(page.get_by_text("No clip matches.")).to_be_visible()
