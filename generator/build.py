@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -69,7 +70,13 @@ def _build(
     with _long_lived():
         catalogue = reading.load(project, base_url=options.base_url)
         evidence = gather(project, catalogue, options, progress, hashes)
-        layout = pages.lay_out(catalogue, evidence, templates=project.templates, assets=prefix)
+        layout = pages.lay_out(
+            catalogue,
+            evidence,
+            templates=project.templates,
+            assets=prefix,
+            cache=None if options.verify else project.printing,
+        )
     with write.drafting(project.site, project.spare) as draft:
         made = press.print_all(
             layout.sheets,
@@ -97,6 +104,7 @@ def _build(
         ),
     }
     hashes.save()
+    pages.forget_drawings(project.printing, layout.drawings)
     remembered = memory.Memory(
         inputs=read,
         sheets=made.sheets,
@@ -136,18 +144,21 @@ def gather(
 
     prepared = Prepared(project.prepared, project.derived, trusting=not options.verify)
 
+    def spread(clip: Clip) -> Fraction | None:
+        return runs[clip.run].series_by_id(clip.series).spread_over_s
+
+    def known(path: Path, clip: Clip) -> Media | None:
+        sha256 = clip.sha256 or hashes.of(path)
+        return prepared.known(path, sha256=sha256, spread_over_s=spread(clip))
+
     def derive(path: Path, clip: Clip) -> Media:
-        return prepared.of(
-            path,
-            sha256=clip.sha256 or hashes.of(path),
-            spread_over_s=runs[clip.run].series_by_id(clip.series).spread_over_s,
-        )
+        sha256 = clip.sha256 or hashes.of(path)
+        return prepared.of(path, sha256=sha256, spread_over_s=spread(clip))
 
     def same(path: Path, clip: Clip) -> Hashable:
-        spread_over_s = runs[clip.run].series_by_id(clip.series).spread_over_s
-        return clip.sha256 or path, path.suffix, spread_over_s
+        return clip.sha256 or path, path.suffix, spread(clip)
 
-    media = _of_each(project, catalogue, options, progress, hashes, derive, same)
+    media = _of_each(project, catalogue, options, progress, hashes, derive, same, known)
     prepared.save()
     return tuple(
         _evidence(clip, runs[clip.run], media.get(clip.id), options) for clip in catalogue.clips
@@ -181,21 +192,25 @@ def _of_each(
     hashes: Hashes,
     work: Callable[[Path, Clip], Made],
     same: Callable[[Path, Clip], Hashable],
+    known: Callable[[Path, Clip], Made | None] = lambda path, clip: None,
 ) -> dict[str, Made]:
     """Clip id to what `work` makes of its file, for all clips at hand; once for those that are
-    the `same`, for rows may share a file."""
+    the `same`, for rows may share a file. What is `known` needs no work."""
     sources = find_sources(project, catalogue, options, progress, hashes)
     present = [clip for clip in catalogue.clips if clip.id in sources]
-    shared = {same(sources[clip.id], clip): clip for clip in reversed(present)}
+    keys = {clip.id: same(sources[clip.id], clip) for clip in present}
+    shared = {keys[clip.id]: clip for clip in reversed(present)}
+    by_key = {key: known(sources[clip.id], clip) for key, clip in shared.items()}
+    unknown = [clip for key, clip in shared.items() if by_key[key] is None]
     with packets.readers_at_hand():
         made = _in_parallel(
             lambda clip: work(sources[clip.id], clip),
-            list(shared.values()),
+            unknown,
             options.jobs,
             lambda i, n: progress("clips", i, n),
         )
-    by_key = dict(zip(shared, made, strict=True))
-    return {clip.id: by_key[same(sources[clip.id], clip)] for clip in present}
+    by_key |= {keys[clip.id]: one for clip, one in zip(unknown, made, strict=True)}
+    return {clip.id: one for clip in present if (one := by_key[keys[clip.id]]) is not None}
 
 
 def find_sources(

@@ -912,6 +912,9 @@ def completion(shell: str) -> None:
 @contextmanager
 def _progress() -> Iterator[Progress]:
     """Progress bars on standard error, where a person watches; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -62,6 +62,11 @@ class Project:
         return self.cache / "prepared.json"
 
     @property
+    def printing(self) -> Path:
+        """What printing is quicker with: compiled templates, drawn charts."""
+        return self.cache / "printing"
+
+    @property
     def logs(self) -> Path:
         """What the last builds did."""
         return self.cache / "logs"

@@ -14,6 +14,10 @@ from functools import lru_cache
 from math import lcm
 from pathlib import Path
 
+OMITTED = {"digest": False}
+"""Metadata of a field that digests of pages leave out: this package works it out from the fields
+beside it, or no page shows it."""
+
 EXTRA_PREFIX = "x-"
 """Columns of clips.csv that begin so are carried along as they are."""
 
@@ -352,7 +356,7 @@ class Still:
     sha256: str
     width: int
     height: int
-    recipe: dict[str, object] = field(hash=False)
+    recipe: dict[str, object] = field(hash=False, metadata=OMITTED)
     """How it was taken, with the ffmpeg version; goes into the manifest."""
 
 
@@ -369,7 +373,7 @@ class Storyboard:
     tiles: int
     tile_width: int
     tile_height: int
-    recipe: dict[str, object] = field(hash=False)
+    recipe: dict[str, object] = field(hash=False, metadata=OMITTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,7 +416,7 @@ class Evidence:
     media: Media | None
     missing: str
     """Why there is no media, in one sentence; "" when there is."""
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...] = field(metadata=OMITTED)
     publish_media: bool
     publish_stills: bool
 

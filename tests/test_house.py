@@ -22,7 +22,7 @@ OWN = {
     "clips": {"errors", "records", "intake", "kept", "project"},
     "measure": {"errors", "records", "clips"},
     "charts": {"errors", "records", "measure"},
-    "pages": {"errors", "records", "charts", "measure"},
+    "pages": {"errors", "records", "kept", "charts", "measure"},
     "publish": {"errors", "intake", "kept", "project", "pages"},
     "lab": {"errors", "records", "intake", "kept", "clips", "measure"},
     "new": {"errors", "project"},

@@ -59,6 +59,15 @@ def tamper_and_hide_it(root: Path) -> None:
     other.replace(page)
 
 
+def spoil_drawings(root: Path) -> None:
+    """A page with charts is printed, and none of what is kept of them can be read."""
+    kept = list((Project(root=root).printing / "charts").iterdir())
+    assert kept
+    for path in kept:
+        path.write_text('{"charts": [{"id": "cut off"}]}')
+    replace(root, "content/prompts/lighthouse.md", "lighthouse", "tall lighthouse")
+
+
 EDITS: dict[str, Callable[[Path], None]] = {
     "a prompt's text": lambda root: replace(
         root, "content/prompts/lighthouse.md", "lighthouse", "tall lighthouse"
@@ -95,6 +104,7 @@ EDITS: dict[str, Callable[[Path], None]] = {
     "the memory": lambda root: Project(root=root).memory.write_text('{"version": 1, "files": 3}'),
     "the list of hashes": lambda root: Project(root=root).hashes.write_text("[]"),
     "the list of what was derived": lambda root: Project(root=root).prepared.write_text("{}"),
+    "the kept drawings": lambda root: spoil_drawings(root),
     "the cache": lambda root: shutil.rmtree(root / ".cache" / "derived"),
 }
 
@@ -115,10 +125,28 @@ def test_after_any_edit_both_give_the_same_bytes(
     shutil.copytree(built, quick, copy_function=shutil.copy2)
     building.build(Project(root=quick), building.Options())  # copies have other inodes
     edit(quick)
-    shutil.copytree(quick, slow, ignore=shutil.ignore_patterns("site", "*.json"))
+    shutil.copytree(quick, slow, ignore=shutil.ignore_patterns("site", "printing", "*.json"))
     building.build(Project(root=quick), building.Options())
     building.build(Project(root=slow), ALL)
     assert tree(quick / "site") == tree(slow / "site")
+
+
+def test_drawings_are_kept_while_a_page_shows_them(built: Path, tmp_path: Path) -> None:
+    root, fresh = tmp_path / "edited", tmp_path / "fresh"
+    shutil.copytree(built, root, copy_function=shutil.copy2)
+    before = kept_drawings(root)
+    EDITS["a prompt's text"](root)
+    building.build(Project(root=root), building.Options())
+    assert kept_drawings(root) == before, "no chart shows a prompt's text"
+    EDITS["a row's rate"](root)
+    building.build(Project(root=root), building.Options())
+    shutil.copytree(root / "content", fresh / "content")
+    building.build(Project(root=fresh), building.Options())
+    assert before != kept_drawings(root) == kept_drawings(fresh)
+
+
+def kept_drawings(root: Path) -> set[str]:
+    return {path.name for path in (Project(root=root).printing / "charts").iterdir()}
 
 
 def test_only_what_changed_is_printed(tmp_path: Path) -> None:

@@ -37,11 +37,12 @@ class Hashes:
             known = self._kept.get(name)
             if known is not None and known[:3] == before:
                 self._taken[name] = str(known[3])
+                self._told[name] = known
             else:
                 self._taken[name] = sha256_of(path)
-            settled = before[1] + FRESH_NS < time.time_ns()
-            if settled and before == _mark(path):
-                self._told[name] = [*before, self._taken[name]]
+                settled = before[1] + FRESH_NS < time.time_ns()
+                if settled and before == _mark(path):
+                    self._told[name] = [*before, self._taken[name]]
         return self._taken[name]
 
     def save(self) -> None:

@@ -7,6 +7,7 @@ Files are hashed only when they are needed, each at most once in the life of a `
 from __future__ import annotations
 
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -129,9 +130,9 @@ class Library:
             return None, None
         media = run_folder / "media"
         path = media / clip.file
-        if not os.path.lexists(path):
-            return None, None
         if (path, media) not in self._refused:  # rows may share a file
+            if not os.path.lexists(path):
+                return None, None
             self._refused[path, media] = why_refused(path, media)
         refused = self._refused[path, media]
         if refused is not None:
@@ -210,6 +211,8 @@ def why_refused(path: Path, folder: Path, *, pointers: bool = False) -> tuple[st
     Links are followed, but not out of the folder; only regular files are opened. Git LFS
     pointers pass when `pointers` is set.
     """
+    if _is_plainly_inside(path, folder):
+        return None
     real = Path(os.path.realpath(path))  # a loop of links ends at itself
     name = path.relative_to(folder)
     if not real.is_relative_to(os.path.realpath(folder)):
@@ -219,6 +222,18 @@ def why_refused(path: Path, folder: Path, *, pointers: bool = False) -> tuple[st
     if not pointers and lfs_oid(real) is not None:
         return _pointer(path)
     return None
+
+
+def _is_plainly_inside(path: Path, folder: Path) -> bool:
+    """A regular file right in the folder, too large for a pointer: what `why_refused` finds out
+    step by step, of nearly every clip and at once."""
+    if path.parent != folder:
+        return False
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size > LFS_POINTER_MAX_BYTES
 
 
 def _pointer(path: Path) -> tuple[str, str]:

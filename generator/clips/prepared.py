@@ -36,15 +36,21 @@ class Prepared:
 
     def of(self, source: Path, *, sha256: str, spread_over_s: Fraction | None) -> Media:
         """As `prepare`."""
-        key = f"{sha256} {spread_over_s} {source.suffix}"
-        known = self._known.get(key)
-        media = known and self._media(source, sha256, known)
-        if media:
-            self._used[key] = known
-            return media
+        known = self.known(source, sha256=sha256, spread_over_s=spread_over_s)
+        if known is not None:
+            return known
         made = prepare(source, sha256=sha256, spread_over_s=spread_over_s, cache=self._cache)
-        self._used[key] = self._json(made)
+        self._used[_key(source, sha256, spread_over_s)] = self._json(made)
         return made
+
+    def known(self, source: Path, *, sha256: str, spread_over_s: Fraction | None) -> Media | None:
+        """What is remembered, at once; None where `of` would have to derive."""
+        key = _key(source, sha256, spread_over_s)
+        kept = self._known.get(key)
+        media = self._media(source, sha256, kept) if kept else None
+        if media is not None:
+            self._used[key] = kept
+        return media
 
     def save(self) -> None:
         """Keep what was used; where that cannot be, the next build asks `prepare` again."""
@@ -108,6 +114,10 @@ class Prepared:
         if path.stat().st_size != place[1]:
             raise FileNotFoundError(path)
         return path
+
+
+def _key(source: Path, sha256: str, spread_over_s: Fraction | None) -> str:
+    return f"{sha256} {spread_over_s} {source.suffix}"
 
 
 def _terms() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from generator.charts.wording import dimensions
 from generator.pages import addresses, words
 from generator.pages.media import STATES, MediaView, media_view
 from generator.records import (
+    OMITTED,
     Catalogue,
     Clip,
     Display,
@@ -66,7 +67,7 @@ class ClipView:
     evidence: Evidence
     pipeline: Pipeline
     prompt: Prompt | None
-    media: MediaView
+    media: MediaView = field(metadata=OMITTED)  # from evidence and pipeline
     title: str
     """Names the clip among all others: pipeline, steps, size, prompt."""
     short: str

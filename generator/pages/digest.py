@@ -29,7 +29,7 @@ class Digester:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, bytes]] = {}
-        self._readers: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
+        self._readers: dict[type, Callable[[Any], tuple[Any, ...]]] = {Facts: _hash_alone}
 
     def __call__(self, *values: object) -> str:
         """32 hexadecimal digits.
@@ -50,11 +50,11 @@ class Digester:
             return value
         if kind is tuple or kind is list:
             return self._all_plain(value)
+        if kind is Fraction:
+            return ("/", value.numerator, value.denominator)
         known = self._known.get(id(value))
         if known is not None:
             return known[1]
-        if kind is Fraction:
-            return ("/", value.numerator, value.denominator)
         if isinstance(value, Enum):
             return value.value
         if isinstance(value, str):
@@ -71,19 +71,24 @@ class Digester:
 
     def _content(self, value: Any) -> tuple[Any, ...]:
         kind = type(value)
-        if kind is Facts:
-            return (kind.__qualname__, value.sha256)
-        if kind in self._readers or is_dataclass(value):
-            if kind not in self._readers:
-                self._readers[kind] = _reader(kind)
-            return (kind.__qualname__, *self._all_plain(self._readers[kind](value)))
+        read = self._readers.get(kind)
+        if read:
+            return (kind.__qualname__, *self._all_plain(read(value)))
         if isinstance(value, Mapping):
-            return ("mapping", *((key, self._plain(held)) for key, held in sorted(value.items())))
+            keys = sorted(value)
+            return ("mapping", *keys, *self._all_plain([value[key] for key in keys]))
+        if is_dataclass(value):
+            self._readers[kind] = _reader(kind)
+            return self._content(value)
         raise TypeError(f"{kind.__name__} has no digest")
 
 
+def _hash_alone(facts: Facts) -> tuple[str]:
+    return (facts.sha256,)
+
+
 def _reader(kind: Any) -> Callable[[Any], tuple[Any, ...]]:
-    names = [field.name for field in fields(kind)]
+    names = [field.name for field in fields(kind) if field.metadata.get("digest", True)]
     get = attrgetter(*names)
     return get if len(names) > 1 else lambda value: (get(value),)
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from math import sqrt
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    FileSystemLoader,
+    StrictUndefined,
+    select_autoescape,
+)
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from generator.pages import words
@@ -16,15 +24,33 @@ from generator.pages.clips import fact_rows, flag_rows, provenance
 from generator.pages.holdings import copies
 from generator.records import Facts
 
+FOLDER = "templates"
 CADENCE_UNITS = 1000
 FILES_KEPT = 128
 """Rows may share a file: what is drawn from one is not drawn again at once."""
 
 
-def environment(templates: Sequence[Path], *, policy: str) -> Environment:
-    """Templates are looked for in `templates`, first folder first; pages name the `policy`."""
+class Compiled(FileSystemBytecodeCache):
+    """Compiled templates, kept in a folder from build to build; on a full disk they are not."""
+
+    def __init__(self, folder: Path) -> None:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(str(folder))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def environment(
+    templates: Sequence[Path], *, policy: str, cache: Path | None = None
+) -> Environment:
+    """Templates are looked for in `templates`, first folder first; pages name the `policy`.
+    Compiled templates are kept in `cache`."""
     made = Environment(
         loader=FileSystemLoader([str(folder) for folder in templates]),
+        bytecode_cache=Compiled(cache / FOLDER) if cache else None,
         autoescape=select_autoescape(("html", "svg", "xml"), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,

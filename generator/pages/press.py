@@ -6,12 +6,13 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
 from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
 from generator.errors import PublishError
-from generator.pages import addresses, metadata
+from generator.pages import addresses, drawings, metadata
 from generator.pages.clips import ClipView
 from generator.pages.digest import Digester
 from generator.pages.facets import FacetView
@@ -57,9 +58,17 @@ class Press:
     jinja: Environment
     assets: str
     digest: Digester
+    code: str
+    """Digest of the code that draws and prints."""
     ground: str
     """Digest of what every page is printed with: code, templates, site, static tree, groups."""
+    cache: Path | None
+    plotted: Mapping[str, Evidence]
+    """What charts show of each clip, by its id, and no more: no chart is drawn anew because of
+    anything else."""
     sheets: dict[str, Sheet] = field(default_factory=dict)
+    drawings: set[str] = field(default_factory=set)
+    """Keys of all drawn charts."""
 
     def page(
         self,
@@ -85,8 +94,16 @@ class Press:
             href = partial(addresses.reference, here=here)
         navigation = self.navigation(section)
 
+        drawing = ""
+        if charts:
+            drawing = self.digest(self.code, charts)
+            self.drawings.add(drawing)
+
         def texts() -> Texts:
-            drawn, further = charts.draw() if charts else ((), {})
+            drawn: tuple[Chart, ...] = ()
+            if charts:
+                drawn = drawings.drawn(self.cache, drawing, charts.draw)
+            shown = tuple((chart, addresses.chart_data(chart.id)) for chart in drawn)
             try:
                 page = self.jinja.get_template(f"pages/{template}.html").render(
                     href=href,
@@ -105,13 +122,13 @@ class Press:
                     ),
                     title=title,
                     address=address,
-                    charts=drawn,
+                    charts=shown,
                     view=view,
                     **context,
                 )
             except TemplateError as error:
                 raise PublishError(_where(error)) from error
-            return {here: page, **further}
+            return {here: page, **{place: f"{chart.figure}\n" for chart, place in shown}}
 
         self.sheet(
             here,
@@ -156,7 +173,7 @@ class Press:
         pipelines = {view.pipeline.id: view.pipeline for view in views}
         prompts = {view.prompt.id: view.prompt for view in views if view.prompt}
         return Charts(
-            evidence=tuple(replace(view.evidence, media=None, verdicts=()) for view in views),
+            evidence=tuple(self.plotted[view.id] for view in views),
             pipelines=tuple(pipelines.values()),
             prompts=tuple(replace(prompt, text="", html="") for prompt in prompts.values()),
             here=addresses.file_of(address),
@@ -170,22 +187,17 @@ class Charts:
     """Charts for the page in file `here`, not drawn yet, with all that they are drawn from."""
 
     evidence: tuple[Evidence, ...]
-    """Without what no chart shows, so that no chart is drawn anew because of it."""
     pipelines: tuple[Pipeline, ...]
     prompts: tuple[Prompt, ...]
     here: str
     name: str
     fits: bool
 
-    def draw(self) -> tuple[tuple[tuple[Chart, str], ...], Texts]:
-        """The charts with the addresses of their data, and these data."""
+    def draw(self) -> tuple[Chart, ...]:
         drawn = [self._draw(fps_against_steps, "fps-against-steps")]
         if self.fits:
             drawn.append(self._draw(ms_per_frame_against_steps, "ms-per-frame-against-steps"))
-        charts = tuple(
-            (chart, addresses.chart_data(chart.id)) for chart in drawn if chart is not None
-        )
-        return charts, {address: chart.figure + "\n" for chart, address in charts}
+        return tuple(chart for chart in drawn if chart is not None)
 
     def _draw(self, draw: Callable[..., Chart | None], name: str) -> Chart | None:
         return draw(

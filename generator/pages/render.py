@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Layout:
 
     sheets: tuple[Sheet, ...]
     files: dict[str, Published]
+    drawings: frozenset[str]
+    """Under which keys its charts are kept: see `drawings.forget`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +69,18 @@ def lay_out(
     *,
     templates: Sequence[Path],
     assets: str,
+    cache: Path | None = None,
 ) -> Layout:
     """Everything that is to be printed. Same records, same bytes; nothing is read but templates.
 
     Args:
         assets: published prefix of the static tree, with its closing slash.
+        cache: folder that keeps compiled templates and drawn charts from build to build.
     """
     views = clip_views(catalogue, evidence)
     prose = groups(catalogue.pages)
     shown = tuple(group for group in prose if group.id != METHOD_GROUP)
-    digest = Digester()
+    digest, printers = Digester(), code()
     origins = {view.media.origin for view in views} - {""}
     if len(origins) > policy.MOST_ORIGINS:
         raise PublishError(
@@ -94,11 +98,14 @@ def lay_out(
         method=next(
             (group for group in prose if group.id == METHOD_GROUP), empty_group(METHOD_GROUP)
         ),
-        jinja=environment(templates, policy=allowed),
+        jinja=environment(templates, policy=allowed, cache=cache),
         assets=assets,
         digest=digest,
+        code=printers,
+        cache=cache,
+        plotted={view.id: replace(view.evidence, media=None, verdicts=()) for view in views},
         ground=digest(
-            code(),
+            printers,
             trees(templates),
             assets,
             catalogue.site,
@@ -123,6 +130,7 @@ def lay_out(
     return Layout(
         sheets=tuple(sheet for _, sheet in sorted(press.sheets.items())),
         files=dict(sorted(files.items())),
+        drawings=frozenset(press.drawings),
     )
 
 
@@ -132,12 +140,16 @@ def _for_machines(press: Press, allowed: str) -> None:
     pages = ["", *(n.removesuffix("index.html") for n in press.sheets if n.endswith("/index.html"))]
     tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
     everything = press.digest(catalogue, views)
+    titled = {one.id: replace(one, text="", html="") for one in catalogue.prompts}
+    listed = press.digest(  # without the words of prompts: lists of clips hold their titles alone
+        [replace(one, prompt=titled[one.prompt.id]) if one.prompt else one for one in views]
+    )
 
     def text(name: str, make: Callable[[], str], made_of: object, *, slow: bool = False) -> None:
         if name not in press.sheets:  # clips may share a file
             press.sheet(name, lambda: {name: make()}, made_of, slow=slow)
 
-    text("data/clips.csv", lambda: data.clips_csv(views), everything, slow=True)
+    text("data/clips.csv", lambda: data.clips_csv(views), listed, slow=True)
     text(
         "data/archive.json",
         lambda: data.archive_json(catalogue, views),
@@ -145,7 +157,7 @@ def _for_machines(press: Press, allowed: str) -> None:
         slow=True,
     )
     text("data/schema.json", lambda: data.schema_json(site), site)
-    text("data/clips.json", lambda: data.briefs_json(views), everything, slow=True)
+    text("data/clips.json", lambda: data.briefs_json(views), listed, slow=True)
     text("feed.xml", lambda: feeds.atom(catalogue, views), everything)
     text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
     text("robots.txt", lambda: feeds.robots(site), site)
