@@ -7,7 +7,16 @@ print, and `render` prints it all. Compiled templates and drawn charts are kept 
 
 from generator.pages.drawings import forget as forget_drawings
 from generator.pages.media import Published
-from generator.pages.press import Sheet
+from generator.pages.press import Later, Sheet
 from generator.pages.render import Layout, Rendered, lay_out, render
 
-__all__ = ["Layout", "Published", "Rendered", "Sheet", "forget_drawings", "lay_out", "render"]
+__all__ = [
+    "Later",
+    "Layout",
+    "Published",
+    "Rendered",
+    "Sheet",
+    "forget_drawings",
+    "lay_out",
+    "render",
+]

@@ -23,6 +23,9 @@ from generator.records import Facts
 PRINTERS = ("jinja2", "markupsafe", "plotly", "numpy", "av")
 """Packages that decide what is printed from the same records."""
 
+MOST_KNOWN = 50_000
+"""Digests that are held at a time: of a large archive's records, each page shows few."""
+
 
 class Digester:
     """Digests of values; what was digested once is not walked again while the digester lives."""
@@ -37,6 +40,8 @@ class Digester:
         Raises:
             TypeError: a value is of a kind whose content cannot be told.
         """
+        if len(self._known) > MOST_KNOWN:
+            self.forget()
         return _hash(self._plain(values)).hex()
 
     def forget(self) -> None:

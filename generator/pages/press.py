@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
@@ -42,6 +43,19 @@ class Sheet:
     slow: bool = False
     """Takes long to print beside others: it has charts, or something to say of every clip."""
 
+    def made(self) -> Sheet:
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """A sheet of which there are many, or that has something to say of every clip: even to tell
+    whether it has changed is work, which is left to the processes that print."""
+
+    name: str
+    made: Callable[[], Sheet]
+    slow: bool = False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
@@ -66,11 +80,15 @@ class Press:
     plotted: Mapping[str, Evidence]
     """What charts show of each clip, by its id, and no more: no chart is drawn anew because of
     anything else."""
-    sheets: dict[str, Sheet] = field(default_factory=dict)
+    sheets: dict[str, Sheet | Later] = field(default_factory=dict)
     drawings: set[str] = field(default_factory=set)
     """Keys of all drawn charts."""
 
-    def page(
+    def page(self, address: str, template: str, **about: Any) -> None:
+        """Add the page that `page_sheet` tells of."""
+        self.add(self.page_sheet(address, template, **about))
+
+    def page_sheet(
         self,
         address: str,
         template: str,
@@ -81,8 +99,8 @@ class Press:
         view: ClipView | None = None,
         charts: Charts | None = None,
         **context: object,
-    ) -> None:
-        """A sheet with `templates/pages/<template>.html` at `address`.
+    ) -> Sheet:
+        """The sheet with `templates/pages/<template>.html` at `address`.
 
         `charts` are drawn when the page is printed; their data are further texts of the sheet.
         """
@@ -130,7 +148,7 @@ class Press:
                 raise PublishError(_where(error)) from error
             return {here: page, **{place: f"{chart.figure}\n" for chart, place in shown}}
 
-        self.sheet(
+        return self.sheet(
             here,
             texts,
             *(template, title, description, section, view, context, charts),
@@ -143,12 +161,16 @@ class Press:
         texts: Callable[[], Texts],
         *made_of: object,
         slow: bool = False,
-    ) -> None:
-        """A sheet whose texts depend on `made_of` and on nothing else but the ground."""
-        if name in self.sheets:
-            raise PublishError(f"{name}: two pages would stand at this address")
+    ) -> Sheet:
+        """The sheet whose texts depend on `made_of` and on nothing else but the ground."""
         digest = self.digest(self.ground, name, made_of)
-        self.sheets[name] = Sheet(name=name, digest=digest, texts=texts, slow=slow)
+        return Sheet(name=name, digest=digest, texts=texts, slow=slow)
+
+    def add(self, sheet: Sheet | Later) -> None:
+        """Put a sheet among those that are to be printed."""
+        if sheet.name in self.sheets:
+            raise PublishError(f"{sheet.name}: two pages would stand at this address")
+        self.sheets[sheet.name] = sheet
 
     def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
         """(title, address, is the section at hand)."""

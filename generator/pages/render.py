@@ -21,7 +21,7 @@ from generator.pages.matrix import BandView, matrix, shelves
 from generator.pages.media import Published
 from generator.pages.method import claim_views
 from generator.pages.neighbours import Surroundings
-from generator.pages.press import Press, Sheet, Texts
+from generator.pages.press import Later, Press, Sheet, Texts
 from generator.records import Catalogue, Evidence, Pipeline, Prompt, Run
 
 HOME_CELLS = 240
@@ -35,7 +35,7 @@ METHOD_GROUP = "method"
 class Layout:
     """A site before it is printed: what there is to print, and the media files it needs."""
 
-    sheets: tuple[Sheet, ...]
+    sheets: tuple[Sheet | Later, ...]
     files: dict[str, Published]
     drawings: frozenset[str]
     """Under which keys its charts are kept: see `drawings.forget`."""
@@ -58,7 +58,7 @@ def render(
 ) -> Rendered:
     """The whole site, printed at once: `lay_out` for whoever has room for all of it."""
     layout = lay_out(catalogue, evidence, templates=templates, assets=assets)
-    texts = {name: text for sheet in layout.sheets for name, text in sheet.texts().items()}
+    texts = {name: text for sheet in layout.sheets for name, text in sheet.made().texts().items()}
     files = {name: published.path for name, published in layout.files.items()}
     return Rendered(texts=dict(sorted(texts.items())), files=files)
 
@@ -139,26 +139,32 @@ def _for_machines(press: Press, allowed: str) -> None:
     catalogue, views, site = press.catalogue, press.views, press.catalogue.site
     pages = ["", *(n.removesuffix("index.html") for n in press.sheets if n.endswith("/index.html"))]
     tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
-    everything = press.digest(catalogue, views)
-    titled = {one.id: replace(one, text="", html="") for one in catalogue.prompts}
-    listed = press.digest(  # without the words of prompts: lists of clips hold their titles alone
-        [replace(one, prompt=titled[one.prompt.id]) if one.prompt else one for one in views]
-    )
+    everything = (catalogue, views)
 
-    def text(name: str, make: Callable[[], str], made_of: object, *, slow: bool = False) -> None:
+    def text(name: str, make: Callable[[], str], made_of: object) -> None:
         if name not in press.sheets:  # clips may share a file
-            press.sheet(name, lambda: {name: make()}, made_of, slow=slow)
+            press.add(press.sheet(name, lambda: {name: make()}, made_of))
 
-    text("data/clips.csv", lambda: data.clips_csv(views), listed, slow=True)
-    text(
-        "data/archive.json",
-        lambda: data.archive_json(catalogue, views),
-        everything,
-        slow=True,
-    )
+    def of_all(name: str, make: Callable[[], str], made_of: Callable[[], object]) -> None:
+        """Text about every clip."""
+        press.add(
+            Later(
+                name=name,
+                made=lambda: press.sheet(name, lambda: {name: make()}, made_of()),
+                slow=True,
+            )
+        )
+
+    def listed() -> object:
+        """Lists of clips hold the titles of prompts and none of their words."""
+        titled = {one.id: replace(one, text="", html="") for one in catalogue.prompts}
+        return [replace(one, prompt=titled[one.prompt.id]) if one.prompt else one for one in views]
+
+    of_all("data/archive.json", lambda: data.archive_json(catalogue, views), lambda: everything)
+    of_all("data/clips.csv", lambda: data.clips_csv(views), listed)
+    of_all("data/clips.json", lambda: data.briefs_json(views), listed)
+    of_all("feed.xml", lambda: feeds.atom(catalogue, views), lambda: everything)
     text("data/schema.json", lambda: data.schema_json(site), site)
-    text("data/clips.json", lambda: data.briefs_json(views), listed, slow=True)
-    text("feed.xml", lambda: feeds.atom(catalogue, views), everything)
     text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
     text("robots.txt", lambda: feeds.robots(site), site)
     text("site.webmanifest", lambda: feeds.manifest(site, press.assets), site)
@@ -327,9 +333,10 @@ def _clips(press: Press) -> None:
     for claim in press.claims:
         anchors[claim.run.id][claim.id] = claim.anchor
     surroundings = Surroundings(press.views)
-    for view in press.views:
+
+    def sheet(view: ClipView) -> Sheet:
         machine = machines.get(view.run.machine)
-        press.page(
+        return press.page_sheet(
             view.page,
             "clip",
             title=_clip_title(view),
@@ -341,6 +348,9 @@ def _clips(press: Press) -> None:
             neighbours=surroundings.of(view),
             anchors=anchors[view.run.id],
         )
+
+    for view in press.views:
+        press.add(Later(name=addresses.file_of(view.page), made=partial(sheet, view)))
 
 
 def _clip_title(view: ClipView) -> str:
@@ -452,4 +462,4 @@ def _posters(press: Press) -> None:
 
     for view in press.views:
         if view.media.playable and not view.media.has_still:
-            press.sheet(addresses.poster(view.id), partial(texts, view), view)
+            press.add(press.sheet(addresses.poster(view.id), partial(texts, view), view))

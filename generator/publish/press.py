@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from generator.errors import PublishError
-from generator.pages import Sheet
+from generator.pages import Later, Sheet
 from generator.publish import check
 from generator.publish.check import Outline
 from generator.publish.memory import Memory
@@ -48,7 +49,7 @@ class Printed:
 
 
 def print_all(
-    sheets: Sequence[Sheet],
+    sheets: Sequence[Sheet | Later],
     draft: Draft,
     known: Memory,
     *,
@@ -59,40 +60,40 @@ def print_all(
     """Every sheet into `draft`: taken from the published site where `known` tells that it holds
     what would be printed, else printed, by `jobs` processes where there are many."""
     made = Printed(draft=draft, base_path=base_path)
-    changed, same = [], []
+    digests = {name: digest for name, (digest, _) in known.sheets.items()}
+    same: list[Sheet | Later] = []
+    others: list[Sheet | Later] = []
     for sheet in sheets:
-        known_as, names = known.sheets.get(sheet.name, ("", ()))
-        if known_as == sheet.digest:
-            same.append((sheet, names))
+        is_same = isinstance(sheet, Sheet) and digests.get(sheet.name) == sheet.digest
+        (same if is_same else others).append(sheet)
+    lost: list[Sheet | Later] = []
+
+    def keep(sheet: Sheet | Later) -> None:
+        if _kept(known.sheets[sheet.name][1], draft, known, made):
+            made.sheets[sheet.name] = known.sheets[sheet.name]
         else:
-            changed.append(sheet)
-    with _printing(changed, draft, base_path, jobs) as printed:
-        lost = []
-        for sheet, names in same:  # while other processes print
-            if _kept(names, draft, known, made):
-                made.sheets[sheet.name] = (sheet.digest, names)
+            lost.append(sheet)
+
+    def take(printed: Iterable[tuple[Sheet | Later, Print | None]]) -> None:
+        on_done(len(made.sheets), len(sheets))
+        for sheet, one in printed:
+            if one is None:
+                keep(sheet)
             else:
-                lost.append(sheet)
-        _take(printed, made, len(sheets), on_done)
+                draft.add(one.files)
+                made.outlines.update(one.outlines)
+                made.sheets[sheet.name] = (one.digest, tuple(one.files))
+                made.printed += 1
+            on_done(len(made.sheets), len(sheets))
+
+    with _printing(others, draft, base_path, digests, jobs) as printed:
+        for sheet in same:  # while other processes print
+            keep(sheet)
+        take(printed)
     if lost:
-        with _printing(lost, draft, base_path, jobs) as printed:
-            _take(printed, made, len(sheets), on_done)
+        with _printing(lost, draft, base_path, {}, jobs) as printed:
+            take(printed)
     return made
-
-
-def _take(
-    printed: Iterable[tuple[Sheet, Files, Outlines]],
-    made: Printed,
-    of: int,
-    on_done: Callable[[int, int], None],
-) -> None:
-    on_done(len(made.sheets), of)
-    for sheet, files, outlines in printed:
-        made.draft.add(files)
-        made.outlines.update(outlines)
-        made.sheets[sheet.name] = (sheet.digest, tuple(files))
-        made.printed += 1
-        on_done(len(made.sheets), of)
 
 
 def _kept(names: Sequence[str], draft: Draft, known: Memory, made: Printed) -> bool:
@@ -112,33 +113,56 @@ Files = dict[str, Written]
 Outlines = dict[str, Outline]
 
 
-def _print(sheet: Sheet, draft: Draft, base_path: str) -> tuple[Files, Outlines]:
-    """Print one sheet into the draft's folder; the draft itself is not told of it."""
+class Print(NamedTuple):
+    """What became of one sheet."""
+
+    digest: str
+    files: Files
+    outlines: Outlines
+
+
+def _print(
+    sheet: Sheet | Later, draft: Draft, base_path: str, digests: Mapping[str, str]
+) -> Print | None:
+    """Print one sheet into the draft's folder; the draft itself is not told of it. None where
+    `digests` show that the same was printed before."""
+    made = sheet.made()
+    if digests.get(made.name) == made.digest:
+        return None
     files, outlines = {}, {}
-    for name, text in sheet.texts().items():
+    for name, text in made.texts().items():
         files[name] = draft.write(name, text)
         if name.endswith(".html"):
             outlines[name] = check.outline(name, text, base_path=base_path)
-    return files, outlines
+    return Print(made.digest, files, outlines)
 
 
 MANY = 60
 """Sheets from which on processes are worth their start."""
+TOLD_PER_PRINTED = 10
+"""Of so many it can be told whether they changed while one is printed."""
 PORTIONS = 500
 """In so many the sheets are divided: a process prints one, then tells of it."""
 
 
 @contextmanager
 def _printing(
-    sheets: Sequence[Sheet], draft: Draft, base_path: str, jobs: int
-) -> Iterator[Iterable[tuple[Sheet, Files, Outlines]]]:
-    """What is printed, sheet by sheet; several processes begin before the first is asked for."""
-    if len(sheets) < MANY or jobs < 2 or not sys.platform.startswith("linux"):
-        yield ((sheet, *_print(sheet, draft, base_path)) for sheet in sheets)
+    sheets: Sequence[Sheet | Later],
+    draft: Draft,
+    base_path: str,
+    digests: Mapping[str, str],
+    jobs: int,
+) -> Iterator[Iterable[tuple[Sheet | Later, Print | None]]]:
+    """What became of each sheet; several processes begin before the first is asked for."""
+    work = (draft, base_path, digests)
+    told = sum(isinstance(sheet, Later) and sheet.name in digests for sheet in sheets)
+    much = len(sheets) - told + told / TOLD_PER_PRINTED
+    if much < MANY or jobs < 2 or not sys.platform.startswith("linux"):
+        yield ((sheet, _print(sheet, *work)) for sheet in sheets)
         return
     # Forked, because sheets are closures over all records: nothing is sent, nothing is copied.
     ordered = sorted(sheets, key=lambda sheet: not sheet.slow)  # none is waited for
-    _at_work.append((ordered, draft, base_path))
+    _at_work.append((ordered, work))
     try:
         fork = multiprocessing.get_context("fork")
         workers = min(jobs, os.cpu_count() or 1)
@@ -148,9 +172,9 @@ def _printing(
             try:
                 portions = pool.map(_print_portion, starts, repeat(size))
                 yield (
-                    (sheet, files, outlines)
+                    told
                     for start, portion in zip(starts, portions, strict=True)
-                    for sheet, (files, outlines) in zip(ordered[start:], portion, strict=False)
+                    for told in zip(ordered[start:], portion, strict=False)
                 )
             except BrokenProcessPool:
                 pool.shutdown(wait=False, cancel_futures=True)  # the others may wait for ever
@@ -167,7 +191,7 @@ def _printing(
         _at_work.pop()
 
 
-_at_work: list[tuple[Sequence[Sheet], Draft, str]] = []
+_at_work: list[tuple[Sequence[Sheet | Later], tuple[Draft, str, Mapping[str, str]]]] = []
 """What forked printers print: they are born with it."""
 
 
@@ -179,6 +203,6 @@ def _start_printer() -> None:
     ctypes.CDLL(None).prctl(die_with_parent, signal.SIGKILL)
 
 
-def _print_portion(start: int, size: int) -> list[tuple[Files, Outlines]]:
-    sheets, draft, base_path = _at_work[-1]
-    return [_print(sheet, draft, base_path) for sheet in sheets[start : start + size]]
+def _print_portion(start: int, size: int) -> list[Print | None]:
+    sheets, work = _at_work[-1]
+    return [_print(sheet, *work) for sheet in sheets[start : start + size]]

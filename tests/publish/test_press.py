@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from publishing import tree
 
 from generator.errors import PublishError
-from generator.pages import Sheet
+from generator.pages import Later, Sheet
 from generator.publish import press, write
 from generator.publish.memory import Memory
 
@@ -38,7 +40,7 @@ def sheets(odd: Callable[[int], None] = lambda number: None) -> list[Sheet]:
 
 
 def printed(
-    folder: Path, jobs: int, given: list[Sheet], known: Memory
+    folder: Path, jobs: int, given: Sequence[Sheet | Later], known: Memory
 ) -> tuple[press.Printed, Path]:
     site = folder / f"site-{jobs}"
     told: list[tuple[int, int]] = []
@@ -60,6 +62,31 @@ def test_several_processes_print_what_one_prints(tmp_path: Path) -> None:
     assert one.sheets == three.sheets
     assert one.outlines == three.outlines
     assert one.printed == three.printed == MANY
+
+
+@linux
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_sheets_that_tell_later_whether_they_changed_end_as_others_do(
+    tmp_path: Path, jobs: int
+) -> None:
+    """Printed over a site in which all but every seventh sheet is as it was, and one is lost."""
+    before, site = printed(tmp_path, jobs, sheets(), Memory())
+    known = Memory(sheets=before.sheets, files=before.draft.files, outlines=before.outlines)
+    (site / "p" / "2" / "index.html").unlink()
+    changed = [
+        replace(one, digest=f"{one.digest} again") if int(one.digest) % 7 == 0 else one
+        for one in sheets()
+    ]
+    late = [Later(name=one.name, made=partial(same, one)) for one in changed]
+    made, _ = printed(tmp_path, jobs, late, known)
+    fresh, whole = printed(tmp_path / "fresh", jobs, changed, Memory())
+    assert tree(site) == tree(whole)
+    assert (made.sheets, made.outlines) == (fresh.sheets, fresh.outlines)
+    assert made.printed == len(range(0, MANY, 7)) + 1
+
+
+def same(sheet: Sheet) -> Sheet:
+    return sheet
 
 
 @linux
