@@ -1,16 +1,24 @@
-"""`python -m generator`."""
+"""`python -m generator`, and `matrix-archive` where the package is installed."""
 
+import gc
 import os
 import sys
 
 from generator.cli import main
 
-if __name__ == "__main__":
+
+def run() -> int:
+    """The command line, as a process of its own."""
     code = main()
+    gc.freeze()  # Python looks for garbage once more before it ends; that takes long, and is in vain
     if code == 130:
         # An interrupt that struck inside exec() is remembered by CPython although it was handled,
         # and would end this process by a signal instead of with its exit code.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    sys.exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run())
