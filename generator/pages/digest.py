@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path, PurePath
 from typing import Any
 
-from generator.records import Facts
+from generator.records import Facts, PerFrame
 
 PRINTERS = ("jinja2", "markupsafe", "plotly", "numpy", "av")
 """Packages that decide what is printed from the same records."""
@@ -71,7 +71,7 @@ class Digester:
 
     def _content(self, value: Any) -> tuple[Any, ...]:
         kind = type(value)
-        if kind is Facts:
+        if kind is Facts or kind is PerFrame:
             return (kind.__qualname__, value.sha256)
         if kind in self._readers or is_dataclass(value):
             if kind not in self._readers:

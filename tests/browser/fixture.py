@@ -23,6 +23,7 @@ HEAD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</t
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/static/css/elements/clip-pair.css">
 <link rel="stylesheet" href="/static/css/elements/clip-pair-view.css">
+<link rel="stylesheet" href="/static/css/elements/clip-pair-lanes.css">
 <link rel="stylesheet" href="/page/fixture.css">
 <script type="module" src="/page/probe.js"></script>
 <script type="module" src="/page/ticks.js"></script>
