@@ -26,13 +26,21 @@ export class Preview {
     this.#track = track;
     track.append(this.#box);
     track.addEventListener('pointermove', (event) => this.point(event));
-    track.addEventListener('pointerleave', () => this.#hide());
+    track.addEventListener('pointerleave', ({ pointerType }) => {
+      if (pointerType === 'mouse') this.#hide(); // a finger leaves with every tap
+    });
     seek.addEventListener('blur', () => this.#hide());
     seek.addEventListener('input', () => this.#show(Number(seek.value), LINGER_MS));
     seek.addEventListener('keydown', ({ key }) => {
       if (!/^(Arrow|Page|Home|End)/.test(key)) return;
       requestAnimationFrame(() => this.#show(pair.timeS, LINGER_MS)); // the pair hears it later
     });
+  }
+
+  /** What the first pointer or focus asked for while this was loading. */
+  begin(event) {
+    if (event.type === 'pointermove') this.point(event);
+    else this.#show(this.#pair.timeS, LINGER_MS);
   }
 
   /** Shows what is to be seen at the time that a mouse points at. */

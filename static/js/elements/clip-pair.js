@@ -151,6 +151,7 @@ export class ClipPair extends HTMLElement {
     if (rate) this.setRate(rate);
     if (loop) this.setLoop(loop);
     this.#base = base ?? this.#base;
+    if (this.#base !== 'time') this.#engine.setBase?.(this.#base);
     if (timeS !== undefined) {
       this.#engine.startAt(timeS);
       this.seek(timeS);
@@ -384,7 +385,7 @@ export class ClipPair extends HTMLElement {
     const screen = this.#pane(side)?.querySelector('.pane-screen');
     screen?.append(element('span', { class: 'pane-tag', 'aria-hidden': 'true' }, side.toUpperCase()),
       element('span', { class: 'pane-clock' },
-        ...['b', 'span', 'em'].map((name) => element(name, {}))),
+        ...['b', 'span', 'i'].map((name) => element(name, {}))),
       element('p', { class: 'pane-note', hidden: '' }),
       element('div', { class: 'pane-slate', hidden: '' }));
   }
@@ -553,7 +554,7 @@ export class ClipPair extends HTMLElement {
   async #preview(event) {
     const { Preview } = await import('./clip-pair-preview.js');
     this.#tiles ??= new Preview(this, this.#parts.track, this.#parts.seek);
-    if (event.type === 'pointermove') this.#tiles.point(event);
+    this.#tiles.begin(event);
   }
 
   #watchTab() {

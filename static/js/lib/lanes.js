@@ -8,7 +8,7 @@
 
 import { dueFrame } from './schedule.js';
 
-const WIDE = 50; // values further apart than this are told apart on a logarithmic scale only
+const WIDE = 20; // values further apart than this are told apart on a logarithmic scale only
 const BELOW = 1.5; // such a scale begins this much below its least value, which then has a height
 
 /**
@@ -84,7 +84,7 @@ export function seriesOf(clips) {
   const found = new Map();
   for (const { series } of clips) {
     for (const { name, unit } of series) {
-      const key = unit ? `${name}, ${unit}` : name;
+      const key = unit && unit !== 'bit' ? `${name} [${unit}]` : name;
       if (!found.has(key)) found.set(key, { key, name, unit });
     }
   }
