@@ -18,7 +18,7 @@ export class Preview {
   #time = element('span', { class: 'preview-time' });
   #row = element('div', { class: 'preview-row' });
   #box = element('div', { class: 'transport-preview', 'aria-hidden': 'true', hidden: '' },
-    this.#row, this.#time);
+    element('div', { class: 'preview-box' }, this.#row, this.#time));
   #timer = 0;
 
   constructor(pair, track, seek) {
