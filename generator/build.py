@@ -20,6 +20,7 @@ from generator.again import Options, Report, inputs, nothing_new
 from generator.clips import card, locate, packets, process
 from generator.clips.cache import cached_facts
 from generator.clips.hashes import Hashes
+from generator.clips.plan import NOT_ALL_SHOWN
 from generator.clips.prepared import Prepared
 from generator.clips.progress import Progress, silent
 from generator.errors import Complaint, ContentError, MediaError, UsageError
@@ -160,6 +161,12 @@ def gather(
 
     media = _of_each(project, catalogue, options, progress, hashes, derive, same, known)
     prepared.save()
+    shown = [
+        (clip, media[clip.id].display.facts.frame_count)
+        for clip in catalogue.clips
+        if clip.per_frame and clip.id in media
+    ]
+    reading.check_counts(shown, runs, project)
     return tuple(
         _evidence(clip, runs[clip.run], media.get(clip.id), options) for clip in catalogue.clips
     )
@@ -178,6 +185,13 @@ def examine(
     facts = _of_each(
         project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
     )
+    known = [(clip, facts[clip.id]) for clip in catalogue.clips if clip.id in facts]
+    whole = [
+        (clip, one.frame_count)
+        for clip, one in known
+        if clip.per_frame and not NOT_ALL_SHOWN & {flag.id for flag in one.flags}
+    ]
+    reading.check_counts(whole, runs, project)
     return tuple(
         (clip, facts.get(clip.id), claims.check(runs[clip.run], clip, facts.get(clip.id)))
         for clip in catalogue.clips

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
-    *("LISTED_AT_MOST", "TABLE", "TEXT", "Refusal", "TableLimits", "TextLimits"),
-    *("leads_out", "printable", "text_of"),
+    *("LISTED_AT_MOST", "PER_FRAME", "TABLE", "TEXT", "PerFrameLimits", "Refusal"),
+    *("TableLimits", "TextLimits", "leads_out", "printable", "text_of"),
 ]
 
 
@@ -34,10 +34,21 @@ class TableLimits:
     max_cell_chars: int = 20_000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerFrameLimits:
+    """How much a table with a line for each frame of one clip may hold."""
+
+    max_bytes: int = 8 << 20
+    max_rows: int = 200_000
+    """As many as a clip may have frames."""
+    max_series: int = 12
+
+
 LISTED_AT_MOST = 200
 """Mistakes that are listed of one file: whoever has more makes the same one again and again."""
 TEXT = TextLimits()
 TABLE = TableLimits()
+PER_FRAME = PerFrameLimits()
 OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """A pipe that took the file's place since it was looked at does not hold anybody up."""
 

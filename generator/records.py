@@ -6,6 +6,7 @@ Content becomes `Catalogue`; the files behind it become `Facts`; both together `
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,13 @@ beside it, or no page shows it."""
 
 EXTRA_PREFIX = "x-"
 """Columns of clips.csv that begin so are carried along as they are."""
+
+PER_FRAME_FOLDER = "per-frame"
+"""Of a run: where files stand that hold a line for each frame of a clip."""
+FRAME, ARRIVAL = "frame", "arrival_s"
+"""Their columns that are no series: the frame's number from 0, and when it was there."""
+BITS_PER_FRAME = "bits per frame"
+"""The one series that every clip's own file gives."""
 
 
 class Label(StrEnum):
@@ -217,6 +225,34 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSeries:
+    """A number for each frame of a clip, NaN where none was recorded. `unit` is "" for plain
+    numbers."""
+
+    name: str
+    unit: str
+    values: array[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerFrame:
+    """What a run recorded of each frame of a clip, in the order in which they are shown."""
+
+    name: str
+    """Of the file in the run's per-frame/ folder."""
+    sha256: str
+    """Of its text."""
+    count: int
+    arrivals_s: array[float] | None
+    """When each frame was there, in seconds since the clock started, never falling; frames that
+    were made together arrive together."""
+    series: tuple[FrameSeries, ...]
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
     """One cell of the matrix: a line of a run's clips.csv. It may have no file."""
 
@@ -247,6 +283,7 @@ class Clip:
     """Line in clips.csv, for complaints."""
     extra: tuple[tuple[str, str], ...] = ()
     """Further numeric columns of the table, as written."""
+    per_frame: PerFrame | None = None
 
     @property
     def steps_total(self) -> int:

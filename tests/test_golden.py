@@ -18,7 +18,7 @@ from generator.project import Project
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"
-BY_HASH = {("data", "packets"), ("data", "timestamps")}
+BY_HASH = {("data", "packets"), ("data", "timestamps"), ("data", "lanes")}
 """Texts named by the hash of a clip, which tests/pages/test_data.py looks into."""
 TEXTS = {".html", ".json", ".xml", ".csv", ".txt", ".webmanifest", ".svg", ""}
 
@@ -48,7 +48,7 @@ def texts_of(site: Path) -> dict[str, str]:
 
 def mask(text: str) -> str:
     text = re.sub(
-        r"(assets|media|packets|timestamps)/[0-9a-f]{16}(-[0-9a-f]{16})?", r"\1/HASH", text
+        r"(assets|media|packets|timestamps|lanes)/[0-9a-f]{16}(-[0-9a-f]{16})?", r"\1/HASH", text
     )
     text = re.sub(r"\b[0-9a-f]{64}\b", "SHA256", text)
     return re.sub(r"ffmpeg (version )?[\w.-]+", "ffmpeg VERSION", text)

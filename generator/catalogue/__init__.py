@@ -23,12 +23,14 @@ from generator.catalogue.decode import (
     read_markdown,
     read_toml,
 )
+from generator.catalogue.perframe import check_counts, read_per_frame
 from generator.catalogue.text import prose
 from generator.errors import ContentError, UsageError
 from generator.intake import leads_out, printable
 from generator.project import Project
 from generator.records import (
     CARD,
+    PER_FRAME_FOLDER,
     Catalogue,
     Claim,
     Clip,
@@ -36,6 +38,7 @@ from generator.records import (
     Link,
     Machine,
     Page,
+    PerFrame,
     Pipeline,
     Prompt,
     Run,
@@ -43,7 +46,7 @@ from generator.records import (
     Site,
 )
 
-__all__ = ["load"]
+__all__ = ["check_counts", "load"]
 
 NounT = TypeVar("NounT", Prompt, Pipeline)
 
@@ -370,6 +373,7 @@ def _clips(
     series_by_id = None if run is None else {one.id: one for one in reversed(run.series)}
     clips: list[Clip] = []
     lines_of: dict[str, list[int]] = defaultdict(list)
+    numbers: dict[str, PerFrame | None] = {}  # rows may share a file
     for line, form, extra in read_clips(path, complaints):
         if complaints.full(path):
             break
@@ -395,6 +399,10 @@ def _clips(
         if pipeline is not None:
             label = None if series is None else series.label
             _check_source(path, line, form, pipeline, label, complaints)
+        if form.per_frame and form.per_frame not in numbers:
+            numbers[form.per_frame] = read_per_frame(
+                folder / PER_FRAME_FOLDER / form.per_frame, complaints
+            )
         width, height = map(int, form.size.split("x"))
         clips.append(
             Clip(
@@ -417,6 +425,7 @@ def _clips(
                 no_clip=form.no_clip,
                 line=line,
                 extra=extra,
+                per_frame=numbers[form.per_frame] if form.per_frame else None,
             )
         )
     for row_id, lines in lines_of.items():
@@ -490,7 +499,7 @@ def _check_card(
                 "is missing",
                 "a test card is rendered from its fps and seconds; write both",
             )
-    for name in ("sha256", "url", "file", "no_clip"):
+    for name in ("sha256", "url", "file", "no_clip", "per_frame"):
         if getattr(form, name):
             complaints.add(
                 path, place + name, "a test card has none: every build renders it", "leave it empty"

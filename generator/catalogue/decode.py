@@ -238,7 +238,7 @@ def _check_extra(
         if fault is not None:
             problem, _, remedy = fault.partition("; ")
             place = f"line {number}, {EXTRA_PREFIX}{name}"
-            complaints.add(path, place, f"{_shown(value)} {problem}", remedy)
+            complaints.add(path, place, f"{as_written(value)} {problem}", remedy)
 
 
 def _check_header(
@@ -312,7 +312,7 @@ def _place(place: str, loc: tuple[int | str, ...]) -> str:
 def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
     kind, value, name = detail["type"], detail["input"], str(detail["loc"][-1])
     context = detail.get("ctx", {})
-    shown, meaning = _shown(value), _meaning(form, detail["loc"])
+    shown, meaning = as_written(value), _meaning(form, detail["loc"])
     match kind:
         case "missing":
             return "is missing", f"add it: {meaning}"
@@ -329,7 +329,7 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
             ) or "write one of: " + ", ".join(f'"{word}"' for word in expected)
         case "union_tag_invalid":
             return (
-                f"{_shown(context.get('tag'))} is no kind of claim",
+                f"{as_written(context.get('tag'))} is no kind of claim",
                 f"write kind = one of: {', '.join(CLAIM_KINDS)}",
             )
         case "union_tag_not_found":
@@ -361,7 +361,7 @@ def _brief(text: str) -> str:
     return printable(short)
 
 
-def _shown(value: object) -> str:
+def as_written(value: object) -> str:
     """A value as people wrote it: text in quotes, unless it is a number from a table."""
     if isinstance(value, str):
         text = _brief(value)

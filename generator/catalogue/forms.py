@@ -186,6 +186,15 @@ def _inside_media(value: str) -> str:
     return value
 
 
+def _per_frame_file(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.csv", value):
+        raise ValueError(
+            "is no name of a file in the run's per-frame/ folder; write letters, digits, hyphens "
+            "and dots, such as clip-4.csv"
+        )
+    return value
+
+
 Text = Annotated[str, Field(min_length=1)]
 Line = Annotated[str, Field(min_length=1, max_length=1000)]
 Id = Annotated[str, Field(pattern=ID_PATTERN, max_length=80)]
@@ -474,3 +483,5 @@ class ClipForm(Form):
     """File name inside the run's media/ folder."""
     no_clip: str = ""
     """Why there is no clip, when there is none."""
+    per_frame: Annotated[str, AfterValidator(_per_frame_file)] | None = None
+    """Name of a CSV in the run's per-frame/ folder, with a line for each frame of the clip."""

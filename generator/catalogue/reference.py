@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from generator.catalogue import forms, text
-from generator.intake import LISTED_AT_MOST, TABLE, TEXT
-from generator.records import CARD, EXTRA_PREFIX
+from generator.catalogue import forms, perframe, text
+from generator.intake import LISTED_AT_MOST, PER_FRAME, TABLE, TEXT
+from generator.records import ARRIVAL, BITS_PER_FRAME, CARD, EXTRA_PREFIX, FRAME, PER_FRAME_FOLDER
 
 FILES: tuple[tuple[str, tuple[type[forms.Form], ...]], ...] = (
     ("content/site.toml", (forms.SiteForm, forms.LinkForm, forms.PresetForm)),
@@ -60,7 +60,40 @@ def reference() -> str:
         for form in types_here:
             lines += ["", (form.__doc__ or "").strip(), "", "| key | what | |", "|---|---|---|"]
             lines += _rows(form)
-    return "\n".join([*lines, "", "## Limits", "", *_limits()]) + "\n"
+    return "\n".join([*lines, "", *_per_frame(), "", "## Limits", "", *_limits()]) + "\n"
+
+
+def _per_frame() -> Iterator[str]:
+    """The table that a line of clips.csv may name in `per_frame`."""
+    yield f"## content/runs/&lt;id&gt;/{PER_FRAME_FOLDER}/&lt;name&gt;.csv"
+    yield ""
+    yield "What a run recorded of each frame of a clip; the column `per_frame` of clips.csv names"
+    yield "it. A line for each frame of the file, in the order in which they are shown. The"
+    yield f"comparer draws every series under its timeline, beside the {BITS_PER_FRAME} that are"
+    yield "read from the clip itself."
+    yield ""
+    yield "| column | what | |"
+    yield "|---|---|---|"
+    yield f"| `{FRAME}` | Number of the frame: 0, 1, 2 and so on. First column. | required |"
+    yield (
+        f"| `{ARRIVAL}` | Seconds from the start of the clock until the frame was there, as the "
+        "run recorded it; never falling. Frames of one chunk arrive together. With it the clip is "
+        'shown "as live" as it came; without it at the stated FPS. | optional |'
+    )
+    yield (
+        "| `name [unit]` | A series of one's own, such as `step latency [ms]`; without brackets a "
+        "plain number. Empty where nothing was recorded. Clips share a scale where name and unit "
+        "are the same. | optional |"
+    )
+    yield ""
+    yield f"Units: {', '.join(f'`{unit}`' for unit in perframe.UNITS)}."
+    yield ""
+    yield "```csv"
+    yield f"{FRAME},{ARRIVAL},step latency [ms]"
+    yield "0,0.166,41.2"
+    yield "1,0.166,"
+    yield "2,0.412,40.9"
+    yield "```"
 
 
 def _limits() -> Iterator[str]:
@@ -70,7 +103,9 @@ def _limits() -> Iterator[str]:
     yield (
         f"- A TOML or Markdown file: {TEXT.max_bytes // 1024} KiB. A clips.csv, or a table that is "
         f"ingested: {TABLE.max_bytes >> 20} MiB, {TABLE.max_rows} lines, {TABLE.max_columns} "
-        f"columns; a cell that is carried along: {TABLE.max_cell_chars} characters."
+        f"columns; a cell that is carried along: {TABLE.max_cell_chars} characters. A table of "
+        f"frames: {PER_FRAME.max_bytes >> 20} MiB, {PER_FRAME.max_rows} lines, "
+        f"{PER_FRAME.max_series} series."
     )
     yield (
         f"- A title: 1000 characters; any text: {forms.LONGEST_TEXT}; an address: "

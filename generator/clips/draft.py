@@ -24,7 +24,7 @@ MAX_ID_CHARS = 80
 """Ids become names of files and folders, two of them joined: no system allows more than 255."""
 COLUMNS = (
     *("id", "series", "pipeline", "prompt", "size", "steps", "fps", "frames", "seconds", "seed"),
-    *("sha256", "url", "file", "no_clip"),
+    *("sha256", "url", "file", "no_clip", "per_frame"),
 )
 REQUIRED = ("id", "series", "pipeline", "size")
 

@@ -1,4 +1,5 @@
-"""What was measured, as a run that the site reads: cells/, and run.toml and clips.csv made of them.
+"""What was measured, as a run that the site reads: cells/, and run.toml, clips.csv and per-frame/
+made of them.
 
 A cell is one JSON file that is whole or not there; it holds every chunk's arrival of every repeat,
 and the conditions it was measured under. run.toml and clips.csv are written anew after each cell,
@@ -21,7 +22,7 @@ from generator.kept import read_json, write_json
 from generator.lab.pipelines import about
 from generator.measure.roofline import NETWORKS
 from generator.measure.timing import Timing, summarised
-from generator.records import EXTRA_PREFIX
+from generator.records import ARRIVAL, EXTRA_PREFIX, FRAME, PER_FRAME_FOLDER
 
 __all__ = ["VERSION", "Cell", "RunAbout", "assemble", "finished", "keep", "measured", "start"]
 
@@ -185,12 +186,33 @@ def _add(folder: Path, run: RunAbout, record: Mapping[str, Any], media: Path | N
 
 
 def assemble(folder: Path, run: RunAbout) -> None:
-    """clips.csv and run.toml from the cells that are there."""
+    """clips.csv, run.toml and per-frame/ from the cells that are there."""
     from generator.clips.draft import clips_csv
 
     cells = list(finished(folder).values())
+    for cell in cells:
+        if cell["clip"]:
+            (folder / PER_FRAME_FOLDER).mkdir(exist_ok=True)
+            _write(folder / PER_FRAME_FOLDER / _per_frame_name(cell), per_frame_csv(cell))
     _write(folder / "clips.csv", clips_csv([_row(cell) for cell in _ordered(cells)]))
     _write(folder / "run.toml", _run_toml(run, cells))
+
+
+def _per_frame_name(cell: Mapping[str, Any]) -> str:
+    return f"{cell['cell']}.csv"
+
+
+def per_frame_csv(cell: Mapping[str, Any]) -> str:
+    """When each frame of the cell's clip was on the host, in the take that it shows: all frames of
+    a chunk when the chunk was."""
+    take = cell["takes"][0]
+    arrivals = [
+        arrival
+        for arrival, frames in zip(take["arrivals_s"], take["frames"], strict=True)
+        for _ in range(frames)
+    ]
+    lines = (f"{n},{arrival:.6f}\n" for n, arrival in enumerate(arrivals[: cell["frames"]]))
+    return f"{FRAME},{ARRIVAL}\n{''.join(lines)}"
 
 
 def timings_of(cell: Mapping[str, Any]) -> list[Timing]:
@@ -222,6 +244,7 @@ def _row(cell: Mapping[str, Any]) -> dict[str, str]:
             "seconds": cell["conditions"]["seconds"],
             "sha256": cell["clip"]["sha256"],
             "file": cell["clip"]["file"],
+            "per_frame": _per_frame_name(cell),
         }
     if cell["failed"]:
         return {**row, "no_clip": cell["failed"]}

@@ -80,6 +80,12 @@ def timestamps(sha256: str) -> str:
     return f"data/timestamps/{sha256[:16]}.json"
 
 
+def lanes(sha256: str, per_frame_sha256: str = "") -> str:
+    """Numbers of the bytes that play, frame by frame, and of the run's own file of them."""
+    names = [one[:16] for one in (sha256, per_frame_sha256) if one]
+    return f"data/lanes/{'-'.join(names)}.json"
+
+
 def poster(clip_id: str) -> str:
     """The drawn stand-in for a clip whose pictures may not be shown: its number and cadence."""
     return f"posters/{clip_id}.svg"

@@ -19,6 +19,7 @@ from generator.records import (
     Evidence,
     Facts,
     Machine,
+    PerFrame,
     Pipeline,
     Prompt,
     Run,
@@ -106,6 +107,24 @@ class ClipView:
     def timestamps(self) -> str:
         """Address of the times of what plays; "" where nobody has looked at it."""
         return addresses.timestamps(self.media.plays.sha256) if self.media.plays else ""
+
+    @property
+    def per_frame(self) -> PerFrame | None:
+        """What the run recorded of each frame that plays; None where it is not of these frames."""
+        numbers, plays = self.clip.per_frame, self.media.plays
+        return numbers if numbers and plays and numbers.count == plays.frame_count else None
+
+    @property
+    def arrivals_recorded(self) -> bool:
+        return self.per_frame is not None and self.per_frame.arrivals_s is not None
+
+    @property
+    def lanes(self) -> str:
+        """Address of its numbers frame by frame; "" where nobody has looked at what plays."""
+        if not self.media.plays:
+            return ""
+        numbers = self.per_frame
+        return addresses.lanes(self.media.plays.sha256, numbers.sha256 if numbers else "")
 
     @property
     def fps(self) -> str:

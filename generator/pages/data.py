@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from generator.pages import words
 from generator.pages.clips import ClipView
 from generator.pages.columns import COLUMNS, number, rows
 from generator.pages.schema import FORMAT, Json, schema
-from generator.records import Catalogue, Facts, Link, Run, Site
+from generator.records import BITS_PER_FRAME, Catalogue, Facts, Link, PerFrame, Run, Site
 
 
 def archive_json(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
@@ -37,6 +38,26 @@ def briefs_json(views: Sequence[ClipView]) -> str:
 
 def timestamps_json(facts: Facts) -> str:
     return dump([tick / facts.ticks_per_second for tick in facts.ticks])
+
+
+def lanes_json(facts: Facts, numbers: PerFrame | None) -> str:
+    """Series with a value for each frame that plays, in the order of `timestamps_json`; null where
+    none was recorded. `arrivals_s`: when each frame was made, null where nobody recorded it."""
+    series = [
+        {"name": BITS_PER_FRAME, "unit": "bit", "values": [8 * n for n in facts.packet_bytes]}
+    ]
+    for one in numbers.series if numbers else ():
+        values = [_plain(value) for value in one.values]
+        series.append({"name": one.name, "unit": one.unit, "values": values})
+    arrivals = numbers.arrivals_s if numbers else None
+    return dump({"series": series, "arrivals_s": arrivals and [_plain(one) for one in arrivals]})
+
+
+def _plain(value: float) -> float | int | None:
+    """As people write it: 12 and not 12.0, nothing where there is no number."""
+    if math.isnan(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
 
 
 def dump(value: object, indent: int | None = None) -> str:
@@ -224,6 +245,8 @@ def _brief_media(view: ClipView) -> Json:
         "duration_s": number(media.duration_s),
         "frames": media.frames,
         "timestamps": view.timestamps or None,
+        "lanes": view.lanes or None,
+        "arrivals": view.arrivals_recorded,
         "playing": media.playing,
     }
 

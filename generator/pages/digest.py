@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path, PurePath
 from typing import Any
 
-from generator.records import Facts
+from generator.records import Facts, PerFrame
 
 PRINTERS = ("jinja2", "markupsafe", "plotly", "numpy", "av")
 """Packages that decide what is printed from the same records."""
@@ -32,7 +32,9 @@ class Digester:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, bytes]] = {}
-        self._readers: dict[type, Callable[[Any], tuple[Any, ...]]] = {Facts: _hash_alone}
+        self._readers: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+            kind: _hash_alone for kind in (Facts, PerFrame)
+        }
 
     def __call__(self, *values: object) -> str:
         """32 hexadecimal digits.
@@ -88,8 +90,8 @@ class Digester:
         raise TypeError(f"{kind.__name__} has no digest")
 
 
-def _hash_alone(facts: Facts) -> tuple[str]:
-    return (facts.sha256,)
+def _hash_alone(read: Facts | PerFrame) -> tuple[str]:
+    return (read.sha256,)
 
 
 def _reader(kind: Any) -> Callable[[Any], tuple[Any, ...]]:

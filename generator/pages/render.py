@@ -174,6 +174,8 @@ def _for_machines(press: Press, allowed: str) -> None:
             text(view.packets, partial(data.packets_json, view), (view.source_facts, view.display))
         if view.media.plays:
             text(view.timestamps, partial(data.timestamps_json, view.media.plays), view.timestamps)
+            lanes = partial(data.lanes_json, view.media.plays, view.per_frame)
+            text(view.lanes, lanes, view.lanes)
 
 
 def _home(press: Press) -> None:

@@ -25,6 +25,8 @@ class Footage:
     height: int
     timestamps_s: tuple[float, ...]
     """One per packet, in the order of presentation."""
+    packet_bytes: tuple[int, ...]
+    """In the same order."""
     duration_s: float
 
     @property
@@ -37,8 +39,10 @@ def read_footage(path: Path) -> Footage:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         base = stream.time_base or Fraction(1)
-        stamps = sorted(
-            float(packet.pts * base) for packet in container.demux(stream) if packet.pts is not None
+        packets = sorted(
+            (float(packet.pts * base), packet.size)
+            for packet in container.demux(stream)
+            if packet.pts is not None
         )
         duration_s = (container.duration or 0) / 1_000_000
         return Footage(
@@ -46,7 +50,8 @@ def read_footage(path: Path) -> Footage:
             path=path,
             width=stream.width,
             height=stream.height,
-            timestamps_s=tuple(stamps),
+            timestamps_s=tuple(stamp for stamp, _ in packets),
+            packet_bytes=tuple(size for _, size in packets),
             duration_s=duration_s,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
+import itertools
 import json
 import shutil
 import subprocess
@@ -102,6 +104,12 @@ def test_the_command_makes_a_run_that_the_site_reads(
         assert {v.outcome for v in claims.check(run, clip, facts)} == {Outcome.HOLDS}
         cell = json.loads((folder / "cells" / f"{clip.row_id}.json").read_text("utf-8"))
         assert [sum(take["frames"]) for take in cell["takes"]] == [105, 105]
+        take = cell["takes"][0]  # the one whose pictures the clip shows
+        ends = list(itertools.accumulate(take["frames"]))
+        assert clip.per_frame
+        assert list(clip.per_frame.arrivals_s or ()) == pytest.approx(
+            [take["arrivals_s"][bisect.bisect_right(ends, frame)] for frame in range(96)], abs=1e-6
+        )
         assert len(set(cell["frames_sha256"])) == 1, "repeats of a wiped pipeline are equal"
         assert dict(clip.extra)["step-list"] == ("1000" if clip.steps == (1,) else "1000/833.3333")
         assert float(dict(clip.extra)["fps-low"]) <= float(clip.fps or 0)

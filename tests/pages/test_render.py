@@ -20,7 +20,16 @@ from generator.pages import Rendered, render, words
 from generator.records import Evidence, Flag
 from pages import sample
 
-ADDRESSES = {"href", "src", "poster", "data-src", "data-clips", "data-timestamps"}
+ADDRESSES = {
+    "href",
+    "src",
+    "poster",
+    "data-src",
+    "data-clips",
+    "data-timestamps",
+    "data-lanes",
+    "data-storyboard",
+}
 
 
 class Reader(HTMLParser):

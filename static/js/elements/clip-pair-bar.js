@@ -193,9 +193,12 @@ export function buildBar(pair) {
   const view = element('div', { class: 'transport-row view-row' }, modeGroup,
     group('transport-view', buttons['zoom-out'], buttons['zoom-fit'], buttons['zoom-in'],
       buttons.align, buttons.swap, buttons.link, buttons.picture, buttons.full));
+  const lanes = element('details', { class: 'transport-lanes' },
+    element('summary', {}, 'Frame by frame'), element('div', { class: 'lanes' }));
   const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' },
-    track, row, view, element('div', { class: 'transport-foot' }, span, told, help, inexact), live);
-  return { bar, buttons, seek, track, time, rate, base, view, readout, span, inexact, told, live, help };
+    track, lanes, row, view, element('div', { class: 'transport-foot' }, span, told, help, inexact), live);
+  return { bar, buttons, seek, track, time, rate, base, view, readout, span, inexact, told, live, help,
+    lanes };
 }
 
 function group(name, ...children) {

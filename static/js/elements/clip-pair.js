@@ -151,6 +151,7 @@ export class ClipPair extends HTMLElement {
     if (rate) this.setRate(rate);
     if (loop) this.setLoop(loop);
     this.#base = base ?? this.#base;
+    if (this.#base !== 'time') this.#engine.setBase?.(this.#base);
     if (timeS !== undefined) {
       this.#engine.startAt(timeS);
       this.seek(timeS);
@@ -249,7 +250,8 @@ export class ClipPair extends HTMLElement {
    */
   load(side, {
     id = '', src = null, poster = '', width = null, height = null, durationS = 0, frames = null,
-    fps = null, timestampsUrl = null, captionHtml = null, missing = '',
+    fps = null, timestampsUrl = null, captionHtml = null, missing = '', lanesUrl = null,
+    recorded = false, storyboard = null,
   }) {
     const video = this.#video(side);
     const { dataset } = video;
@@ -259,6 +261,12 @@ export class ClipPair extends HTMLElement {
     dataset.fps = fps === null ? '' : String(fps);
     if (timestampsUrl) dataset.timestamps = timestampsUrl;
     else delete dataset.timestamps;
+    if (lanesUrl) dataset.lanes = lanesUrl;
+    else delete dataset.lanes;
+    toggle(video, 'data-arrivals', recorded);
+    const { src: sheet, columns, rows, tiles, tile_width: wide, tile_height: high } = storyboard ?? {};
+    dataset.storyboard = sheet ?? '';
+    dataset.tiles = [columns, rows, tiles, wide, high].join(' ');
     if (src) delete dataset.missing;
     else dataset.missing = missing;
     if (width && height) Object.assign(video, { width, height });
@@ -376,7 +384,8 @@ export class ClipPair extends HTMLElement {
   #buildSlate(side) {
     const screen = this.#pane(side)?.querySelector('.pane-screen');
     screen?.append(element('span', { class: 'pane-tag', 'aria-hidden': 'true' }, side.toUpperCase()),
-      element('span', { class: 'pane-clock' }, element('b', {}), element('span', {})),
+      element('span', { class: 'pane-clock' },
+        ...['b', 'span', 'i'].map((name) => element(name, {}))),
       element('p', { class: 'pane-note', hidden: '' }),
       element('div', { class: 'pane-slate', hidden: '' }));
   }
@@ -420,7 +429,39 @@ export class ClipPair extends HTMLElement {
       timestampsUrl: video.dataset.timestamps || null,
       timestampsS: null,
       fetching: false,
+      lanesUrl: video.dataset.lanes || null,
+      lanes: null, // promise of them
+      recorded: 'arrivals' in video.dataset,
+      arrivalsS: null,
+      storyboard: boardOf(video.dataset),
     });
+  }
+
+  get sides() {
+    return this.#sides;
+  }
+
+  /** What is known of the clip on a side; another value once another clip is there. */
+  clip(side) {
+    return this.#clips.get(side) ?? null;
+  }
+
+  /** When the frames of a side appear in the present base, {scheduleS, endS}; null: not known. */
+  schedule(side) {
+    const { timestampsS, durationS } = this.clip(side) ?? {};
+    return (this.#engine?.schedule ? this.#engine.schedule(side)
+      : timestampsS && { scheduleS: timestampsS, endS: durationS }) ?? null;
+  }
+
+  /** Numbers of each frame of a side, as published: {series, arrivals_s}. Asked for once. */
+  lanes(side) {
+    const clip = this.clip(side);
+    clip.lanes ??= fetchJson(clip.lanesUrl).catch((error) => {
+      clip.lanes = null;
+      throw error;
+    });
+    this.#fetchTimestamps(side);
+    return clip.lanes;
   }
 
   /** Gives the clip of a side to the engine. */
@@ -428,10 +469,10 @@ export class ClipPair extends HTMLElement {
     const video = this.#video(side);
     const clip = this.#clips.get(side);
     if (!video || !clip?.src) return;
-    const { src, durationS, timestampsS, fps } = clip;
+    const { src, durationS, timestampsS, fps, arrivalsS, recorded } = clip;
     if (this.#painter) {
       this.#painter.attach(side, video);
-      this.#engine.setMember(side, { src, durationS, timestampsS, fps });
+      this.#engine.setMember(side, { src, durationS, timestampsS, fps, arrivalsS, recorded });
     } else {
       this.#engine.setMember(side, video, { durationS, timestampsS });
     }
@@ -445,10 +486,12 @@ export class ClipPair extends HTMLElement {
     if (!clip?.timestampsUrl || clip.fetching) return;
     clip.fetching = true;
     try {
-      const answer = await fetch(clip.timestampsUrl);
-      if (!answer.ok) throw new Error(`${answer.status}`);
-      clip.timestampsS = await answer.json();
-      if (this.#clips.get(side) === clip) this.#engine?.setTimestamps(side, clip.timestampsS);
+      const [timestampsS, lanes] = await Promise.all([fetchJson(clip.timestampsUrl),
+        clip.recorded && clip.lanesUrl ? this.lanes(side).catch(() => null) : null]);
+      Object.assign(clip, { timestampsS, arrivalsS: lanes?.arrivals_s ?? null });
+      if (this.#clips.get(side) === clip) {
+        this.#engine?.setTimestamps(side, timestampsS, clip.arrivalsS);
+      }
     } catch (error) {
       clip.fetching = false; // the next play asks again
       if (this.#clips.get(side) === clip && this.#painter) {
@@ -478,6 +521,10 @@ export class ClipPair extends HTMLElement {
     rate.addEventListener('change', () => this.setRate(Number(rate.value)), { signal });
     this.#parts.base.addEventListener('change', () => this.setBase(this.#parts.base.value),
       { signal });
+    this.#parts.lanes.addEventListener('toggle', () => this.#openLanes(), { signal });
+    for (const name of ['pointermove', 'focusin']) {
+      this.#parts.track.addEventListener(name, (event) => this.#preview(event), { signal, once: true });
+    }
     document.addEventListener('visibilitychange', () => this.#watchTab(), { signal });
     document.addEventListener('fullscreenchange', () => this.#render(), { signal });
     this.#watchTab();
@@ -491,6 +538,23 @@ export class ClipPair extends HTMLElement {
   #prepare() {
     if (this.#painter) for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.prepare();
+  }
+
+  #lanes = null;
+  #tiles = null;
+
+  async #openLanes() {
+    const { lanes } = this.#parts;
+    const { Lanes } = await import('./clip-pair-lanes.js');
+    this.#lanes ??= new Lanes(this, lanes.querySelector('.lanes'));
+    if (this.#engine) this.#render();
+  }
+
+  /** Small pictures over the time bar, from the first pointer or key on it. */
+  async #preview(event) {
+    const { Preview } = await import('./clip-pair-preview.js');
+    this.#tiles ??= new Preview(this, this.#parts.track, this.#parts.seek);
+    this.#tiles.begin(event);
   }
 
   #watchTab() {
@@ -537,6 +601,7 @@ export class ClipPair extends HTMLElement {
       this.#seeking);
     if (!this.#painter && this.#view.mode === 'difference') this.#drawDifference();
     for (const side of this.#sides) this.#showPane(side, state);
+    if (this.#parts.lanes.open) this.#lanes?.show(state);
     this.#showReadout(state);
     write(this.#parts.inexact, this.#lessThanExact);
     toggle(this.#parts.inexact, 'hidden', !this.#lessThanExact);
@@ -586,8 +651,9 @@ export class ClipPair extends HTMLElement {
     const text = clip ? noteText(side, clip, state) : '';
     const clock = pane.querySelector('.pane-clock');
     const { dataset } = this.#video(side);
+    const live = state.base === 'live' && { fps: Number(dataset.fps) };
     const reading = clip && !clip.failed
-      ? clockReading(clip, Number(dataset.frames) || null) : ['', ''];
+      ? clockReading(clip, Number(dataset.frames) || null, live) : ['', '', ''];
     [...clock.children].forEach((part, i) => write(part, reading[i]));
     const note = pane.querySelector('.pane-note');
     write(note, text);
@@ -714,11 +780,30 @@ export class ClipPair extends HTMLElement {
   }
 }
 
-/** A clip's own time and frame; and of how many, at which rate they stand in the file. */
-function clockReading({ shownS, frame, durationS }, frames) {
-  const rate = frames && durationS ? ` · ${(frames / durationS).toFixed(1)} fps` : '';
-  if (frame === null || shownS === null) return [frames ? `${frames} frames` : '', rate];
-  return [`${shownS.toFixed(3)} s · frame ${frame + 1}`, `${frames ? ` of ${frames}` : ''}${rate}`];
+/**
+ * A clip's own time and frame; of how many, at which rate they stand in the file; as live (else
+ * false) instead of that what its pace is taken from.
+ */
+function clockReading({ shownS, frame, durationS, arrivals }, frames, live) {
+  const plain = !live && frames && durationS ? ` · ${(frames / durationS).toFixed(1)} fps` : '';
+  const rate = live && arrivals ? ' · as generated' : plain;
+  const pace = !live ? '' : arrivals ? ', arrivals recorded' : ` · at the stated ${live.fps} FPS`;
+  if (frame === null || shownS === null) return [frames ? `${frames} frames` : '', rate, pace];
+  return [`${shownS.toFixed(3)} s · frame ${frame + 1}`, `${frames ? ` of ${frames}` : ''}${rate}`,
+    pace];
+}
+
+/** The storyboard that a video's data name; null where there is none. */
+function boardOf({ storyboard, tiles: said }) {
+  if (!storyboard) return null;
+  const [columns, rows, tiles, width, height] = said.split(' ').map(Number);
+  return { src: new URL(storyboard, document.baseURI).href, columns, rows, tiles, width, height };
+}
+
+async function fetchJson(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
 }
 
 /** Why a picture stands still; "" while it moves or nobody asked it to. */

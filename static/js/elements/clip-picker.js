@@ -99,6 +99,10 @@ export class ClipPicker extends HTMLElement {
       frames: media?.frames ?? null,
       fps: clip.fps,
       timestampsUrl: media?.timestamps ? this.#address(media.timestamps) : null,
+      lanesUrl: media?.lanes ? this.#address(media.lanes) : null,
+      recorded: media?.arrivals ?? false,
+      storyboard: media?.storyboard
+        ? { ...media.storyboard, src: this.#address(media.storyboard.src) } : null,
       captionHtml: this.#caption(side, clip),
       missing: clip.missing ?? '',
     });

@@ -30,8 +30,8 @@ export function isPossible() {
 
 /** One clip on the clock, and the frames of it at hand. */
 class Member {
-  constructor(id, { src, durationS, fps, arrivalsS }) {
-    Object.assign(this, { id, src, durationS, fps, arrivalsS });
+  constructor(id, { src, durationS, fps, arrivalsS, recorded }) {
+    Object.assign(this, { id, src, durationS, fps, arrivalsS, recorded });
     this.opened = false;
     this.timestampsS = null;
     this.scheduleS = null;
@@ -121,12 +121,14 @@ export class FramesEngine {
   // ── members ──────────────────────────────────────────────────────────────────────────────
 
   /** Puts a clip under an id, or replaces the one there; the transport time stays. */
-  setMember(id, { src, durationS = 0, fps = null, arrivalsS = null, timestampsS = null }) {
+  setMember(id, {
+    src, durationS = 0, fps = null, arrivalsS = null, recorded = false, timestampsS = null,
+  }) {
     this.removeMember(id);
-    const member = new Member(id, { src, durationS, fps, arrivalsS });
+    const member = new Member(id, { src, durationS, fps, arrivalsS, recorded });
     this.#members.set(id, member);
     if (this.#engaged) this.#open(member);
-    if (timestampsS) this.setTimestamps(id, timestampsS);
+    if (timestampsS) this.setTimestamps(id, timestampsS, arrivalsS);
     this.#schedule();
     if (this.#engaged) this.#gather(this.now());
   }
@@ -140,11 +142,14 @@ export class FramesEngine {
     this.#schedule();
   }
 
-  setTimestamps(id, timestampsS) {
+  /** Where the frames stand in the file and, where a run recorded it, when each was made. */
+  setTimestamps(id, timestampsS, arrivalsS = null) {
     const member = this.#members.get(id);
     if (!member || !timestampsS.length) return;
     const lastS = timestampsS.at(-1);
     member.timestampsS = timestampsS;
+    member.arrivalsS = arrivalsS?.length === timestampsS.length ? arrivalsS : null;
+    member.recorded = Boolean(member.arrivalsS);
     member.durationS ||= lastS + lastS / Math.max(1, timestampsS.length - 1);
     if (member.opened) this.#send({ type: 'stamps', id, timestampsS });
     this.#schedule();
@@ -308,6 +313,12 @@ export class FramesEngine {
     return this.#pendingS ?? this.#goal?.timeS ?? this.#moment.timeS;
   }
 
+  /** When a clip's frames appear in the present base, {scheduleS, endS}; null while not known. */
+  schedule(id) {
+    const { scheduleS, endS } = this.#members.get(id) ?? {};
+    return scheduleS ? { scheduleS, endS } : null;
+  }
+
   get state() {
     const timeS = this.now();
     const live = this.#live();
@@ -334,6 +345,7 @@ export class FramesEngine {
         failed: !member.live,
         failure: member.failure,
         stepsFrames: member.timestampsS !== null,
+        arrivals: Boolean(member.arrivalsS),
         frame: member.shown ? member.shown.index : null,
         frames: member.timestampsS?.length ?? null,
         shownS: member.shown ? member.timestampsS[member.shown.index] : null,

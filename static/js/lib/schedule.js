@@ -25,9 +25,13 @@ export function dueFrame(scheduleS, timeS) {
   return Math.max(0, low - 1);
 }
 
-/** Whether clips carry what a base needs: "live" the rate or the times at which frames were made. */
+/**
+ * Whether clips carry what a base needs: "live" the rate or the times at which frames were made;
+ * recorded: such times there are, but they are not here yet.
+ */
 export function isPossibleIn(base, clips) {
-  return base !== 'live' || clips.every(({ fps, arrivalsS }) => fps > 0 || arrivalsS);
+  return base !== 'live'
+    || clips.every(({ fps, arrivalsS, recorded }) => fps > 0 || arrivalsS || recorded);
 }
 
 /**
