@@ -10,7 +10,7 @@ from generator.cli import main
 def run() -> int:
     """The command line, as a process of its own."""
     code = main()
-    gc.freeze()  # Python looks for garbage once more before it ends; that takes long, and is in vain
+    gc.freeze()  # before it ends Python looks for garbage once more, which is slow and in vain
     if code == 130:
         # An interrupt that struck inside exec() is remembered by CPython although it was handled,
         # and would end this process by a signal instead of with its exit code.

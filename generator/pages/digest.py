@@ -32,9 +32,9 @@ class Digester:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[object, bytes]] = {}
-        self._readers: dict[type, Callable[[Any], tuple[Any, ...]]] = {
-            kind: _hash_alone for kind in (Facts, PerFrame)
-        }
+        self._readers: dict[type, Callable[[Any], tuple[Any, ...]]] = dict.fromkeys(
+            (Facts, PerFrame), _hash_alone
+        )
 
     def __call__(self, *values: object) -> str:
         """32 hexadecimal digits.
