@@ -14,6 +14,7 @@ from markupsafe import Markup
 from generator.pages import words
 from generator.pages.clips import fact_rows, flag_rows, provenance
 from generator.pages.holdings import copies
+from generator.pages.presets import FRAME
 from generator.records import Facts
 
 CADENCE_UNITS = 1000
@@ -44,6 +45,7 @@ def environment(templates: Sequence[Path], *, policy: str) -> Environment:
     }
     made.globals |= {
         "policy": policy,
+        "FRAME": FRAME,
         "LABELS": words.LABELS,
         "OUTCOMES": words.OUTCOMES,
         "display_kind": words.display_kind,

@@ -58,6 +58,7 @@ export class ClipPair extends HTMLElement {
     this.#start();
     this.#readAttributes();
     for (const side of this.#sides) this.#hand(side);
+    if (this.dataset.view) this.restore(new URLSearchParams(this.dataset.view));
     this.#listen(this.#connection.signal);
     this.#showView();
     this.#render();
@@ -150,7 +151,10 @@ export class ClipPair extends HTMLElement {
     toggle(this, 'swapped', swapped);
     if (rate) this.setRate(rate);
     if (loop) this.setLoop(loop);
-    this.#base = base ?? this.#base;
+    if (base) {
+      this.#base = base;
+      this.#engine.setBase?.(base);
+    }
     if (timeS !== undefined) {
       this.#engine.startAt(timeS);
       this.seek(timeS);
@@ -160,7 +164,21 @@ export class ClipPair extends HTMLElement {
 
   /** The address of this very view, on the page that data-compare names. */
   get link() {
-    const address = new URL(this.dataset.compare ?? '', location.href);
+    return this.#on(this.dataset.compare);
+  }
+
+  /** What shows this very view in a frame of another page. */
+  get frame() {
+    const [width, height] = (this.dataset.frame ?? '960x640').split('x');
+    const title = [...this.querySelectorAll('video')].map((one) => one.ariaLabel).join(', ');
+    return element('iframe', {
+      src: this.#on(this.dataset.embed), width, height, title, loading: 'lazy',
+      allow: 'fullscreen; clipboard-write',
+    }).outerHTML;
+  }
+
+  #on(page = '') {
+    const address = new URL(page, location.href);
     for (const side of this.#sides) {
       const { id } = this.#clips.get(side) ?? {};
       if (id) address.searchParams.set(side, id);
@@ -173,12 +191,21 @@ export class ClipPair extends HTMLElement {
     return address.href;
   }
 
-  async copyLink() {
+  copyLink() {
+    return this.#copy(this.link, 'Link copied: it leads to these very frames.',
+      'Pause: then the address bar has the link.');
+  }
+
+  copyFrame() {
+    return this.#copy(this.frame, 'Code copied: it embeds these very frames.', '');
+  }
+
+  async #copy(text, done, otherwise) {
     try {
-      await navigator.clipboard.writeText(this.link);
-      this.#tell('Link copied: it leads to these very frames.');
+      await navigator.clipboard.writeText(text);
+      this.#tell(done);
     } catch {
-      this.#tell('The browser did not let us copy. Pause: then the address bar has the link.');
+      this.#tell(`The browser did not let us copy. ${otherwise}`.trim());
     }
   }
 

@@ -8,6 +8,7 @@
  */
 
 import { element, toggle } from '../lib/dom.js';
+import { caption, rate, span } from '../lib/panes.js';
 import './clip-pair.js';
 
 const SIDES = ['a', 'b'];
@@ -112,17 +113,8 @@ export class ClipPicker extends HTMLElement {
     return new URL(path, this.root).href;
   }
 
-  /** As parts/pair.html writes it. */
   #caption(side, clip) {
-    const fps = element('a', { class: 'pane-fps', href: this.#address(clip.page) },
-      clip.fps === null ? 'not stated' : rate(clip.fps));
-    if (clip.fps !== null) fps.append(' ', element('small', {}, 'FPS'));
-    const short = clip.prompt ? clip.title.replace(` · ${clip.prompt}`, '') : clip.title;
-    const sub = [clip.prompt, clip.label].filter(Boolean).join(' · ');
-    const parts = [span('pane-side', side.toUpperCase()), fps, span('pane-title', short),
-      span('pane-sub', sub)];
-    if (clip.media) parts.push(span('pane-plays', clip.media.playing));
-    return parts.map((part) => part.outerHTML).join(' ');
+    return element('div', {}, ...caption(side, clip, this.root)).innerHTML;
   }
 
   #write(side) {
@@ -271,14 +263,6 @@ function wantedWords(typed) {
 /** Small letters, no accents, no brackets, "x" for the multiplication sign. */
 function fold(text) {
   return text.normalize('NFKD').replace(/[\p{M}[\]]/gu, '').replaceAll('×', 'x').toLowerCase();
-}
-
-function rate(fps) {
-  return fps.toFixed(Number.isInteger(fps * 10) ? 1 : 2).replace(/(\.\d)0$/, '$1');
-}
-
-function span(className, text) {
-  return element('span', { class: className }, text);
 }
 
 customElements.define('clip-picker', ClipPicker);
