@@ -34,6 +34,7 @@ export class ClipEmbed extends HTMLElement {
       if (!id) continue;
       pair.append(pane(side, clips.get(id), new URL('../', source), `No clip is called ${id}.`));
     }
+    if (!pair.firstChild) pair.append(pane('a', null, source, 'The address names no clip.'));
     this.replaceChildren(pair);
     pair.restore(query);
     const link = document.querySelector('.embed-foot a');

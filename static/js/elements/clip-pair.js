@@ -18,6 +18,7 @@ import { ElementsEngine } from '../engines/elements.js';
 import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
+import { FAILURES, causeOf, sentence } from '../lib/failures.js';
 import { formatDuration } from '../lib/transport.js';
 import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
 import { BASE_NAMES, COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
@@ -25,14 +26,6 @@ import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
-
-/** What happened to a clip that no engine can show, by the exact engine's kind of failure. */
-const FAILURES = Object.freeze({
-  missing: 'The file is not there any more (the server answers 404).',
-  empty: 'The file is there, but it is empty.',
-  refused: 'The server refuses to send it.',
-  unreachable: 'The server cannot be reached: this device may be offline.',
-});
 
 export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
@@ -373,7 +366,7 @@ export class ClipPair extends HTMLElement {
 
   /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
   #failed({ id, kind, text }) {
-    if (kind in FAILURES) return; // no other engine would fare better
+    if (kind !== 'undecodable' && kind in FAILURES) return; // no other engine would fare better
     const sides = id === null ? this.#sides : [id];
     for (const side of sides) {
       const { src } = this.#clips.get(side) ?? {};
@@ -619,17 +612,32 @@ export class ClipPair extends HTMLElement {
     const note = pane.querySelector('.pane-note');
     write(note, text);
     toggle(note, 'hidden', !text);
-    this.#showSlate(side, clip ? clip.failed && (clip.failure?.kind ?? 'failed') : 'none');
+    this.#showSlate(side, clip ? clip.failed && this.#cause(side, clip) : 'none', state);
     setAttribute(pane, 'data-status', clip?.failed ? 'failed' : text ? 'waiting' : 'showing');
     toggle(pane, 'data-over', Boolean(clip?.over));
   }
 
-  /** Where there is nothing to see: that it is so, and why or where to look. */
-  #showSlate(side, kind) {
+  /** Why a clip failed. A <video> does not say: until the server did, nobody knows. */
+  #cause(side, { failure }) {
+    if (failure) return failure.kind;
+    const clip = this.#clips.get(side);
+    if (!clip.cause) {
+      clip.cause = 'failed';
+      causeOf(clip, this.#video(side).error).then((kind) => {
+        if (clip.cause) clip.cause = kind; // unless it is tried again by now
+        if (this.#engine) this.#render();
+      });
+    }
+    return clip.cause;
+  }
+
+  /** Where there is nothing to see: that it is so, why, what plays on, and what can be done. */
+  #showSlate(side, kind, { clips }) {
     const slate = this.#pane(side).querySelector('.pane-slate');
     const video = this.#video(side);
     const about = kind === 'none' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
-    const shown = kind ? `${kind} ${about}` : '';
+    const others = Object.keys(clips).filter((one) => !clips[one].failed).join(' and ').toUpperCase();
+    const shown = kind ? `${kind} ${about} ${others}` : '';
     if (slate.dataset.shows === shown) return;
     slate.dataset.shows = shown;
     slate.hidden = !kind;
@@ -640,22 +648,27 @@ export class ClipPair extends HTMLElement {
     } else if (kind) {
       const again = element('button', { type: 'button', class: 'pane-again' }, 'Try again');
       again.addEventListener('click', () => this.#tryAgain(side));
-      const what = FAILURES[kind]
-        ?? `${new URL(about).host} did not send it, or it does not play here.`;
-      lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what), again,
-        element('a', { href: about }, 'Open its address'));
-      this.#say(`${side.toUpperCase()} could not be loaded. ${FAILURES[kind] ?? ''}`.trim());
+      const what = sentence(kind, about);
+      const download = kind === 'undecodable' && this.#clips.get(side).isOurs;
+      lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what));
+      if (others) lines.push(element('span', {}, `${others} can be played without it.`));
+      lines.push(again, element('a', { href: about, ...(download && { download: '' }) },
+        download ? 'Download the file' : 'Open its address'));
+      if (kind !== 'failed') this.#say(`${side.toUpperCase()} could not be loaded. ${what}`);
     }
     slate.replaceChildren(...lines);
   }
 
   #tryAgain(side) {
     const { timeS, playing } = this.#engine.state;
-    const video = this.#video(side);
+    const clip = this.#clips.get(side);
+    this.#unfit.delete(clip.src);
+    clip.cause = null;
     this.#engine.removeMember(side);
     this.#painter?.detach(side);
-    video.load();
-    this.#hand(side);
+    this.#video(side).load();
+    if (this.#exact === Boolean(this.#painter)) this.#hand(side);
+    else this.#change();
     this.focus({ preventScroll: true });
     if (playing) this.play();
     else this.seek(timeS);
@@ -687,6 +700,7 @@ export class ClipPair extends HTMLElement {
     for (const [side, clip] of this.#clips) {
       const letter = side.toUpperCase();
       const unfit = this.#unfit.get(clip.src);
+      if (unfit?.kind === 'untimed') return `the times of the frames of ${letter} did not load`;
       if (unfit) return `${letter} did not decode here (${unfit.text})`;
       if (clip.src && !clip.isOurs) return `${letter} comes from another site`;
       if (clip.src && !clip.timestampsUrl) return `the frames of ${letter} are not known`;

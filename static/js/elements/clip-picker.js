@@ -37,8 +37,9 @@ export class ClipPicker extends HTMLElement {
     this.#byId = new Map(this.#clips.map((clip) => [clip.id, clip]));
     for (const side of SIDES) this.#listen(side);
     this.#followSwap();
-    this.#readAddress();
-    this.#pair.restore(new URLSearchParams(location.search));
+    const query = new URLSearchParams(location.search); // before anything is kept there
+    this.#readAddress(query);
+    this.#pair.restore(query);
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(),
       { signal: this.#connection.signal });
     // What is typed before this would be lost, so the page is written with the fields disabled.
@@ -68,8 +69,7 @@ export class ClipPicker extends HTMLElement {
     return this.querySelector(`.picker[data-side="${side}"] [role="listbox"]`);
   }
 
-  #readAddress() {
-    const query = new URLSearchParams(location.search);
+  #readAddress(query) {
     for (const side of SIDES) {
       const asked = query.get(side);
       const preset = this.#pair.querySelector(`[data-side="${side}"] video`)?.dataset.clip;
