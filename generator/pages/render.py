@@ -210,6 +210,17 @@ def _archive(press: Press) -> None:
         },
         cells=len(press.views),
         series=sorted({(view.series.label.value, view.label) for view in press.views}),
+        steps=tuple(
+            label
+            for _, _, label in sorted(
+                {
+                    (len(clip.steps), clip.steps, clip.steps_label)
+                    for clip in (view.clip for view in press.views)
+                    if clip.steps
+                }
+            )
+        ),
+        interpolations=sorted({view.series.interpolation for view in press.views}),
         charts=press.charts(press.views, addresses.ARCHIVE, "archive"),
     )
 

@@ -151,7 +151,6 @@ def test_a_device_that_is_offline_is_told_so_and_goes_on_when_it_is_back(
     _, base = ailing
     name = cards.pair("small")[1].name
     with opened(browser, base, cards, engine, f"/clips/{name}") as page:
-        page.evaluate("clipPair().step(0)")
         page.context.set_offline(True)
         page.evaluate("clipPair().play()")
         for side in "ab":

@@ -250,6 +250,7 @@ export class ClipPicker extends HTMLElement {
 function wordsOf(clip) {
   const parts = [clip.title, clip.series, clip.label, clip.state, clip.size.replace(/\s/g, '')];
   if (clip.fps !== null) parts.push(`${rate(clip.fps)} fps`, `${rate(clip.fps)}fps`);
+  if (clip.interpolation !== 'none') parts.push(clip.interpolation);
   if (clip.steps) parts.push(`${clip.steps}steps`);
   return fold(parts.join(' ')).split(/[\s·]+/);
 }
