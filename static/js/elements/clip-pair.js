@@ -635,7 +635,8 @@ export class ClipPair extends HTMLElement {
   #showSlate(side, kind, { clips }) {
     const slate = this.#pane(side).querySelector('.pane-slate');
     const video = this.#video(side);
-    const about = kind === 'none' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
+    const clip = this.#clips.get(side);
+    const about = kind === 'none' ? video.dataset.missing ?? '' : clip.address ?? clip.src;
     const others = Object.keys(clips).filter((one) => !clips[one].failed).join(' and ').toUpperCase();
     const shown = kind ? `${kind} ${about} ${others}` : '';
     if (slate.dataset.shows === shown) return;
@@ -649,7 +650,7 @@ export class ClipPair extends HTMLElement {
       const again = element('button', { type: 'button', class: 'pane-again' }, 'Try again');
       again.addEventListener('click', () => this.#tryAgain(side));
       const what = sentence(kind, about);
-      const download = kind === 'undecodable' && this.#clips.get(side).isOurs;
+      const download = kind === 'undecodable' && clip.isOurs;
       lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what));
       if (others) lines.push(element('span', {}, `${others} can be played without it.`));
       lines.push(again, element('a', { href: about, ...(download && { download: '' }) },
@@ -664,9 +665,14 @@ export class ClipPair extends HTMLElement {
     const clip = this.#clips.get(side);
     this.#unfit.delete(clip.src);
     clip.cause = null;
+    if (clip.isOurs) { // what was wrong may be kept: not only servers can be at fault
+      const fresh = new URL(clip.address ??= clip.src);
+      fresh.searchParams.set('again', String(Date.now()));
+      clip.src = fresh.href;
+    }
     this.#engine.removeMember(side);
     this.#painter?.detach(side);
-    this.#video(side).load();
+    this.#video(side).src = clip.src;
     if (this.#exact === Boolean(this.#painter)) this.#hand(side);
     else this.#change();
     this.focus({ preventScroll: true });
