@@ -197,7 +197,7 @@ export function buildBar(pair) {
   setAttribute(modeGroup, 'aria-label', 'View');
   const view = element('div', { class: 'transport-row view-row' }, modeGroup,
     group('transport-view', buttons['zoom-out'], buttons['zoom-fit'], buttons['zoom-in'],
-      buttons.align, buttons.swap, buttons.link, buttons.picture, buttons.full));
+      buttons.align, buttons.swap, buttons.link, buttons.embed, buttons.picture, buttons.full));
   const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' },
     track, row, view, element('div', { class: 'transport-foot' }, span, told, help, inexact), live);
   return { bar, buttons, seek, track, time, rate, base, view, readout, span, inexact, told, live, help };
