@@ -176,8 +176,7 @@ def archive_project(root: Path) -> list[str]:
         return []
     shutil.copytree(ROOT / "content", root / "content")
     shutil.rmtree(root / "content" / "runs" / "test-cards")
-    site = root / "content" / "site.toml"
-    site.write_text(site.read_text("utf-8").partition("[[compare]]")[0], "utf-8")
+    shutil.rmtree(root / "content" / "presets")
     return ["--mirror", str(ARCHIVE), "--include-media", REAL_RUN]
 
 

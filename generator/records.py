@@ -90,8 +90,6 @@ class Site:
     language: str
     hero: tuple[str, ...]
     links: tuple[Link, ...]
-    compare_presets: tuple[tuple[str, str], ...]
-    """Pairs of clip ids for the home page, best first; the first pair with media is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +149,25 @@ class Page:
     kind: str
     group: str
     """The page it is listed on: "enhancements", "plans", "method", ..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A comparison that somebody thought worth a page: two to nine clips, and what to look at."""
+
+    id: str
+    title: str
+    summary: str
+    html: str
+    order: int
+    clips: tuple[str, ...]
+    """Clip ids, from A on."""
+    mode: str
+    """How the clips are laid: "side", or for two of them "wipe", "overlay", "flicker",
+    "difference"."""
+    base: str
+    """Which moments belong together: "time", "frame", "fraction" or "live"."""
+    start_s: Fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -467,6 +484,7 @@ class Catalogue:
     pipelines: tuple[Pipeline, ...]
     machines: tuple[Machine, ...]
     pages: tuple[Page, ...]
+    presets: tuple[Preset, ...]
     runs: tuple[Run, ...]
     clips: tuple[Clip, ...]
     """In the order of runs and of their lines."""

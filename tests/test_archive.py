@@ -32,9 +32,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     root = tmp_path_factory.mktemp("archive")
     shutil.copytree(REPOSITORY / "content", root / "content")
     shutil.rmtree(root / "content" / "runs" / "test-cards")
-    site = root / "content" / "site.toml"
-    presets = site.read_text("utf-8").split("[[compare]]")
-    site.write_text("[[compare]]".join(one for one in presets if "test-cards" not in one), "utf-8")
+    for preset in (root / "content" / "presets").iterdir():
+        if "test-cards" in preset.read_text("utf-8"):
+            preset.unlink()
     return Project(root=root)
 
 

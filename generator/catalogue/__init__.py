@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -40,6 +40,7 @@ from generator.records import (
     Page,
     PerFrame,
     Pipeline,
+    Preset,
     Prompt,
     Run,
     Series,
@@ -84,8 +85,7 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
             clips += _clips(folder, form, prompts, pipelines, complaints)
         if len(complaints.found) > before:
             faulty_runs.add(folder.name)
-    if site is not None:
-        _check_presets(content / "site.toml", site, clips, faulty_runs, complaints)
+    presets = _presets(content / "presets", clips, faulty_runs, complaints)
     if complaints.found or site is None:
         raise ContentError(complaints.found)
     return Catalogue(
@@ -94,12 +94,13 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
         pipelines=_ordered(pipelines),
         machines=tuple(machine for machine in machines.values() if machine is not None),
         pages=tuple(sorted(pages, key=lambda page: (page.group, page.order, page.id))),
+        presets=tuple(sorted(presets, key=lambda preset: (preset.order, preset.id))),
         runs=tuple(runs),
         clips=tuple(clips),
     )
 
 
-_NAMES = ("site.toml", "prompts", "pipelines", "machines", "pages", "runs")
+_NAMES = ("site.toml", "prompts", "pipelines", "machines", "pages", "presets", "runs")
 
 
 def _check_names(content: Path, complaints: Complaints) -> None:
@@ -162,7 +163,6 @@ def _site(path: Path, base_url: str | None, complaints: Complaints) -> Site | No
         language=form.language,
         hero=form.hero or (form.title,),
         links=_links(form.links),
-        compare_presets=tuple((preset.a, preset.b) for preset in form.compare),
     )
 
 
@@ -560,19 +560,56 @@ def _check_card(
         )
 
 
-def _check_presets(
+PRESET_CLIPS = (2, 9)
+"""Fewest and most; a page has letters and room for no more."""
+PRESET_TAKEN = "compare"
+"""The id whose embed page would stand where that of any comparison does."""
+
+
+def _presets(
+    folder: Path, clips: Iterable[Clip], faulty_runs: Container[str], complaints: Complaints
+) -> list[Preset]:
+    """Presets name clips; those of a faulty run cannot be told to be missing."""
+    known = {clip.id for clip in clips}
+    presets = []
+    for name, path in _files(folder, ".md", complaints):
+        if name == PRESET_TAKEN:
+            complaints.add(path, "", f'"{name}" is taken by the site itself', "rename it")
+        read = read_markdown(path, forms.PresetForm, complaints)
+        if read is None:
+            continue
+        form, body, line = read
+        _check_preset(path, form, known, faulty_runs, complaints)
+        presets.append(
+            Preset(id=name, html=_prose(path, "", body, complaints, line=line), **dict(form))
+        )
+    return presets
+
+
+def _check_preset(
     path: Path,
-    site: Site,
-    clips: Iterable[Clip],
+    form: forms.PresetForm,
+    known: Collection[str],
     faulty_runs: Container[str],
     complaints: Complaints,
 ) -> None:
-    """Presets name clips; those of a faulty run cannot be told to be missing."""
-    known = {clip.id for clip in clips}
-    for i, preset in enumerate(site.compare_presets):
-        for side, name in zip("ab", preset, strict=True):
-            if name not in known and name.partition("--")[0] not in faulty_runs:
-                complaints.add(path, f"$.compare[{i}].{side}", *_unknown("clip", name, known))
+    fewest, most = PRESET_CLIPS
+    count = len(form.clips)
+    if not fewest <= count <= most:
+        named = f"names {count} {'clip' if count == 1 else 'clips'}"
+        complaints.add(path, "$.clips", named, f"name {fewest} to {most}")
+    elif form.mode != "side" and count != fewest:
+        complaints.add(
+            path,
+            "$.mode",
+            f'"{form.mode}" lays one clip over another, but {count} are named',
+            "leave mode out, or name two clips",
+        )
+    for i, clip in enumerate(form.clips):
+        if clip in form.clips[:i]:
+            complaints.add(path, f"$.clips[{i}]", f'"{clip}" stands twice', "name each clip once")
+        elif clip not in known and clip.partition("--")[0] not in faulty_runs:
+            complaints.add(path, f"$.clips[{i}]", *_unknown("clip", clip, known))
 
 
 def _unknown(noun: str, name: str, known: Iterable[str]) -> tuple[str, str]:

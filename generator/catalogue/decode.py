@@ -318,6 +318,8 @@ def _explain(detail: ErrorDetails, form: type[BaseModel]) -> tuple[str, str]:
             return "is missing", f"add it: {meaning}"
         case "extra_forbidden":
             siblings = _fields_at(form, detail["loc"][:-1])
+            if form is forms.SiteForm and name == "compare":
+                return _MOVED
             return (
                 f'nothing is called "{_brief(name)}" here',
                 did_you_mean(name, siblings) or f"known are {', '.join(siblings)}",
@@ -389,6 +391,12 @@ _TYPE_REMEDIES = {
 }
 """By the beginning of the kind of mistake."""
 
+_MOVED = (
+    "comparisons stand in files of their own",
+    "write each as content/presets/<id>.md (see docs/content.md), and take this out",
+)
+"""What site.toml held in earlier versions."""
+
 _PATTERN_REMEDIES = {
     forms.ID_PATTERN: "write an id of small letters, digits and single hyphens or dots",
     forms.SIZE_PATTERN: "write width x height in pixels, such as 848x480",
@@ -403,7 +411,6 @@ def _form_at(form: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel]
         "series": forms.SeriesForm,
         "links": forms.LinkForm,
         "source": forms.LinkForm,
-        "compare": forms.PresetForm,
         "duration": forms.DurationClaimForm,
         "fps-from-frames": forms.FpsClaimForm,
         "statement": forms.StatementForm,

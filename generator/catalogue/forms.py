@@ -31,7 +31,7 @@ _NO_NUMBER = "is no number; write digits, such as 49.3 or 30000/1001"
 ID_PATTERN = r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$"
 HOST_PATTERN = r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]"
 TAKEN = (
-    *("archive", "assets", "clips", "compare", "data", "embed", "media", "pipelines"),
+    *("archive", "assets", "clips", "compare", "data", "embed", "media", "oembed", "pipelines"),
     *("posters", "prompts", "runs", "sizes", "steps"),
 )
 """Folders of the site itself, whose names no group of pages may bear."""
@@ -218,15 +218,6 @@ class LinkForm(Form):
     """Where it leads: http or https."""
 
 
-class PresetForm(Form):
-    """Two clips that the home page compares."""
-
-    a: Text
-    """Clip id (`<run>--<row>`) for the left pane."""
-    b: Text
-    """Clip id for the right pane."""
-
-
 class SiteForm(Form):
     """content/site.toml: what the whole site says about itself."""
 
@@ -244,8 +235,6 @@ class SiteForm(Form):
     """Lines of the large heading on the home page; the title when empty."""
     links: tuple[LinkForm, ...] = ()
     """Links in the footer."""
-    compare: tuple[PresetForm, ...] = ()
-    """Pairs for the home page, best first: the first whose clips both have media is shown."""
 
 
 class PromptForm(Form):
@@ -318,6 +307,28 @@ class PageForm(Form):
     """A plan is work not done yet, and is marked as such."""
     order: int = 100
     """Place in its group, smallest first."""
+
+
+class PresetForm(Form):
+    """Front matter of content/presets/<id>.md, a comparison with a page of its own; the text below
+    it is a note: what to look at, and what the clips cannot show."""
+
+    title: Line
+    """What is compared, in a few words."""
+    summary: Line
+    """One sentence for cards and previews."""
+    clips: tuple[Text, ...]
+    """Two to nine clip ids (`<run>--<row>`), from A on."""
+    mode: Literal["side", "wipe", "overlay", "flicker", "difference"] = "side"
+    """How the clips are laid when the page opens; all but "side" lay one of two over the other."""
+    base: Literal["time", "frame", "fraction", "live"] = "time"
+    """Which moments of the clips belong together when the page opens; "live" is the pace at which
+    the frames were made."""
+    start_s: NotNegative = Fraction(0)
+    """Where the page opens, in seconds."""
+    order: int = 100
+    """Place among the cards, smallest first; the home page plays the first of two clips that are
+    at hand."""
 
 
 class SeriesForm(Form):

@@ -15,11 +15,12 @@ from generator.intake import LISTED_AT_MOST, PER_FRAME, TABLE, TEXT
 from generator.records import ARRIVAL, BITS_PER_FRAME, CARD, EXTRA_PREFIX, FRAME, PER_FRAME_FOLDER
 
 FILES: tuple[tuple[str, tuple[type[forms.Form], ...]], ...] = (
-    ("content/site.toml", (forms.SiteForm, forms.LinkForm, forms.PresetForm)),
+    ("content/site.toml", (forms.SiteForm, forms.LinkForm)),
     ("content/prompts/&lt;id&gt;.md", (forms.PromptForm,)),
     ("content/pipelines/&lt;id&gt;.toml", (forms.PipelineForm,)),
     ("content/machines/&lt;id&gt;.toml", (forms.MachineForm,)),
     ("content/pages/&lt;id&gt;.md", (forms.PageForm,)),
+    ("content/presets/&lt;id&gt;.md", (forms.PresetForm,)),
     (
         "content/runs/&lt;id&gt;/run.toml",
         (

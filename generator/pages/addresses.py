@@ -16,6 +16,9 @@ from markupsafe import Markup, escape
 
 ARCHIVE = "archive/"
 COMPARE = "compare/"
+EMBED = "embed/"
+"""The one top folder whose pages other sites may show in a frame."""
+EMBED_COMPARE = "embed/compare/"
 METHOD = "method/"
 DATA = "data/"
 NOT_FOUND = "404.html"
@@ -61,8 +64,26 @@ def shelf(address: str, number: int) -> str:
     return address if number == 1 else f"{address}page-{number}/"
 
 
-def compare(first: str, second: str) -> str:
-    return f"{COMPARE}?a={first}&b={second}"
+SIDES = "abcdefghi"
+"""The letters of clips, in addresses and over panes; no comparison has more."""
+
+
+def compare(*clip_ids: str) -> str:
+    named = zip(SIDES, clip_ids, strict=False)
+    return f"{COMPARE}?{'&'.join(f'{side}={clip_id}' for side, clip_id in named)}"
+
+
+def preset(preset_id: str) -> str:
+    return f"{COMPARE}{preset_id}/"
+
+
+def embedded(preset_id: str) -> str:
+    """The same for the frames of other sites."""
+    return f"{EMBED}{preset_id}/"
+
+
+def oembed(preset_id: str) -> str:
+    return f"oembed/{preset_id}.json"
 
 
 def chart_data(chart_id: str) -> str:

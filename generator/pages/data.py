@@ -214,6 +214,7 @@ def brief(view: ClipView) -> Json:
         "prompt": view.prompt.title if view.prompt else None,
         "pipeline": view.pipeline.title,
         "series": view.series.title,
+        "interpolation": view.series.interpolation,
         "label": view.label,
         "size": view.size,
         "steps": view.clip.steps_label if view.clip.steps else None,

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from generator.pages import words
 from generator.pages.clips import fact_rows, flag_rows, provenance
 from generator.pages.holdings import copies
+from generator.pages.presets import FRAME
 from generator.records import Facts
 
 FOLDER = "templates"
@@ -70,6 +71,7 @@ def environment(
     }
     made.globals |= {
         "policy": policy,
+        "FRAME": FRAME,
         "LABELS": words.LABELS,
         "OUTCOMES": words.OUTCOMES,
         "display_kind": words.display_kind,

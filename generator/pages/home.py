@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from generator.pages.clips import ClipView
-from generator.records import Label, Site
+from generator.records import Label, Preset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,14 @@ class ExtremesView:
     fastest: ClipView
 
 
-def preset_pair(site: Site, views: Sequence[ClipView]) -> PairView | None:
-    """The first preset whose files this build has seen, else two test cards far apart, else any
-    two clips that play. What first meets the eye is nothing that nobody has looked at."""
+def preset_pair(presets: Iterable[Preset], views: Sequence[ClipView]) -> PairView | None:
+    """The first preset of two clips whose files this build has seen, else two test cards far
+    apart, else any two clips that play. What first meets the eye is nothing that nobody has
+    looked at."""
     by_id = {view.id: view for view in views if view.media.plays is not None}
-    for a, b in site.compare_presets:
-        if a in by_id and b in by_id:
+    for preset in presets:
+        if len(preset.clips) == 2 and all(clip in by_id for clip in preset.clips):
+            a, b = preset.clips
             return PairView(a=by_id[a], b=by_id[b])
     return _cards_apart(views) or _any_two(views)
 

@@ -38,6 +38,7 @@ class BlockView:
     series_title: str
     fps_means: str
     label: Label
+    interpolation: str
     run_title: str
     rows: tuple[RowView, ...]
 
@@ -136,6 +137,7 @@ def _block(rows: Sequence[Sequence[ClipView]], steps: Sequence[tuple[int, ...]])
         series_title=any_clip.series.title,
         fps_means=any_clip.series.fps_means,
         label=any_clip.series.label,
+        interpolation=any_clip.series.interpolation,
         run_title=any_clip.run.title,
         rows=tuple(_row(row, steps) for row in rows),
     )

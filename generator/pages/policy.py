@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from generator.pages import addresses
+
 PLOTLY_EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 """Of the empty string: Plotly adds an empty style element and fills it through the CSSOM."""
 FOREVER = "public, max-age=31536000, immutable"
@@ -15,8 +17,7 @@ MOST_ORIGINS = 50
 """Servers refuse headers of some kilobytes."""
 HASHED = ("assets", "media")
 """Top folders whose files are named by their content."""
-FRAMED = "embed"
-"""The one top folder whose pages other sites may show in a frame."""
+FRAMED = addresses.EMBED.removesuffix("/")
 COMMON = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -60,7 +61,8 @@ def rules(policy: str, names: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     tops = {name.partition("/")[:2] for name in names}
     ordered: dict[str, dict[str, str]] = {"/*": {**unframed, **COMMON}}
     if (FRAMED, "/") in tops:
-        ordered = {"/*": dict(COMMON), "/": dict(unframed)}
+        # Of two words about frames browsers heed the policy's: the other is for unknown addresses.
+        ordered = {"/*": {**COMMON, "X-Frame-Options": "DENY"}, "/": dict(unframed)}
         for name, slash in sorted({*tops, *((top, "/") for top in HASHED)}):
             framed = {"Content-Security-Policy": f"{policy}; frame-ancestors *"}
             ordered[f"/{name}{slash and '/*'}"] = framed if name == FRAMED else dict(unframed)

@@ -20,6 +20,7 @@ from generator.pages.facets import FacetView
 from generator.pages.groups import Group
 from generator.pages.matrix import BandView
 from generator.pages.method import ClaimView
+from generator.pages.presets import PresetView
 from generator.records import Catalogue, Evidence, Pipeline, Prompt
 
 MOST_MARKS = 400
@@ -66,6 +67,7 @@ class Press:
     bands: tuple[BandView, ...]
     """The matrix of them all."""
     claims: tuple[ClaimView, ...]
+    presets: tuple[PresetView, ...]
     facets: Mapping[str, tuple[FacetView, ...]]
     groups: tuple[Group, ...]
     method: Group

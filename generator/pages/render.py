@@ -21,9 +21,11 @@ from generator.pages.matrix import BandView, matrix, shelves
 from generator.pages.media import Published
 from generator.pages.method import claim_views
 from generator.pages.neighbours import Surroundings
+from generator.pages.presets import CardView, frame, oembed, preset_views
 from generator.pages.press import Later, Press, Sheet, Texts
 from generator.records import Catalogue, Evidence, Pipeline, Prompt, Run
 
+HOME_CARDS = 3
 HOME_CELLS = 240
 PAGE_CELLS = 480
 """What a page shows of a large archive: more is no overview, and takes long on a phone."""
@@ -93,6 +95,7 @@ def lay_out(
         views=views,
         bands=matrix(views),
         claims=claim_views(catalogue.runs, views),
+        presets=preset_views(catalogue.presets, views),
         facets=facets(catalogue, views),
         groups=shown,
         method=next(
@@ -119,6 +122,7 @@ def lay_out(
     _runs(press)
     _clips(press)
     _compare(press)
+    _presets(press)
     _method(press)
     _prose(press)
     _data(press)
@@ -137,8 +141,14 @@ def lay_out(
 def _for_machines(press: Press, allowed: str) -> None:
     """Data files, feed, sitemap and headers; the sitemap lists what was laid out before it."""
     catalogue, views, site = press.catalogue, press.views, press.catalogue.site
-    pages = ["", *(n.removesuffix("index.html") for n in press.sheets if n.endswith("/index.html"))]
-    tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
+    pages = [
+        "",
+        *(
+            name.removesuffix("index.html")
+            for name in press.sheets
+            if name.endswith("/index.html") and not name.startswith(addresses.EMBED)
+        ),
+    ]
     everything = (catalogue, views)
 
     def text(name: str, make: Callable[[], str], made_of: object) -> None:
@@ -168,7 +178,9 @@ def _for_machines(press: Press, allowed: str) -> None:
     text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
     text("robots.txt", lambda: feeds.robots(site), site)
     text("site.webmanifest", lambda: feeds.manifest(site, press.assets), site)
-    text("_headers", lambda: policy.headers(allowed, tops), tops)
+    for preset in press.presets:
+        answer = oembed(site, preset)
+        text(preset.oembed, partial(data.dump, answer, indent=1), answer)
     for view in views:
         if view.packets:
             text(view.packets, partial(data.packets_json, view), (view.source_facts, view.display))
@@ -176,6 +188,8 @@ def _for_machines(press: Press, allowed: str) -> None:
             text(view.timestamps, partial(data.timestamps_json, view.media.plays), view.timestamps)
             lanes = partial(data.lanes_json, view.media.plays, view.per_frame)
             text(view.lanes, lanes, view.lanes)
+    tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
+    text("_headers", lambda: policy.headers(allowed, tops), tops)
 
 
 def _home(press: Press) -> None:
@@ -185,7 +199,8 @@ def _home(press: Press) -> None:
         "home",
         title=site.title,
         description=site.description,
-        pair=preset_pair(site, views),
+        pair=preset_pair(press.catalogue.presets, views),
+        presets=tuple(card for card in _cards(press) if card.watchable > 1)[:HOME_CARDS],
         extremes=extremes(views),
         bands=next(iter(shelves(press.bands, HOME_CELLS)), ()),
         claims=tuple(claim for claim in press.claims if claim.about_models),
@@ -215,6 +230,17 @@ def _archive(press: Press) -> None:
         },
         cells=len(press.views),
         series=sorted({(view.series.label.value, view.label) for view in press.views}),
+        steps=tuple(
+            label
+            for _, _, label in sorted(
+                {
+                    (len(clip.steps), clip.steps, clip.steps_label)
+                    for clip in (view.clip for view in press.views)
+                    if clip.steps
+                }
+            )
+        ),
+        interpolations=sorted({view.series.interpolation for view in press.views}),
         charts=press.charts(press.views, addresses.ARCHIVE, "archive"),
     )
 
@@ -371,10 +397,51 @@ def _compare(press: Press) -> None:
         title="Compare",
         description="Any two clips of the archive, side by side and in step under one clock.",
         section=addresses.COMPARE,
-        pair=preset_pair(press.catalogue.site, press.views),
+        pair=preset_pair(press.catalogue.presets, press.views),
+        presets=_cards(press),
         watchable=len(watchable),
         bands=next(iter(shelves(bands, PAGE_CELLS)), ()),
     )
+
+
+def _presets(press: Press) -> None:
+    """A page for each, the same for other sites' frames, and one there for any comparison."""
+    site = press.catalogue.site
+    for one in press.presets:
+        title, description = one.preset.title, one.preset.summary
+        press.page(
+            one.page,
+            "preset",
+            title=title,
+            description=description,
+            section=addresses.COMPARE,
+            preset=one,
+            snippet=frame(site, one),
+            others=tuple(card for card in _cards(press) if card.page != one.page),
+        )
+        press.page(
+            one.embedded,
+            "embed",
+            title=f"{title}, for frames",
+            description=description,
+            preset=one,
+            full=one.page,
+            default="",
+        )
+    pair = preset_pair(press.catalogue.presets, press.views)
+    press.page(
+        addresses.EMBED_COMPARE,
+        "embed",
+        title="Clips in step",
+        description="A comparison of clips, for the frames of other sites.",
+        preset=None,
+        full=addresses.COMPARE,
+        default=addresses.compare(pair.a.id, pair.b.id).partition("?")[2] if pair else "",
+    )
+
+
+def _cards(press: Press) -> tuple[CardView, ...]:
+    return tuple(one.card for one in press.presets)
 
 
 def _method(press: Press) -> None:

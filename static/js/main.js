@@ -7,6 +7,7 @@ import { whenNear } from './lib/near.js';
 
 const AT_ONCE = {
   'clip-picker': () => import('./elements/clip-picker.js'),
+  'clip-embed': () => import('./elements/clip-embed.js'),
   'archive-filter': () => import('./elements/archive-filter.js'),
 };
 const NEAR = {

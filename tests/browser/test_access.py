@@ -27,6 +27,7 @@ PAGES = {
     "home": "/",
     "archive": "/archive/",
     "compare": "/compare/",
+    "preset": "/compare/slow-and-fast/",
     "clip": "/clips/cards--fast/",
     "method": "/method/",
     "data": "/data/",

@@ -99,7 +99,7 @@ def test_every_control_has_a_name_and_axe_finds_nothing(open_page: Open) -> None
     page = open_page()
     names = [button.get_attribute("aria-label") for button in page.locator("button").all()]
 
-    assert len(names) == len(set(names)) == 21
+    assert len(names) == len(set(names)) == 22
     assert all(names)
     assert page.get_by_role("slider", name="Time").get_attribute("aria-valuetext") == (
         "0.0 of 17.0 seconds"
@@ -444,10 +444,12 @@ def test_a_clip_that_cannot_be_loaded_says_so_with_its_address_and_the_other_pla
     slate.wait_for()
 
     assert "Could not be loaded" in slate.inner_text()
-    link = slate.get_by_role("link", name="Open its address")
+    link = slate.get_by_role("link", name="Download the file")
     assert link.get_attribute("href") == f"{cards_base}/page/fixture.css"
     assert page.inner_text(".transport-span") == "A only: 17.0 s"
-    expect(page.locator(".transport-live")).to_have_text("B could not be loaded.")
+    expect(page.locator(".transport-live")).to_have_text(
+        "B could not be loaded. The file came, but no pictures could be decoded from it here."
+    )
     page.evaluate("clipPair().load('a', { id: 'y', src: '/page/naive.js', durationS: 5 })")
     expect(page.locator(".transport-readout")).to_have_text("could not be loaded")
     assert page.inner_text(".transport-time") == "– / –"

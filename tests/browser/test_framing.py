@@ -37,7 +37,7 @@ def test_other_sites_may_frame_players_and_nothing_else(
 ) -> None:
     player = {"embed/a--b/index.html": "a player"} if with_player else {}
     with serving(application(site_of(tmp_path, {**PAGES, **player}))) as base:
-        paths = ["/", "/method/", "/clips/embed/", "/embed/a--b/"]
+        paths = ["/", "/method/", "/clips/embed/", "/no/such/page", "/embed/a--b/"]
         frames = "".join(f'<iframe src="{base}{path}"></iframe>' for path in paths)
         with serving(HTMLResponse(f"<!doctype html>{frames}")) as elsewhere:
             page = browser.new_page()

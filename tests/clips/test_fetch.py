@@ -211,9 +211,7 @@ def test_the_command_downloads_nothing_that_the_run_holds(server, tmp_path, caps
         url = server.url(f"{name}.webm")
         lines.append(f"{name},published,sample-model,320x180,{sha256},{url},{name}.webm")
     (folder / "clips.csv").write_text("\n".join(lines))
-    (tmp_path / "content" / "site.toml").write_text(
-        (sample / "content" / "site.toml").read_text().partition("[[compare]]")[0]
-    )
+    shutil.rmtree(tmp_path / "content" / "presets")
     (folder / "media").mkdir()
     (folder / "media" / "a.webm").write_bytes(DATA)
     (folder / "media" / "b.webm").write_text("version https://git-lfs.github.com/spec/v1\n")

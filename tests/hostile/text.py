@@ -205,8 +205,13 @@ def harmless(root: Path) -> None:
     write(
         SITE,
         f"title = {quoted}\ntagline = {quoted}\ndescription = {quoted}\n{base}\n"
-        f'hero = [{quoted}]\nlinks = [{{ title = {quoted}, url = "https://example.org/?a=<b>" }}]\n'
-        '[[compare]]\na = "cards--slow"\nb = "cards--fast"\n',
+        f"hero = [{quoted}]\n"
+        f'links = [{{ title = {quoted}, url = "https://example.org/?a=<b>" }}]\n',
+    )(root)
+    write(
+        "content/presets/slow-and-fast.md",
+        f"---\ntitle: {quoted}\nsummary: {quoted}\nclips: [cards--slow, cards--fast]\n"
+        f"---\n{notes}\n",
     )(root)
     write(PROMPT, f"---\ntitle: {quoted}\ntext: {quoted}\n---\n{notes}\n")(root)
     write(PAGE, f"---\ntitle: {quoted}\nsummary: {quoted}\ngroup: method\n---\n{notes}\n")(root)

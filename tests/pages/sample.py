@@ -24,6 +24,7 @@ from generator.records import (
     Outcome,
     Page,
     Pipeline,
+    Preset,
     Prompt,
     Run,
     Series,
@@ -47,7 +48,6 @@ SITE = Site(
     language="en",
     hero=("One line.", "Another line."),
     links=(Link(title="Elsewhere", url="https://example.com/?a=1&b=2"),),
-    compare_presets=(("loud--a", "loud--gone"), ("loud--a", "loud--b")),
 )
 PROMPTS = (
     Prompt(id="rain", title="Rain", text=HOSTILE, html="<p>About rain.</p>", order=1),
@@ -110,6 +110,28 @@ PAGES = tuple(
             ("protocol", "page", "method"),
         )
     )
+)
+
+
+def preset(preset_id: str, *clips: str, **changes: object) -> Preset:
+    made = Preset(
+        id=preset_id,
+        title=f"Preset <{preset_id}>",
+        summary="Why & what.",
+        html='<p>See <a href="/method/">the method</a>.</p>',
+        order=1,
+        clips=clips,
+        mode="side",
+        base="time",
+        start_s=Fraction(0),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+PRESETS = (
+    preset("first", "loud--a", "loud--gone"),
+    preset("second", "loud--a", "loud--b", mode="wipe", base="live", start_s=Fraction(5, 4)),
+    preset("third", "quiet--far", "quiet--near", "quiet--unseen", "cards--card", html=""),
 )
 LOUD_SERIES = Series(
     id="main",
@@ -203,6 +225,7 @@ CATALOGUE = Catalogue(
     pipelines=PIPELINES,
     machines=MACHINES,
     pages=PAGES,
+    presets=PRESETS,
     runs=RUNS,
     clips=CLIPS,
 )

@@ -24,7 +24,7 @@ SUBPATH = "archive/"
 PAGES = (
     *("", "archive/", "compare/", "method/", "data/", "plans/", "plans/b200/", "runs/loud/"),
     *("prompts/rain/", "pipelines/model/", "clips/loud--a/", "clips/loud--gone/"),
-    "clips/quiet--far/",
+    *("clips/quiet--far/", "compare/second/", "compare/third/", "embed/third/"),
 )
 
 
@@ -235,6 +235,71 @@ def test_the_filter_narrows_the_matrix_and_keeps_its_state(page: Page, base: str
     page.get_by_role("button", name="Show all").click()
     expect(page).to_have_url(f"{base}archive/")
     expect(count).to_have_text(f"{len(sample.CLIPS)} cells")
+
+
+def test_the_filter_narrows_by_steps_and_interpolation_too(page: Page, base: str) -> None:
+    """Steps are cells of a row, so the others of the row are dimmed; interpolation is a row's."""
+    page.goto(f"{base}archive/")
+    count = page.locator(".filter-count")
+    every = len(sample.CLIPS)
+    page.get_by_role("checkbox", name="[2,2,2]").check(force=True)
+    expect(count).to_have_text(f"1 of {every} cells")
+    expect(page.locator(".cell:visible:not([data-dimmed]) .cell-fps")).to_have_text(["11.0 FPS"])
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("checkbox", name="none", exact=True).check(force=True)
+    expect(count).to_have_text(f"1 of {every} cells")
+    expect(page).to_have_url(f"{base}archive/?interpolation=none")
+    page.reload()
+    expect(count).to_have_text(f"1 of {every} cells")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("sun", {"loud--gone", "loud--silent"}),
+        ("card", {"cards--card"}),
+        ("512x288 8 steps", {"loud--silent", "quiet--unseen"}),
+        ("rife 2 steps", {"loud--a"}),
+    ],
+)
+def test_the_picker_finds_by_prompt_pipeline_size_steps_and_interpolation(
+    page: Page, base: str, typed: str, found: set[str]
+) -> None:
+    page.goto(f"{base}compare/")
+    field = page.get_by_role("combobox", name="B", exact=True)
+    field.fill(typed)
+    options = page.locator(".picker [role=option]:visible")
+    expect(options).to_have_count(len(found))
+    assert {one.get_attribute("data-id") for one in options.all()} == found
+
+
+def test_every_clip_that_plays_can_be_compared_from_its_card_and_its_page(
+    page: Page, base: str
+) -> None:
+    """By pointer and by key, and never where there is nothing to see."""
+    page.goto(f"{base}archive/")
+    cells = page.locator(".cell")
+    links = page.locator(".cell .cell-compare")
+    assert links.count() == page.locator('.cell:not([data-state="none"])').count() < cells.count()
+    assert page.locator('.cell[data-state="none"] .cell-compare').count() == 0
+    link = page.get_by_role("link", name=re.compile("Compare Card .* with"))
+    expect(link).to_have_css("opacity", "0")
+    link.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(link).to_have_css("opacity", "1")
+    box = link.bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) >= 24
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/compare/\?a=cards--card"))
+    expect(page.locator('[data-side="a"] video')).to_have_attribute("data-clip", "cards--card")
+
+    page.goto(f"{base}clips/cards--card/")
+    page.get_by_role("link", name="Compare with…", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/compare/\?a=cards--card"))
+    page.goto(f"{base}clips/loud--gone/")
+    assert page.get_by_role("link", name="Compare with…", exact=True).count() == 0
 
 
 def test_a_mark_steps_at_the_rate_of_the_cell_pointed_at(page: Page, base: str) -> None:

@@ -287,13 +287,17 @@ def test_feed_and_sitemap_parse_and_stay_put(rendered: Rendered) -> None:
     assert "https://example.org/archive/" in places
     assert "https://example.org/archive/clips/loud--a/" in places
     assert not any("404" in (place or "") for place in places)
-    assert len(places) == sum(name.endswith("index.html") for name in rendered.texts)
+    listed = [name for name in rendered.texts if name.endswith("index.html")]
+    assert len(places) == sum(not name.startswith("embed/") for name in listed)
+    assert not any("/embed/" in (place or "") for place in places)
     json.loads(rendered.texts["site.webmanifest"])
 
 
 def test_every_page_introduces_itself(pages: dict[str, Reader]) -> None:
     seen: Counter[str] = Counter()
     for name, page in pages.items():
+        if name.startswith("embed/"):  # stands for another page
+            continue
         metas = {
             attrs.get("property") or attrs.get("name"): attrs.get("content")
             for tag, attrs in page.tags
@@ -481,10 +485,10 @@ def test_no_two_pages_share_a_title(rendered: Rendered) -> None:
     assert not any("Matrix Archive" in title for title in titles)
 
 
-def test_only_the_lost_page_asks_not_to_be_listed(pages: dict[str, Reader]) -> None:
+def test_the_lost_page_and_those_for_frames_ask_not_to_be_listed(pages: dict[str, Reader]) -> None:
     for name, page in pages.items():
         robots = [attrs["content"] for _, attrs in page.tags if attrs.get("name") == "robots"]
-        assert robots == (["noindex"] if name == "404.html" else [])
+        assert robots == (["noindex"] if name.startswith(("404", "embed/")) else [])
 
 
 def test_the_feed_is_by_the_site_about_who_measured(rendered: Rendered) -> None:

@@ -2,12 +2,13 @@
  * <archive-filter>: narrows the matrix of its page.
  *
  * State: the checked boxes and the lowest rate, mirrored in the address with replaceState. Rows
- * carry data-prompt, -pipeline, -size and -label; cells data-state and data-fps. Rows that do not
- * match are hidden; cells that do not match in a row that does are dimmed. On phones the groups
+ * carry data-prompt, -pipeline, -size, -label and -interpolation; cells data-steps, -state and -fps.
+ * Rows that do not match are hidden; cells that do not match in a row that does are dimmed. On phones the groups
  * are folded until `open` (an attribute) is set by the toggle.
  */
 
-const ROW_KEYS = ['pipeline', 'prompt', 'size', 'label'];
+const ROW_KEYS = ['pipeline', 'prompt', 'size', 'label', 'interpolation'];
+const CELL_KEYS = ['steps', 'state'];
 
 export class ArchiveFilter extends HTMLElement {
   #connection = null;
@@ -68,7 +69,7 @@ export class ArchiveFilter extends HTMLElement {
       let matches = 0;
       for (const cell of row.querySelectorAll('.cell')) {
         const lit =
-          (wanted.get('state')?.includes(cell.dataset.state) ?? true) &&
+          CELL_KEYS.every((key) => wanted.get(key)?.includes(cell.dataset[key]) ?? true) &&
           (!least || Number(cell.dataset.fps) >= least);
         cell.toggleAttribute('data-dimmed', !lit);
         matches += lit;
@@ -88,7 +89,7 @@ export class ArchiveFilter extends HTMLElement {
 
   #keep(wanted, least) {
     const address = new URL(location.href);
-    for (const key of [...ROW_KEYS, 'state', 'fps']) address.searchParams.delete(key);
+    for (const key of [...ROW_KEYS, ...CELL_KEYS, 'fps']) address.searchParams.delete(key);
     for (const [key, values] of wanted) {
       for (const value of values) address.searchParams.append(key, value);
     }

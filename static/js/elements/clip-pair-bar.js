@@ -121,6 +121,11 @@ export const COMMANDS = Object.freeze({
     icon: 'M9 7H6a5 5 0 0 0 0 10h3v-2H6a3 3 0 0 1 0-6h3zM15 7h3a5 5 0 0 1 0 10h-3v-2h3a3 3 0 0 0 0-6h-3zM8 11h8v2H8z',
     run: (pair) => pair.copyLink(),
   },
+  embed: {
+    keys: ['e'], label: 'Copy code that embeds this view',
+    icon: 'M8 6l2 2-4 4 4 4-2 2-6-6zM16 6l6 6-6 6-2-2 4-4-4-4z',
+    run: (pair) => pair.copyFrame(),
+  },
   picture: {
     keys: ['p'], label: 'Save this view as a picture', icon: 'M11 3h2v8h4l-5 6-5-6h4zM4 18h16v3H4z',
     run: (pair) => pair.savePicture(),
@@ -192,7 +197,7 @@ export function buildBar(pair) {
   setAttribute(modeGroup, 'aria-label', 'View');
   const view = element('div', { class: 'transport-row view-row' }, modeGroup,
     group('transport-view', buttons['zoom-out'], buttons['zoom-fit'], buttons['zoom-in'],
-      buttons.align, buttons.swap, buttons.link, buttons.picture, buttons.full));
+      buttons.align, buttons.swap, buttons.link, buttons.embed, buttons.picture, buttons.full));
   const lanes = element('details', { class: 'transport-lanes' },
     element('summary', {}, 'Frame by frame'), element('div', { class: 'lanes' }));
   const bar = element('div', { class: 'transport', role: 'group', 'aria-label': 'Player' },

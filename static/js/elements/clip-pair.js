@@ -18,6 +18,7 @@ import { ElementsEngine } from '../engines/elements.js';
 import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
+import { FAILURES, causeOf, sentence } from '../lib/failures.js';
 import { formatDuration } from '../lib/transport.js';
 import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
 import { BASE_NAMES, COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
@@ -25,14 +26,6 @@ import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
-
-/** What happened to a clip that no engine can show, by the exact engine's kind of failure. */
-const FAILURES = Object.freeze({
-  missing: 'The file is not there any more (the server answers 404).',
-  empty: 'The file is there, but it is empty.',
-  refused: 'The server refuses to send it.',
-  unreachable: 'The server cannot be reached: this device may be offline.',
-});
 
 export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
@@ -58,6 +51,7 @@ export class ClipPair extends HTMLElement {
     this.#start();
     this.#readAttributes();
     for (const side of this.#sides) this.#hand(side);
+    if (this.dataset.view) this.restore(new URLSearchParams(this.dataset.view));
     this.#listen(this.#connection.signal);
     this.#showView();
     this.#render();
@@ -150,8 +144,10 @@ export class ClipPair extends HTMLElement {
     toggle(this, 'swapped', swapped);
     if (rate) this.setRate(rate);
     if (loop) this.setLoop(loop);
-    this.#base = base ?? this.#base;
-    if (this.#base !== 'time') this.#engine.setBase?.(this.#base);
+    if (base) {
+      this.#base = base;
+      this.#engine.setBase?.(base);
+    }
     if (timeS !== undefined) {
       this.#engine.startAt(timeS);
       this.seek(timeS);
@@ -161,7 +157,21 @@ export class ClipPair extends HTMLElement {
 
   /** The address of this very view, on the page that data-compare names. */
   get link() {
-    const address = new URL(this.dataset.compare ?? '', location.href);
+    return this.#on(this.dataset.compare);
+  }
+
+  /** What shows this very view in a frame of another page. */
+  get frame() {
+    const [width, height] = (this.dataset.frame ?? '960x640').split('x');
+    const title = [...this.querySelectorAll('video')].map((one) => one.ariaLabel).join(', ');
+    return element('iframe', {
+      src: this.#on(this.dataset.embed), width, height, title, loading: 'lazy',
+      allow: 'fullscreen; clipboard-write',
+    }).outerHTML;
+  }
+
+  #on(page = '') {
+    const address = new URL(page, location.href);
     for (const side of this.#sides) {
       const { id } = this.#clips.get(side) ?? {};
       if (id) address.searchParams.set(side, id);
@@ -174,12 +184,21 @@ export class ClipPair extends HTMLElement {
     return address.href;
   }
 
-  async copyLink() {
+  copyLink() {
+    return this.#copy(this.link, 'Link copied: it leads to these very frames.',
+      'Pause: then the address bar has the link.');
+  }
+
+  copyFrame() {
+    return this.#copy(this.frame, 'Code copied: it embeds these very frames.', '');
+  }
+
+  async #copy(text, done, otherwise) {
     try {
-      await navigator.clipboard.writeText(this.link);
-      this.#tell('Link copied: it leads to these very frames.');
+      await navigator.clipboard.writeText(text);
+      this.#tell(done);
     } catch {
-      this.#tell('The browser did not let us copy. Pause: then the address bar has the link.');
+      this.#tell(`The browser did not let us copy. ${otherwise}`.trim());
     }
   }
 
@@ -354,7 +373,7 @@ export class ClipPair extends HTMLElement {
 
   /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
   #failed({ id, kind, text }) {
-    if (kind in FAILURES) return; // no other engine would fare better
+    if (kind !== 'undecodable' && kind in FAILURES) return; // no other engine would fare better
     const sides = id === null ? this.#sides : [id];
     for (const side of sides) {
       const { src } = this.#clips.get(side) ?? {};
@@ -658,17 +677,33 @@ export class ClipPair extends HTMLElement {
     const note = pane.querySelector('.pane-note');
     write(note, text);
     toggle(note, 'hidden', !text);
-    this.#showSlate(side, clip ? clip.failed && (clip.failure?.kind ?? 'failed') : 'none');
+    this.#showSlate(side, clip ? clip.failed && this.#cause(side, clip) : 'none', state);
     setAttribute(pane, 'data-status', clip?.failed ? 'failed' : text ? 'waiting' : 'showing');
     toggle(pane, 'data-over', Boolean(clip?.over));
   }
 
-  /** Where there is nothing to see: that it is so, and why or where to look. */
-  #showSlate(side, kind) {
+  /** Why a clip failed. A <video> does not say: until the server did, nobody knows. */
+  #cause(side, { failure }) {
+    if (failure) return failure.kind;
+    const clip = this.#clips.get(side);
+    if (!clip.cause) {
+      clip.cause = 'failed';
+      causeOf(clip, this.#video(side).error).then((kind) => {
+        if (clip.cause) clip.cause = kind; // unless it is tried again by now
+        if (this.#engine) this.#render();
+      });
+    }
+    return clip.cause;
+  }
+
+  /** Where there is nothing to see: that it is so, why, what plays on, and what can be done. */
+  #showSlate(side, kind, { clips }) {
     const slate = this.#pane(side).querySelector('.pane-slate');
     const video = this.#video(side);
-    const about = kind === 'none' ? video.dataset.missing ?? '' : video.currentSrc || video.src;
-    const shown = kind ? `${kind} ${about}` : '';
+    const clip = this.#clips.get(side);
+    const about = kind === 'none' ? video.dataset.missing ?? '' : clip.address ?? clip.src;
+    const others = Object.keys(clips).filter((one) => !clips[one].failed).join(' and ').toUpperCase();
+    const shown = kind ? `${kind} ${about} ${others}` : '';
     if (slate.dataset.shows === shown) return;
     slate.dataset.shows = shown;
     slate.hidden = !kind;
@@ -679,22 +714,32 @@ export class ClipPair extends HTMLElement {
     } else if (kind) {
       const again = element('button', { type: 'button', class: 'pane-again' }, 'Try again');
       again.addEventListener('click', () => this.#tryAgain(side));
-      const what = FAILURES[kind]
-        ?? `${new URL(about).host} did not send it, or it does not play here.`;
-      lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what), again,
-        element('a', { href: about }, 'Open its address'));
-      this.#say(`${side.toUpperCase()} could not be loaded. ${FAILURES[kind] ?? ''}`.trim());
+      const what = sentence(kind, about);
+      const download = kind === 'undecodable' && clip.isOurs;
+      lines.push(element('strong', {}, 'Could not be loaded'), element('span', {}, what));
+      if (others) lines.push(element('span', {}, `${others} can be played without it.`));
+      lines.push(again, element('a', { href: about, ...(download && { download: '' }) },
+        download ? 'Download the file' : 'Open its address'));
+      if (kind !== 'failed') this.#say(`${side.toUpperCase()} could not be loaded. ${what}`);
     }
     slate.replaceChildren(...lines);
   }
 
   #tryAgain(side) {
     const { timeS, playing } = this.#engine.state;
-    const video = this.#video(side);
+    const clip = this.#clips.get(side);
+    this.#unfit.delete(clip.src);
+    clip.cause = null;
+    if (clip.isOurs) { // what was wrong may be kept: not only servers can be at fault
+      const fresh = new URL(clip.address ??= clip.src);
+      fresh.searchParams.set('again', String(Date.now()));
+      clip.src = fresh.href;
+    }
     this.#engine.removeMember(side);
     this.#painter?.detach(side);
-    video.load();
-    this.#hand(side);
+    this.#video(side).src = clip.src;
+    if (this.#exact === Boolean(this.#painter)) this.#hand(side);
+    else this.#change();
     this.focus({ preventScroll: true });
     if (playing) this.play();
     else this.seek(timeS);
@@ -726,6 +771,7 @@ export class ClipPair extends HTMLElement {
     for (const [side, clip] of this.#clips) {
       const letter = side.toUpperCase();
       const unfit = this.#unfit.get(clip.src);
+      if (unfit?.kind === 'untimed') return `the times of the frames of ${letter} did not load`;
       if (unfit) return `${letter} did not decode here (${unfit.text})`;
       if (clip.src && !clip.isOurs) return `${letter} comes from another site`;
       if (clip.src && !clip.timestampsUrl) return `the frames of ${letter} are not known`;

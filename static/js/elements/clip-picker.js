@@ -8,6 +8,7 @@
  */
 
 import { element, toggle } from '../lib/dom.js';
+import { caption, rate, span } from '../lib/panes.js';
 import './clip-pair.js';
 
 const SIDES = ['a', 'b'];
@@ -36,8 +37,9 @@ export class ClipPicker extends HTMLElement {
     this.#byId = new Map(this.#clips.map((clip) => [clip.id, clip]));
     for (const side of SIDES) this.#listen(side);
     this.#followSwap();
-    this.#readAddress();
-    this.#pair.restore(new URLSearchParams(location.search));
+    const query = new URLSearchParams(location.search); // before anything is kept there
+    this.#readAddress(query);
+    this.#pair.restore(query);
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(),
       { signal: this.#connection.signal });
     // What is typed before this would be lost, so the page is written with the fields disabled.
@@ -67,8 +69,7 @@ export class ClipPicker extends HTMLElement {
     return this.querySelector(`.picker[data-side="${side}"] [role="listbox"]`);
   }
 
-  #readAddress() {
-    const query = new URLSearchParams(location.search);
+  #readAddress(query) {
     for (const side of SIDES) {
       const asked = query.get(side);
       const preset = this.#pair.querySelector(`[data-side="${side}"] video`)?.dataset.clip;
@@ -116,17 +117,8 @@ export class ClipPicker extends HTMLElement {
     return new URL(path, this.root).href;
   }
 
-  /** As parts/pair.html writes it. */
   #caption(side, clip) {
-    const fps = element('a', { class: 'pane-fps', href: this.#address(clip.page) },
-      clip.fps === null ? 'not stated' : rate(clip.fps));
-    if (clip.fps !== null) fps.append(' ', element('small', {}, 'FPS'));
-    const short = clip.prompt ? clip.title.replace(` · ${clip.prompt}`, '') : clip.title;
-    const sub = [clip.prompt, clip.label].filter(Boolean).join(' · ');
-    const parts = [span('pane-side', side.toUpperCase()), fps, span('pane-title', short),
-      span('pane-sub', sub)];
-    if (clip.media) parts.push(span('pane-plays', clip.media.playing));
-    return parts.map((part) => part.outerHTML).join(' ');
+    return element('div', {}, ...caption(side, clip, this.root)).innerHTML;
   }
 
   #write(side) {
@@ -262,6 +254,7 @@ export class ClipPicker extends HTMLElement {
 function wordsOf(clip) {
   const parts = [clip.title, clip.series, clip.label, clip.state, clip.size.replace(/\s/g, '')];
   if (clip.fps !== null) parts.push(`${rate(clip.fps)} fps`, `${rate(clip.fps)}fps`);
+  if (clip.interpolation !== 'none') parts.push(clip.interpolation);
   if (clip.steps) parts.push(`${clip.steps}steps`);
   return fold(parts.join(' ')).split(/[\s·]+/);
 }
@@ -275,14 +268,6 @@ function wantedWords(typed) {
 /** Small letters, no accents, no brackets, "x" for the multiplication sign. */
 function fold(text) {
   return text.normalize('NFKD').replace(/[\p{M}[\]]/gu, '').replaceAll('×', 'x').toLowerCase();
-}
-
-function rate(fps) {
-  return fps.toFixed(Number.isInteger(fps * 10) ? 1 : 2).replace(/(\.\d)0$/, '$1');
-}
-
-function span(className, text) {
-  return element('span', { class: className }, text);
 }
 
 customElements.define('clip-picker', ClipPicker);

@@ -11,6 +11,7 @@
 import {
   EncodedPacketSink, Input, MATROSKA, MP4, QTFF, UrlSource, WEBM,
 } from '../../vendor/mediabunny-1.61.0.min.js';
+import { failureOf } from '../lib/failures.js';
 
 const TICK_US = 1000; // between the indices under which packets are decoded
 const SAME_STAMP_S = 0.0005; // stamps of one file that are nearer are the same
@@ -313,13 +314,8 @@ async function fetchClip(input, init) {
     if (error.name === 'AbortError') throw error;
     throw new Failure('unreachable', error.message);
   }
-  if (answer.status === 404 || answer.status === 410) {
-    throw new Failure('missing', `the server answers ${answer.status}`);
-  }
-  if (answer.status === 416 || answer.headers.get('Content-Length') === '0') {
-    throw new Failure('empty', 'the file is empty');
-  }
-  if (!answer.ok) throw new Failure('refused', `the server answers ${answer.status}`);
+  const kind = failureOf(answer);
+  if (kind) throw new Failure(kind, `the server answers ${answer.status}`);
   return answer;
 }
 

@@ -1,0 +1,227 @@
+"""Clips that do not come, under both engines: what a visitor reads, what goes on, what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from generator.pages import policy
+
+from .fixture import fixture_app
+from .footage import Reel
+from .loopback import serving
+from .scenarios import open_pair
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+SENTENCES = {
+    "missing": "The file is not there any more (the server answers 404).",
+    "empty": "The file is there, but it is empty.",
+    "undecodable": "The file came, but no pictures could be decoded from it here.",
+    "refused": "The server refuses to send it.",
+    "unreachable": "The server cannot be reached: this device may be offline.",
+}
+ANSWERS = {
+    "missing": lambda: Response("gone", 404),
+    "empty": lambda: Response(b"", media_type="video/mp4"),
+    "undecodable": lambda: Response(b"no clip at all. " * 4096, media_type="video/mp4"),
+    "refused": lambda: Response("not for you", 403),
+}
+ENGINES = ("frames", "elements")
+SLATE = "[data-side=b] .pane-slate"
+
+
+@dataclass
+class Ailing:
+    """The fixture's server, of which every clip below /ailing/ has what ails it at the moment."""
+
+    app: ASGIApp
+    ails: str = ""
+    policy: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ailing = scope["type"] == "http" and scope["path"].startswith("/ailing/")
+        if ailing and self.ails in ANSWERS:
+            await ANSWERS[self.ails]()(scope, receive, send)
+            return
+        if ailing:
+            scope = {**scope, "path": scope["path"].replace("/ailing/", "/clips/")}
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kept = [
+                    (name, value)
+                    for name, value in message["headers"]
+                    if not (self.policy and name == b"content-security-policy")
+                ]
+                if self.policy:
+                    kept.append((b"content-security-policy", self.policy.encode()))
+                if ailing:
+                    kept += [(n.encode(), v.encode()) for n, v in self.headers.items()]
+                message["headers"] = kept
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+@pytest.fixture
+def ailing(cards: Reel) -> Iterator[tuple[Ailing, str]]:
+    server = Ailing(fixture_app(list(cards.clips.values())))
+    with serving(server) as base:
+        yield server, base
+
+
+@contextmanager
+def opened(browser: Browser, base: str, cards: Reel, engine: str, src: str) -> Iterator[Page]:
+    """A good clip as A, and as B whatever `src` gives; nothing has been asked to play yet."""
+    good, bad = cards.pair("small")
+    page = open_pair(browser, base, f"a={good.name}&engine={engine}")
+    page.evaluate(
+        "([src, timestampsUrl, durationS]) => "
+        "clipPair().load('b', { id: 'ill', src, timestampsUrl, durationS })",
+        [src, f"/timestamps/{bad.name}.json", bad.duration_s],
+    )
+    yield page
+    page.context.close()
+
+
+def shows(page: Page, side: str) -> None:
+    """A picture of the side is seen, by whichever engine."""
+    page.wait_for_function("(side) => clipPair().picture(side) !== null", arg=side)
+
+
+def plays_on(page: Page) -> None:
+    """The good clip runs, whatever became of the other."""
+    page.wait_for_function("() => clipPair().state.phase === 'running'")
+    page.wait_for_function("() => clipPair().timeS > 0.4")
+    shows(page, "a")
+
+
+def lines(slate: Locator) -> list[str]:
+    return [one for one in slate.inner_text().split("\n") if one]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("ails", ANSWERS)
+def test_a_clip_says_what_ails_it_while_the_other_plays_and_comes_back_when_mended(
+    browser: Browser, cards: Reel, ailing: tuple[Ailing, str], ails: str, engine: str
+) -> None:
+    server, base = ailing
+    server.ails = ails
+    name = cards.pair("small")[1].name
+    with opened(browser, base, cards, engine, f"/ailing/{name}") as page:
+        page.evaluate("clipPair().play()")
+        slate = page.locator(SLATE)
+        expect(slate).to_contain_text(SENTENCES[ails])
+        plays_on(page)
+        offers = ["Download the file" if ails == "undecodable" else "Open its address"]
+        assert lines(slate) == [
+            "Could not be loaded",
+            SENTENCES[ails],
+            "A can be played without it.",
+            "Try again",
+            *offers,
+        ]
+        link = slate.get_by_role("link", name=offers[0])
+        assert link.get_attribute("href") == f"{base}/ailing/{name}"
+        live = page.locator(".transport-live")
+        expect(live).to_have_text(f"B could not be loaded. {SENTENCES[ails]}")
+
+        slate.get_by_role("button", name="Try again").click()
+        expect(slate).to_contain_text(SENTENCES[ails])
+        server.ails = ""
+        slate.get_by_role("button", name="Try again").click()
+        expect(slate).to_be_hidden()
+        shows(page, "b")
+        assert page.locator("clip-pair").get_attribute("data-engine") == engine
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_device_that_is_offline_is_told_so_and_goes_on_when_it_is_back(
+    browser: Browser, cards: Reel, ailing: tuple[Ailing, str], engine: str
+) -> None:
+    """Offline before anything came: both clips say so. A button brings its clip back, and the
+    other with it where the exact engine can take over again."""
+    _, base = ailing
+    name = cards.pair("small")[1].name
+    with opened(browser, base, cards, engine, f"/clips/{name}") as page:
+        page.context.set_offline(True)
+        page.evaluate("clipPair().play()")
+        for side in "ab":
+            slate = page.locator(f"[data-side={side}] .pane-slate")
+            expect(slate).to_contain_text(SENTENCES["unreachable"], timeout=15_000)
+        page.context.set_offline(False)
+        for side in "ab":
+            slate = page.locator(f"[data-side={side}] .pane-slate")
+            if slate.is_visible():
+                slate.get_by_role("button", name="Try again").click()
+            expect(slate).to_be_hidden()
+            shows(page, "a")
+        shows(page, "b")
+        assert page.locator("clip-pair").get_attribute("data-engine") == engine
+
+
+@pytest.mark.parametrize("how", ["refused", "missing", "kept from other sites"])
+def test_a_clip_that_its_own_site_keeps_names_that_site(
+    browser: Browser, cards: Reel, ailing: tuple[Ailing, str], how: str
+) -> None:
+    """Of another site's answer scripts learn nothing, so no more is said than is known: 403, 404
+    and a Cross-Origin-Resource-Policy look alike. Such clips are the elements' business, and the
+    bar says that they drive, and why."""
+    server, base = ailing
+    name = cards.pair("small")[1].name
+    away = Ailing(fixture_app(list(cards.clips.values())), ails=how)
+    if how not in ANSWERS:
+        away.headers = {"Cross-Origin-Resource-Policy": "same-origin"}
+    with serving(away) as elsewhere:
+        elsewhere = elsewhere.replace("127.0.0.1", "localhost")
+        server.policy = policy.content_policy([elsewhere])
+        with opened(browser, base, cards, "frames", f"{elsewhere}/ailing/{name}") as page:
+            page.evaluate("clipPair().play()")
+            slate = page.locator(SLATE)
+            host = elsewhere.removeprefix("http://")
+            said = f"{host} did not send it: it may be gone, or kept from other sites."
+            expect(slate).to_contain_text(said)
+            plays_on(page)
+            assert lines(slate)[1:] == [
+                said,
+                "A can be played without it.",
+                "Try again",
+                "Open its address",
+            ]
+            expect(page.locator(".transport-inexact")).to_have_text(
+                "Your browser's own players, in step but not exact to the frame: "
+                "B comes from another site."
+            )
+            away.ails, away.headers = "", {}
+            slate.get_by_role("button", name="Try again").click()
+            expect(slate).to_be_hidden()
+            shows(page, "b")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_clips_that_fail_each_say_why(
+    browser: Browser, cards: Reel, ailing: tuple[Ailing, str], engine: str
+) -> None:
+    server, base = ailing
+    server.ails = "missing"
+    a, b = cards.pair("small")
+    with opened(browser, base, cards, engine, f"/ailing/{b.name}") as page:
+        page.evaluate(
+            "([src, timestampsUrl]) => "
+            "clipPair().load('a', { id: 'x', src, timestampsUrl, durationS: 5 })",
+            [f"/ailing/{a.name}", f"/timestamps/{a.name}.json"],
+        )
+        page.evaluate("clipPair().play()")
+        for side in "ab":
+            slate = page.locator(f"[data-side={side}] .pane-slate")
+            expect(slate).to_contain_text(SENTENCES["missing"])
+            expect(slate).not_to_contain_text("can be played")
+        expect(page.locator(".transport-readout")).to_have_text("could not be loaded")
