@@ -8,7 +8,7 @@ happens. Our own: any size whose sides divide by 16 (the official token count is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from generator.errors import UsageError
 from generator.lab import schedulers
 from generator.lab.models import attention, text, vae, weights
 from generator.lab.models.cache import KVCache, TextCache
-from generator.lab.models.dit import CausalDiT, Modulation
+from generator.lab.models.dit import CausalDiT, Modulation, Rotation
 from generator.lab.pipelines import Frames, Parts, Request
 from generator.measure.roofline import WAN_1_3B, WAN_VAE, DiTShape, VAEShape, tokens_per_frame
 
@@ -52,7 +52,14 @@ class Prepared:
     request: Request
     timesteps: tuple[float, ...]
     modulations: Mapping[float, Modulation]
-    embeds: torch.Tensor
+    embeds: Mapping[int, torch.Tensor]
+    """Chunk from which on a prompt holds -> its embeddings."""
+    recaches: bool = False
+    """Whether prompts are switched."""
+
+    def heard(self, chunk: int) -> torch.Tensor:
+        """Embeddings of the prompt that holds in a chunk."""
+        return self.embeds[max(start for start in self.embeds if start <= chunk)]
 
 
 class MemFlow:
@@ -82,6 +89,9 @@ class MemFlow:
         self.cache: KVCache | None = None
         self.chunk = 0
         """Number of the next chunk: positions follow from it."""
+        self._recent: list[torch.Tensor] = []
+        """Clean latents of the last chunks, kept where prompts are switched: the window's keys are
+        made anew of them."""
         self._prepared: Prepared | None = None
 
     @property
@@ -105,6 +115,7 @@ class MemFlow:
                 empty()
 
     def _wipe_window(self) -> None:
+        self._recent = []
         if self.cache is not None:
             self.cache.wipe_window()
 
@@ -133,6 +144,7 @@ class MemFlow:
         if len(request.steps) != 1:
             raise UsageError(f"steps {request.steps}: MemFlow has one stage; write one number")
         shape = self.dit.shape
+        check_switches(request.switches, shape.most_chunks)
         frame = tokens_per_frame(shape, request.width, request.height)
         if self.cache is None or self.cache.frame_tokens != frame:
             self.cache = None  # give the old one's memory back first
@@ -144,7 +156,11 @@ class MemFlow:
             request=request,
             timesteps=timesteps,
             modulations={t: self.dit.modulation(t) for t in (*timesteps, 0.0)},
-            embeds=self.source.embed(request.prompt).to(self.device),
+            embeds={
+                chunk: self.source.embed(prompt).to(self.device)
+                for chunk, prompt in ((0, request.prompt), *request.switches)
+            },
+            recaches=bool(request.switches),
         )
 
     def stream(self) -> Iterator[Frames]:
@@ -164,12 +180,17 @@ class MemFlow:
         height, width = done.request.height // 8, done.request.width // 8
         size = (shape.chunk, shape.latent_channels, height, width)
         with attention.using(self.kernel):
+            switched = self.chunk > 0 and self.chunk in done.embeds
+            if switched:
+                self.text.wipe()
             if self.text.k is None:
-                self.dit.read_text(done.embeds, self.text)
+                self.dit.read_text(done.heard(self.chunk), self.text)
+            cache.remember(self.chunk, None if switched else self.text.filled()[0])
+            if switched and self._recent:
+                self._recache(done, cache)
             rotation = self.dit.rotation(
                 self.chunk * shape.chunk, shape.chunk, height // 2, width // 2
             )
-            cache.remember(self.chunk, self.text.filled()[0])
             x = self.noise.draw(size, done.request.seed)
             for i, t in enumerate(done.timesteps):
                 flow = self.dit(x.to(self.dtype), done.modulations[t], rotation, cache, self.text)
@@ -177,11 +198,39 @@ class MemFlow:
                 if i + 1 < len(done.timesteps):
                     noise = self.noise.draw(size, done.request.seed)
                     x = schedulers.noised(x, noise, done.timesteps[i + 1])
-            keep = self.dit.forward if self.full_clean_pass else self.dit.remember
-            keep(x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text)
-        cache.advance()
+            self._keep(x, done, rotation, cache)
+        if done.recaches:
+            if self.chunk % shape.bank_interval == 0:
+                cache.mark()
+            self._recent = [*self._recent, x][-(shape.sink + shape.window) // shape.chunk :]
         self.chunk += 1
         return x
+
+    def _keep(self, x: torch.Tensor, done: Prepared, rotation: Rotation, cache: KVCache) -> None:
+        """The pass over clean latents, whose keys and values are kept."""
+        pass_over = self.dit.forward if self.full_clean_pass else self.dit.remember
+        pass_over(x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text)
+        cache.advance()
+
+    def _recache(self, done: Prepared, cache: KVCache) -> None:
+        """Make the keys and values of the last chunks anew, as the new prompt has them.
+
+        All in one pass, each frame of which sees all the others, later ones too. The sink is made
+        anew as long as it is among them. Quirks kept, all of the official interactive run: the bank
+        keeps what the old prompt made, and takes in its next frame before the new prompt is read,
+        so that where it is full the newest makes place (`KVCache.remember`); a run that switches
+        chooses a frame for the bank every third chunk only, from its beginning on.
+        """
+        shape, chunks = self.dit.shape, len(self._recent)
+        latents = torch.cat(self._recent)
+        rotation = self.dit.rotation(
+            (self.chunk - chunks) * shape.chunk,
+            chunks * shape.chunk,
+            done.request.height // 16,
+            done.request.width // 16,
+        )
+        cache.rewind(chunks)
+        self._keep(latents, done, rotation, cache)
 
     @torch.inference_mode()
     def _pictures(self, latents: torch.Tensor) -> Frames:
@@ -252,6 +301,18 @@ def open_pipeline(parts: Parts) -> MemFlow:
         said=described,
         sparse_memory=parts.sparse_memory,
     )
+
+
+def check_switches(switches: Sequence[tuple[int, str]], most_chunks: int) -> None:
+    """Raises UsageError for prompts that are switched at no place that there is."""
+    before = 0
+    for chunk, _ in switches:
+        if not before < chunk < most_chunks:
+            raise UsageError(
+                f"a prompt is switched at chunk {chunk}: switches stand in order, one a chunk, "
+                f"from chunk 1 to {most_chunks - 1}"
+            )
+        before = chunk
 
 
 def _text(
