@@ -222,7 +222,7 @@ class TextCache:
         self.k = self.v = None
 
     def filled(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both, [N, S, H, D]; it is an error to ask before the text was read."""
+        """Both, [blocks, S, H, D]; it is an error to ask before the text was read."""
         if self.k is None or self.v is None:
             raise RuntimeError("the text is read before the first pass")
         return self.k, self.v

@@ -2,10 +2,11 @@
 
 Layouts that are read: MemFlow's `base.pt` (a pickled dictionary holding the state under
 `generator_ema`, `generator` or `model`, names beginning with `model.`) with `lora.pt` (peft's
-names, optionally under `generator_lora`); and a folder as diffusers writes it (`config.json` and
-`diffusion_pytorch_model*.safetensors`), with Wan's names or those of diffusers'
-WanTransformer3DModel. Pickles are read by torch's restricted reader only (`weights_only`), so that
-a file cannot run code.
+names, optionally under `generator_lora`) and, where a VACE branch is asked for, `vace.safetensors`
+(the branch's weights, with or without a trunk); and a folder as diffusers writes it (`config.json`
+and `diffusion_pytorch_model*.safetensors`), with Wan's names or those of diffusers'
+WanTransformer3DModel and WanVACETransformer3DModel. Pickles are read by torch's restricted reader
+only (`weights_only`), so that a file cannot run code.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ SAFETENSORS = "diffusion_pytorch_model.safetensors"
 STATES = ("generator_ema", "generator", "model", "state_dict")
 LORA_RANK_ALPHA = 1.0
 """alpha / rank of MemFlow's LoRA: 256 / 256."""
+VACE = "vace.safetensors"
+VACE_PREFIXES = r"^(diffusion_model|transformer)\."
 LISTED = 6
 """Names that a message lists of those that are missing or unexpected."""
 
@@ -52,6 +55,8 @@ FROM_DIFFUSERS = (
     (r"^condition_embedder\.text_embedder\.linear_2\.", "text_embedding.2."),
     (r"^scale_shift_table$", "head.modulation"),
     (r"^proj_out\.", "head.head."),
+    (r"^(vace_blocks\.\d+)\.proj_in\.", r"\1.before_proj."),
+    (r"^(vace_blocks\.\d+)\.proj_out\.", r"\1.after_proj."),
     (r"\.scale_shift_table$", ".modulation"),
     (r"\.norm2\.", ".norm3."),
     (r"\.attn1\.", ".self_attn."),
@@ -109,13 +114,20 @@ def load(model: CausalDiT, path: Path) -> Weights:
 
     Raises MediaError naming the file and what is missing from it or does not belong there.
     """
-    base, lora = _parts(path)
+    base, lora, vace = _parts(path)
     state = _wan_names(_unwrapped(read_state(base)))
     if lora is not None:
         state = merged(state, _adapters(read_state(lora), lora), about=lora)
+    if model.shape.vace_layers and vace is not None:
+        state |= _vace_names(_unwrapped(read_state(vace)))
+    elif model.shape.vace_layers and not any(name.startswith("vace_") for name in state):
+        raise MediaError(
+            f"{path}: holds no weights of a VACE branch; put {VACE} with them beside the others, "
+            "or ask for no context"
+        )
     _check(model, state, base)
     model.load_state_dict(state)
-    files = [base] if lora is None else [base, lora]
+    files = [file for file in (base, lora, vace if model.shape.vace_layers else None) if file]
     said = ", ".join(f"{file.name} sha256 {_sha256(file)}" for file in files)
     return Weights(said=f"{said}; LoRA merged" if lora is not None else said, random=False)
 
@@ -193,16 +205,28 @@ def merged(
     return out
 
 
-def _parts(path: Path) -> tuple[Path, Path | None]:
+def _parts(path: Path) -> tuple[Path, Path | None, Path | None]:
+    """The base weights, a LoRA and a VACE branch to add to them."""
     if not path.is_dir():
-        return path, None
+        return path, None, None
     base = next((path / name for name in ("base.pt", SAFETENSORS) if (path / name).is_file()), None)
     if base is None:
         raise MediaError(
             f"{path}: holds neither base.pt nor {SAFETENSORS}; name a folder that does, or a file"
         )
-    lora = path / "lora.pt"
-    return base, lora if base.name == "base.pt" and lora.is_file() else None
+    lora, vace = path / "lora.pt", path / VACE
+    return (
+        base,
+        lora if base.name == "base.pt" and lora.is_file() else None,
+        vace if vace.is_file() else None,
+    )
+
+
+def _vace_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Of a file with a VACE branch, alone or with the trunk that it was trained beside: the branch,
+    without the prefixes that such files are passed around with."""
+    named = _wan_names({re.sub(VACE_PREFIXES, "", name): value for name, value in state.items()})
+    return {name: value for name, value in named.items() if name.startswith("vace_")}
 
 
 def _unwrapped(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -280,7 +304,7 @@ def _shape(config: Path) -> DiTShape:
         stated = json.loads(config.read_text("utf-8"))
     except ValueError as error:
         raise MediaError(f"{config}: no valid JSON ({error}); mend it") from error
-    if stated.get("_class_name") == "WanTransformer3DModel":
+    if stated.get("_class_name") in ("WanTransformer3DModel", "WanVACETransformer3DModel"):
         heads = stated["num_attention_heads"]
         return DiTShape(
             layers=stated["num_layers"],
@@ -290,6 +314,8 @@ def _shape(config: Path) -> DiTShape:
             latent_channels=stated["in_channels"],
             text_dim=stated["text_dim"],
             time_dim=stated["freq_dim"],
+            vace_layers=tuple(stated.get("vace_layers", ())),
+            vace_channels=stated.get("vace_in_channels", DiTShape().vace_channels),
         )
     known = {field.name for field in fields(DiTShape)}
     given = {name: value for name, value in stated.items() if not name.startswith("_")}
@@ -298,8 +324,9 @@ def _shape(config: Path) -> DiTShape:
             f"{config}: knows no {_some(sorted(given.keys() - known))}; "
             f"known are {', '.join(sorted(known))}"
         )
-    if "patch" in given:
-        given["patch"] = tuple(given["patch"])
+    for name in ("patch", "vace_layers"):
+        if name in given:
+            given[name] = tuple(given[name])
     return DiTShape(**given)
 
 

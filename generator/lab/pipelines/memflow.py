@@ -9,7 +9,7 @@ happens. Our own: any size whose sides divide by 16 (the official token count is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,21 @@ import torch
 
 from generator.errors import UsageError
 from generator.lab import schedulers
+from generator.lab.context import faults
 from generator.lab.models import attention, text, vae, weights
 from generator.lab.models.cache import KVCache, TextCache
-from generator.lab.models.dit import CausalDiT, Modulation, Rotation
+from generator.lab.models.dit import CausalDiT, Context, Modulation, Rotation
+from generator.lab.models.vace import ContextReader
 from generator.lab.pipelines import Frames, Parts, Request
-from generator.measure.roofline import WAN_1_3B, WAN_VAE, DiTShape, VAEShape, tokens_per_frame
+from generator.measure.roofline import (
+    WAN_1_3B,
+    WAN_VAE,
+    DiTShape,
+    VAEShape,
+    chunk_frames,
+    first_frame,
+    tokens_per_frame,
+)
 
 __all__ = ["MemFlow", "Noise", "open_pipeline"]
 
@@ -77,14 +87,17 @@ class MemFlow:
         noise: Noise | None = None,
         sparse_memory: bool = False,
         full_clean_pass: bool = False,
+        reader: ContextReader | None = None,
     ) -> None:
         """`full_clean_pass` runs the context update through the whole network, as the official
-        code does: the slow twin. Without a `decoder` only latents can be had."""
+        code does: the slow twin. Without a `decoder` only latents can be had. `reader` reads VACE
+        contexts, for a network that has the branch."""
         self.dit, self.decoder, self.source = dit, decoder, source
         self.device, self.kernel, self.said = device, kernel, said
         self.dtype = dit.patch_embedding.weight.dtype
         self.sparse_memory, self.full_clean_pass = sparse_memory, full_clean_pass
         self.noise = noise or Noise(device)
+        self.reader = reader
         self.text = TextCache()
         self.cache: KVCache | None = None
         self.chunk = 0
@@ -104,6 +117,7 @@ class MemFlow:
             "memory-bank": self._wipe_bank,
             "cross-attention": self.text.wipe,
             "vae-features": self._wipe_decoder,
+            **({"vace-context": self.reader.wipe} if self.reader else {}),
             "positions": self._wipe_positions,
             "noise": self.noise.wipe,
         }
@@ -145,6 +159,7 @@ class MemFlow:
             raise UsageError(f"steps {request.steps}: MemFlow has one stage; write one number")
         shape = self.dit.shape
         check_switches(request.switches, shape.most_chunks)
+        self._check_context(request)
         frame = tokens_per_frame(shape, request.width, request.height)
         if self.cache is None or self.cache.frame_tokens != frame:
             self.cache = None  # give the old one's memory back first
@@ -163,6 +178,14 @@ class MemFlow:
             recaches=bool(request.switches),
         )
 
+    def _check_context(self, request: Request) -> None:
+        if request.context is None:
+            return
+        if self.reader is None:
+            raise UsageError("this pipeline was opened without VACE: no context can be read")
+        if wrong := faults(request.context, request.width, request.height):
+            raise UsageError("\n".join(f"{what} {is_so}; {do}" for what, is_so, do in wrong))
+
     def stream(self) -> Iterator[Frames]:
         for latents in self.latents():
             yield self._pictures(latents)
@@ -179,13 +202,15 @@ class MemFlow:
         done, cache, shape = self._prepared, self.cache, self.dit.shape
         height, width = done.request.height // 8, done.request.width // 8
         size = (shape.chunk, shape.latent_channels, height, width)
+        context = self._context(done)
         with attention.using(self.kernel):
             switched = self.chunk > 0 and self.chunk in done.embeds
             if switched:
                 self.text.wipe()
             if self.text.k is None:
                 self.dit.read_text(done.heard(self.chunk), self.text)
-            cache.remember(self.chunk, None if switched else self.text.filled()[0])
+            text_keys = self.text.filled()[0][: shape.layers]
+            cache.remember(self.chunk, None if switched else text_keys)
             if switched and self._recent:
                 self._recache(done, cache)
             rotation = self.dit.rotation(
@@ -193,7 +218,9 @@ class MemFlow:
             )
             x = self.noise.draw(size, done.request.seed)
             for i, t in enumerate(done.timesteps):
-                flow = self.dit(x.to(self.dtype), done.modulations[t], rotation, cache, self.text)
+                flow = self.dit(
+                    x.to(self.dtype), done.modulations[t], rotation, cache, self.text, context
+                )
                 x = schedulers.clean(x, flow, t)
                 if i + 1 < len(done.timesteps):
                     noise = self.noise.draw(size, done.request.seed)
@@ -205,6 +232,23 @@ class MemFlow:
             self._recent = [*self._recent, x][-(shape.sink + shape.window) // shape.chunk :]
         self.chunk += 1
         return x
+
+    def _context(self, done: Prepared) -> Context | None:
+        """What VACE is to heed in this chunk. Quirk of the public causal code, kept: only the
+        passes that denoise heed it, not the one whose keys are kept."""
+        wanted = done.request.context
+        if wanted is None or self.reader is None:
+            return None
+        shape = self.dit.shape
+        with attention.using("torch"):  # as for the pictures
+            latents = self.reader.read(
+                wanted,
+                done.request.width,
+                done.request.height,
+                first_frame(shape, self.chunk),
+                chunk_frames(shape, self.chunk),
+            )
+        return self.dit.read_context(latents, shape.chunk, wanted.scale)
 
     def _keep(self, x: torch.Tensor, done: Prepared, rotation: Rotation, cache: KVCache) -> None:
         """The pass over clean latents, whose keys and values are kept."""
@@ -264,6 +308,8 @@ def open_pipeline(parts: Parts) -> MemFlow:
             f'attention kernel "{kernel}": known are torch, {", ".join(attention.KERNELS)}'
         )
     dit_shape = TINY_DIT if parts.tiny else WAN_1_3B
+    if parts.vace:
+        dit_shape = replace(dit_shape, vace_layers=tuple(range(0, dit_shape.layers, 2)))
     vae_shape = TINY_VAE if parts.tiny else WAN_VAE
     if parts.weights == "random":
         dit = weights.build(dit_shape, device=device, dtype=dtype)
@@ -275,6 +321,11 @@ def open_pipeline(parts: Parts) -> MemFlow:
         folder = Path(parts.weights)
         if (folder / weights.CONFIG).is_file():
             dit, said = weights.from_pretrained(folder, device=device, dtype=dtype)
+            if parts.vace and not dit.shape.vace_layers:
+                raise UsageError(
+                    f"{folder / weights.CONFIG}: describes a network without VACE; ask for no "
+                    "context, or name the folder of one that has it"
+                )
         else:
             dit = weights.build(dit_shape, device=device, dtype=dtype)
             said = weights.load(dit, folder)
@@ -289,7 +340,8 @@ def open_pipeline(parts: Parts) -> MemFlow:
         "attention kernel": kernel,
         "compile mode": "none (eager)",
         "memory": "sparse (SMA)" if parts.sparse_memory else "dense",
-        "architecture": "tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal",
+        "architecture": ("tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal")
+        + (", with VACE" if dit.shape.vace_layers else ""),
     }
     decoder = vae.StreamingDecoder(autoencoder)
     return MemFlow(
@@ -300,6 +352,7 @@ def open_pipeline(parts: Parts) -> MemFlow:
         kernel=kernel,
         said=described,
         sparse_memory=parts.sparse_memory,
+        reader=ContextReader(autoencoder) if dit.shape.vace_layers else None,
     )
 
 
