@@ -144,6 +144,7 @@ def _for_machines(press: Press, allowed: str) -> None:
         everything,
         slow=True,
     )
+    text("data/bounds.csv", lambda: data.bounds_csv(catalogue, views), everything, slow=True)
     text("data/schema.json", lambda: data.schema_json(site), site)
     text("data/clips.json", lambda: data.briefs_json(views), everything, slow=True)
     text("feed.xml", lambda: feeds.atom(catalogue, views), everything)

@@ -112,4 +112,4 @@ def _taken(pixels: NDArray[np.uint8], start: int, end: int) -> NDArray[np.uint8]
 
 
 def _signed(pixels: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).float() / 127.5 - 1
+    return torch.from_numpy(pixels.astype(np.float32)) / 127.5 - 1
