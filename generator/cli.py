@@ -298,7 +298,7 @@ def _lab_renderers(project: Any, generate: bool, **given: Any) -> Any:
         return None
     if not given["weights"]:
         raise UsageError(
-            "--generate: name the weights to render with: --weights and a folder, or "
+            "--generate: name the weights that the lab renders with: --weights and a folder, or "
             "--weights random for runs that state random ones"
         )
     from generator.catalogue import load

@@ -160,7 +160,7 @@ def test_options_of_the_lab_ask_for_generate(
     assert build(project, "--weights", "random", "--tiny") == 2
     assert "--weights, --tiny: only of use with --generate" in capsys.readouterr().err
     assert build(project, "--generate") == 2
-    assert "--generate: name the weights to render with" in capsys.readouterr().err
+    assert "--generate: name the weights that the lab renders with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("declared", [False, True])

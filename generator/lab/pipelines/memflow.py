@@ -318,7 +318,10 @@ def open_pipeline(parts: Parts) -> MemFlow:
         weights.fill_randomly(autoencoder, parts.weights_seed + 1)
         vae_said = f"random, seed {parts.weights_seed + 1}"
     else:
-        folder = Path(parts.weights)
+        whole = Path(parts.weights)
+        folder = (
+            whole / "transformer" if (whole / "transformer" / weights.CONFIG).is_file() else whole
+        )
         if (folder / weights.CONFIG).is_file():
             dit, said = weights.from_pretrained(folder, device=device, dtype=dtype)
             if parts.vace and not dit.shape.vace_layers:
@@ -329,7 +332,7 @@ def open_pipeline(parts: Parts) -> MemFlow:
         else:
             dit = weights.build(dit_shape, device=device, dtype=dtype)
             said = weights.load(dit, folder)
-        autoencoder = vae.load_vae(folder / "vae", device=device, dtype=dtype)
+        autoencoder = vae.load_vae(whole / "vae", device=device, dtype=dtype)
         vae_said = "AutoencoderKLWan"
     source = _text(parts, dit.shape, device, dtype)
     described = {
