@@ -350,7 +350,7 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             texts[name] = value
         else:
             complain(name, f"{value!r} is no text", "write it in quotes")
-    lists: dict[str, tuple[str, ...]] = {}
+    lists: dict[str, Any] = {}
     for name in _LISTS:
         value = data.get(name, [])
         if isinstance(value, list) and all(isinstance(one, str) and one for one in value):

@@ -39,6 +39,9 @@ weights = "{weights}"
 rights = "Free."
 publish_media = true
 
+[software]
+torch = "any"
+
 [[series]]
 id = "memflow"
 title = "MemFlow, tiny and random"
