@@ -656,7 +656,11 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     metavar="N",
     help="Denoising steps. May be repeated.  [default: 4]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of the noise.  [default: 0]")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Of the noise, a whole number from 0.  [default: 0]",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True, max=3600),
@@ -668,7 +672,8 @@ def _name_and_version(entry: str) -> tuple[str, str]:
 @click.option(
     "--weights",
     metavar="WHERE",
-    help='A folder with base.pt and lora.pt or in diffusers\' manner, or "random".',
+    help="A folder with base.pt and lora.pt (and vace.safetensors), or in diffusers' manner; or "
+    '"random".',
 )
 @click.option("--text", metavar="PATH", help="The text encoder's folder, or a file of embeddings.")
 @click.option("--run", "run_id", metavar="ID", help="Id of the run to make, or to go on with.")
