@@ -6,6 +6,8 @@ Random weights, so speed only. In order, each as far as the time goes:
   wipe     a wiped pipeline against a fresh process, bit by bit, and each memory left out
   stages   where the time of a chunk goes, and what other attention kernels would take
   repeats  shorter takes of all cells, round after round, until the time is up
+`prove OUT` does the proofs alone, in two minutes: golden tensors with switched prompts and sparse
+memory among them, and the wipe with all seven memories, a VACE context and a switch included.
 OUT/memflow.json is written anew after each step, so that a run that was cut short is a shorter run.
 
 Needs torch, diffusers, safetensors and numpy, nothing else of this project's dependencies, and no
@@ -35,6 +37,15 @@ STEADY_CHUNKS = 8
 MARGIN_S = 15
 PROMPT = "cyberpunk-detective"
 KERNELS = ("cudnn", "flash", "efficient")
+GOLDEN: tuple[tuple[str, int, int, int, int, tuple[int, ...], tuple[int, ...]], ...] = (
+    ("memflow_32x48_4steps", 48, 32, 4, 0, (), ()),
+    ("memflow_48x64_2steps", 64, 48, 2, 3, (), ()),
+    ("memflow_switch_32x48_4steps", 48, 32, 4, 5, (120, 90, 150), (3, 13)),
+    ("memflow_switch_64x48_2steps", 48, 64, 2, 6, (60, 100, 80), (1, 4)),
+    ("memflow_sparse_switch_48x48_2steps", 48, 48, 2, 7, (100, 140), (11,)),
+    ("memflow_sparse_48x32_3steps", 32, 48, 3, 8, (110,), ()),
+)
+"""File, width, height, steps, seed, tokens of its prompts, chunks where they are switched."""
 
 
 class Budget:
@@ -254,22 +265,35 @@ def golden(report: Report, device_name: str) -> None:
         model = weights.build(shape, device=torch.device("cpu"), dtype=torch.float32)
         weights.fill_randomly(model, 1)
         model.to(device)
-        for name, width, height, steps, seed in (
-            ("memflow_32x48_4steps", 48, 32, 4, 0),
-            ("memflow_48x64_2steps", 64, 48, 2, 3),
-        ):
+        for name, width, height, steps, seed, tokens, switches in GOLDEN:
             held = load_file(ROOT / "tests" / "lab" / "golden" / f"{name}.safetensors")
-            embeds = held["prompt_embeds"][0]
+
+            def embed(prompt: str, held: Any = held, tokens: Any = tokens) -> Any:
+                if "prompt_embeds" in held:
+                    return held["prompt_embeds"][0]
+                drawn = torch.Generator().manual_seed(1000 + int(prompt))
+                return torch.randn(tokens[int(prompt)], 4096, generator=drawn)
+
             pipeline = MemFlow(
                 model,
                 None,
-                text.TextSource(said="golden", embed=lambda prompt, embeds=embeds: embeds),
+                text.TextSource(said="golden", embed=embed),
                 device=device,
                 kernel="torch",
                 said={},
                 noise=Replayed(held["noise"][0].split(3), seed + 1, steps),
+                sparse_memory="sparse" in name,
             )
-            pipeline.prepare(Request(prompt="", width=width, height=height, steps=(steps,), seed=0))
+            pipeline.prepare(
+                Request(
+                    prompt="0",
+                    width=width,
+                    height=height,
+                    steps=(steps,),
+                    seed=0,
+                    switches=tuple((chunk, str(i)) for i, chunk in enumerate(switches, 1)),
+                )
+            )
             stream = pipeline.latents()
             off = [
                 float((next(stream).cpu() - wanted).abs().max() / wanted.abs().max())
@@ -282,20 +306,83 @@ def golden(report: Report, device_name: str) -> None:
     report.write()
 
 
-def wipe(report: Report, parts: Any, cell: Any) -> None:
+def proofs(arguments: argparse.Namespace) -> int:
+    """Golden tensors and the wipe, with everything that a stream can leave behind."""
+    import torch
+
+    from generator.lab import clock, record
+    from generator.lab.pipelines import Parts
+
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    report = Report(out / "proof.json", Budget(arguments.minutes))
+    rehearsal = arguments.rehearse
+    device = "cpu" if rehearsal else arguments.device
+    dtype = "float32" if rehearsal else "bfloat16"
+    software = dict(clock.software())
+    if arguments.commit:
+        software["Matrix Archive"] = f"commit {arguments.commit}"
+    report.data["conditions"] = {
+        "machine": dict(clock.machine(device)),
+        "software": software,
+        "dtype": dtype,
+        "weights": "random, seed 0" + (", tiny" if rehearsal else ""),
+    }
+    report.say(f"{device}, torch {torch.__version__}")
+    width, height = (32, 32) if rehearsal else SIZES[0]
+    cell = record.Cell(
+        pipeline="memflow",
+        prompt=PROMPT,
+        text=prompt_text(),
+        width=width,
+        height=height,
+        steps=(STEPS[0] if rehearsal else 4,),
+        seed=0,
+        switches=(record.Switch(chunk=1, at_s=Fraction(9, 16), prompt="rain", text="Rain falls."),),
+    )
+    parts = Parts(device=device, dtype=dtype, weights="random", tiny=rehearsal, vace=True)
+    wipe(report, parts, cell, context=a_context(width, height), least_s=0)
+    if "golden" not in arguments.skip:
+        golden(report, device)
+    report.say("done")
+    report.write()
+    found = report.data.get("wipe", {})
+    worst = max((max(off) for off in report.data.get("golden", {}).values()), default=0.0)
+    return 0 if found.get("holds") and worst <= 1e-4 else 1
+
+
+def a_context(width: int, height: int) -> Any:
+    """A reference, a control video and a mask of noise."""
+    import numpy as np
+
+    from generator.lab.context import VaceContext
+
+    drawn = np.random.default_rng(4)
+    return VaceContext(
+        references=(drawn.integers(0, 256, (200, 300, 3), np.uint8),),
+        control=drawn.integers(0, 256, (33, height, width, 3), np.uint8),
+        mask=drawn.integers(0, 256, (33, height, width), np.uint8),
+        said="noise, seed 4: one reference, 33 frames of control and mask",
+    )
+
+
+def wipe(
+    report: Report, parts: Any, cell: Any, *, context: Any = None, least_s: float = 100
+) -> None:
     """The proof of `generate --prove-wipe`, where time allows."""
     from generator.lab import generate
-    from generator.lab.proof import prove
+    from generator.lab.proof import another, prove
 
-    if not report.budget.allows(100):
+    if not report.budget.allows(least_s):
         report.say("wipe: left out, no time")
         return
     try:
-        request = generate.request_of(cell)
-        before = replace(request, prompt=request.prompt + " Another scene.", seed=1)
-        proof = prove("memflow", parts, request, before, chunks=3, chunks_before=12)
+        request = generate.request_of(cell, context)
+        proof = prove("memflow", parts, request, another(request), chunks=3, chunks_before=12)
         report.data["wipe"] = {
             "cell": cell.id,
+            **({"context": context.said} if context is not None else {}),
+            **({"switched at chunk": cell.switches[0].chunk} if cell.switches else {}),
             "fresh": list(proof.fresh),
             "wiped": list(proof.wiped),
             "identical": proof.identical,
@@ -387,7 +474,9 @@ def adopt(arguments: argparse.Namespace) -> int:
     data = json.loads(Path(arguments.json).read_text("utf-8"))
     seconds = Fraction(data["conditions"]["seconds"])
     sentences = (
-        *generate.protocol("memflow", data["memories"], seconds),
+        *generate.protocol(
+            "memflow", data["memories"], seconds, data["conditions"]["clock_includes"]
+        ),
         f"A cell's first take is the whole clip; its further takes end after "
         f"{data['steady_chunks_of_repeats']} chunks of the steady state.",
     )
@@ -420,6 +509,14 @@ def main() -> int:
     one.add_argument("--rehearse", action="store_true")
     one.add_argument("--skip", default="", help="golden, wipe: leave them out")
     one.set_defaults(run_command=measure)
+    three = commands.add_parser("prove")
+    three.add_argument("out")
+    three.add_argument("--minutes", type=float, default=4.0)
+    three.add_argument("--device", default="cuda")
+    three.add_argument("--commit", default="", help="of this code, where git is not at hand")
+    three.add_argument("--rehearse", action="store_true")
+    three.add_argument("--skip", default="", help="golden: leave it out")
+    three.set_defaults(run_command=proofs)
     two = commands.add_parser("adopt")
     two.add_argument("json")
     two.add_argument("--run", required=True)

@@ -182,6 +182,15 @@ def command() -> None:
     is_flag=True,
     help="Also render declared cells whose pipeline runs in the lab (needs the extra `lab`).",
 )
+@click.option(
+    "--weights",
+    metavar="WHERE",
+    help="With --generate: as for `generate`. A run's clips are only made with those it states.",
+)
+@click.option("--text", metavar="PATH", help="With --generate: as for `generate`.")
+@click.option("--device", help="With --generate: cuda, cuda:1, cpu.  [default: cuda]")
+@click.option("--dtype", help="With --generate: as for `generate`.  [default: bfloat16]")
+@click.option("--tiny", is_flag=True, help="With --generate: a toy network, to rehearse.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.option(
     "--log-file",
@@ -192,6 +201,7 @@ def command() -> None:
     "python -m generator build",
     "python -m generator build --mirror ../clips --require-media",
     "python -m generator build --include-media 2026-03-my-run --base-url https://example.org/v/",
+    "python -m generator build --generate --weights ~/memflow --device cuda",
 )
 def build(
     root: Path | None,
@@ -202,6 +212,11 @@ def build(
     require_media: bool,
     verify: bool,
     generate: bool,
+    weights: str | None,
+    text: str | None,
+    device: str | None,
+    dtype: str | None,
+    tiny: bool,
     as_json: bool,
     log_file: Path | None,
 ) -> None:
@@ -220,7 +235,15 @@ def build(
         require_media=require_media,
         verify=verify,
         jobs=jobs,
-        renderers=_lab_renderers() if generate else None,
+        renderers=_lab_renderers(
+            project,
+            generate,
+            weights=weights,
+            text=text,
+            device=device,
+            dtype=dtype,
+            tiny=tiny or None,
+        ),
     )
     log = logbook.kept(
         project.logs,
@@ -266,12 +289,30 @@ def build(
         _answer("build", site={"folder": str(report.site), **figures})
 
 
-def _lab_renderers() -> dict[str, Any]:
-    """The lab's door. Declared cells are not rendered through it yet."""
-    raise UsageError(
-        "--generate: builds do not run the lab's pipelines yet; make a run with "
-        "`python -m generator generate` and build then. Test cards are rendered by every build"
+def _lab_renderers(project: Any, generate: bool, **given: Any) -> Any:
+    """The lab's door, where a build asks for it; it loads no torch before a cell has to be made."""
+    idle = [f"--{name}" for name, value in given.items() if value is not None]
+    if not generate:
+        if idle:
+            raise UsageError(f"{', '.join(idle)}: only of use with --generate")
+        return None
+    if not given["weights"]:
+        raise UsageError(
+            "--generate: name the weights that the lab renders with: --weights and a folder, or "
+            "--weights random for runs that state random ones"
+        )
+    from generator.catalogue import load
+    from generator.lab.pipelines import Parts
+    from generator.lab.render import renderers
+
+    parts = Parts(
+        device=given["device"] or "cuda",
+        dtype=given["dtype"] or "bfloat16",
+        weights=given["weights"],
+        text=Path(given["text"]) if given["text"] else None,
+        tiny=bool(given["tiny"]),
     )
+    return renderers(parts, lambda: load(project))
 
 
 @command.command(cls=_Command)
@@ -615,7 +656,11 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     metavar="N",
     help="Denoising steps. May be repeated.  [default: 4]",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of the noise.  [default: 0]")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Of the noise, a whole number from 0.  [default: 0]",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True, max=3600),
@@ -627,7 +672,8 @@ def _name_and_version(entry: str) -> tuple[str, str]:
 @click.option(
     "--weights",
     metavar="WHERE",
-    help='A folder with base.pt and lora.pt or in diffusers\' manner, or "random".',
+    help="A folder with base.pt and lora.pt (and vace.safetensors), or in diffusers' manner; or "
+    '"random".',
 )
 @click.option("--text", metavar="PATH", help="The text encoder's folder, or a file of embeddings.")
 @click.option("--run", "run_id", metavar="ID", help="Id of the run to make, or to go on with.")
@@ -642,6 +688,39 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     is_flag=True,
     default=None,
     help="Sparse Memory Activation: of sink and bank, each head attends to its best three frames.",
+)
+@click.option(
+    "--switch",
+    "switches",
+    multiple=True,
+    metavar="SECONDS=ID",
+    help="From that time on another prompt of content/prompts, from the next chunk's first frame. "
+    "May be repeated, in order.",
+)
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    type=click.Path(),
+    metavar="IMAGE",
+    help="A PNG or JPEG that VACE keeps to, up to three (two beside --control). May be repeated.",
+)
+@click.option(
+    "--control",
+    type=click.Path(),
+    metavar="VIDEO",
+    help="A WebM or MP4 that VACE follows: of the clip's size, rate and length at least.",
+)
+@click.option(
+    "--mask",
+    type=click.Path(),
+    metavar="FILE",
+    help="Where --control is made anew (white) and where it stays (black): a picture or a video.",
+)
+@click.option(
+    "--context-scale",
+    type=click.FloatRange(0, 10),
+    help="How strongly VACE acts.  [default: 1]",
 )
 @click.option("--tiny", is_flag=True, help="A toy network, to rehearse on a CPU; it says so.")
 @click.option("--keep-noise", is_flag=True, help="Keep clips of random weights, too.")
@@ -659,6 +738,10 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "python -m generator generate --matrix matrix.toml",
     "python -m generator generate --weights random --tiny --device cpu --dtype float32 "
     "--size 48x32 --prove-wipe",
+    "python -m generator generate --weights ~/memflow --prompt lighthouse --switch 10=old-harbour "
+    "--run 2026-11-switched --machine h200-141gb",
+    "python -m generator generate --weights ~/memflow --size 832x480 --reference figure.png "
+    "--control depth.mp4 --mask mask.png --run 2026-11-vace --machine h200-141gb",
 )
 def generate(
     root: Path | None,
@@ -709,6 +792,7 @@ def generate(
             f"{project.relative(project.content / 'pipelines')}: describes no pipeline "
             f'"{matrix.pipeline}" to record clips of; write {matrix.pipeline}.toml there first'
         )
+    context = _context(matrix, cells)
     if dry_run:
         _print_forecast(matrix, cells, machines.get(matrix.machine))
         return 0
@@ -719,7 +803,7 @@ def generate(
         )
     parts = ordering.parts_of(matrix, tiny=tiny)
     if prove_wipe:
-        return _prove_wipe(matrix.pipeline, parts, cells[0])
+        return _prove_wipe(matrix.pipeline, parts, cells[0], context)
     from generator.lab import generate as making
 
     run_about = ordering.about_of(matrix)
@@ -729,6 +813,7 @@ def generate(
         parts=parts,
         seconds=matrix.seconds,
         repeats=matrix.repeats,
+        context=context,
         keep_noise=keep_noise,
     )
     from generator.clips.encode import encode
@@ -748,15 +833,30 @@ def generate(
     return 1 if outcome.failed else 0
 
 
-def _prove_wipe(pipeline: str, parts: Any, cell: Any) -> int:
-    from dataclasses import replace
+def _context(matrix: Any, cells: Any) -> Any:
+    """The pixels that VACE is to heed, read and checked; None where there are none."""
+    from generator.lab.clock import frames_of
+    from generator.lab.context import read_context
+    from generator.lab.matrix import context_files
+    from generator.lab.pipelines import about
 
+    files = context_files(matrix)
+    if not files:
+        if matrix.context_scale != 1.0:
+            raise UsageError("--context-scale: scales nothing; give --reference or --control")
+        return None
+    rate = about(matrix.pipeline).content_rate_hz
+    sizes = dict.fromkeys((cell.width, cell.height) for cell in cells)
+    return read_context(files, sizes, frames=frames_of(matrix.seconds, rate), rate_hz=rate)
+
+
+def _prove_wipe(pipeline: str, parts: Any, cell: Any, context: Any) -> int:
     from generator.lab import generate as making
     from generator.lab.pipelines import about
-    from generator.lab.proof import prove
+    from generator.lab.proof import another, prove
 
-    request = making.request_of(cell)
-    before = replace(request, prompt=f"{request.prompt} Another scene.", seed=request.seed + 1)
+    request = making.request_of(cell, context)
+    before = another(request)
     settled = about(pipeline).settled_chunk
     proof = prove(pipeline, parts, request, before, chunks=3, chunks_before=settled + 5)
     same = "bit-identical" if proof.identical else "NOT identical"
@@ -766,6 +866,8 @@ def _prove_wipe(pipeline: str, parts: Any, cell: Any) -> int:
     for memory, noticed in proof.mutations.items():
         told = "not noticed" if noticed is None else f"noticed in chunk {noticed + 1}"
         click.echo(f"  leaving out {memory}: {told}")
+    if context is None:
+        click.echo("  no VACE context here to leave out; give --reference or --control to add it")
     return 0 if proof.holds else 1
 
 
@@ -809,6 +911,8 @@ def _print_forecast(matrix: Any, cells: Any, machine: Any) -> None:
             else "Name a machine with --machine to see its bound and a time."
         )
     )
+    if matrix.references or matrix.control:
+        click.echo("What VACE adds, its blocks and the encoding of its context, is not counted.")
     if told and all(one.predicted_s is not None for one in told):
         total = sum(one.predicted_s or 0 for one in told) * matrix.repeats
         click.echo(f"{len(told)} cells, {matrix.repeats} repeats: about {total / 60:.0f} min")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from generator.lab import clock, record
+from generator.lab.context import VaceContext
 from generator.lab.pipelines import About, Frames, Parts, Pipeline, Request, about, open_pipeline
 from generator.lab.record import Cell, RunAbout, seconds_text
 
@@ -42,6 +43,8 @@ class Plan:
     parts: Parts
     seconds: Fraction
     repeats: int = 1
+    context: VaceContext | None = None
+    """What VACE heeds, in all cells; the parts must have its branch."""
     keep_noise: bool = False
     """Encode clips of random weights, too."""
 
@@ -81,7 +84,9 @@ def run(
     pipeline = opened(plan.pipeline, plan.parts)
     conditions = conditions_of(plan, pipeline)
     record.start(folder, conditions)
-    sentences = protocol(plan.pipeline, pipeline.memories, plan.seconds)
+    sentences = protocol(
+        plan.pipeline, pipeline.memories, plan.seconds, conditions["clock_includes"]
+    )
     run_about = replace(run_about, protocol=sentences)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
@@ -97,6 +102,7 @@ def run(
                     known,
                     frames=frames,
                     repeats=plan.repeats,
+                    context=plan.context,
                     warm=warm,
                     progress=progress,
                 )
@@ -127,6 +133,7 @@ def measure_cell(
     frames: int,
     repeats: int,
     warm: set[tuple[int, int]],
+    context: VaceContext | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> list[clock.Take]:
     """All repeats of a cell; only the first keeps its pictures. `warm` holds sizes that were warmed
@@ -134,7 +141,7 @@ def measure_cell(
 
     Raises MemoryError where the device has too little memory.
     """
-    request = request_of(cell)
+    request = request_of(cell, context)
     size = (cell.width, cell.height)
     chunks = 2 if size in warm else known.settled_chunk + 2
     takes: list[clock.Take] = []
@@ -167,33 +174,51 @@ def _told_of_memory() -> Iterator[None]:
         raise MemoryError(str(error).split(". ")[0]) from error
 
 
-def request_of(cell: Cell) -> Request:
+def request_of(cell: Cell, context: VaceContext | None = None) -> Request:
     return Request(
-        prompt=cell.text, width=cell.width, height=cell.height, steps=cell.steps, seed=cell.seed
+        prompt=cell.text,
+        width=cell.width,
+        height=cell.height,
+        steps=cell.steps,
+        seed=cell.seed,
+        switches=tuple((one.chunk, one.text) for one in cell.switches),
+        context=context,
     )
 
 
 def conditions_of(plan: Plan, pipeline: Pipeline) -> dict[str, Any]:
     """Under which all cells of a run are measured."""
+    included = list(about(plan.pipeline).clock_includes)
+    said = dict(pipeline.said)
+    if plan.cells[0].switches:
+        included.append("making keys anew where prompts are switched")
+        said[record.SWITCHES] = ", ".join(
+            f"{one.prompt} from {seconds_text(one.at_s)} s" for one in plan.cells[0].switches
+        )
+    if plan.context is not None:
+        included.append("encoding of the VACE context")
+        said[record.CONTEXT] = plan.context.said
     return {
         "pipeline": plan.pipeline,
         "machine": dict(clock.machine(plan.parts.device)),
         "software": dict(clock.software()),
-        "said": dict(pipeline.said),
+        "said": said,
         "seconds": seconds_text(plan.seconds),
         "content_rate_hz": str(about(plan.pipeline).content_rate_hz),
         "repeats": plan.repeats,
-        "clock_includes": list(about(plan.pipeline).clock_includes),
+        "clock_includes": included,
         "day": date.today().isoformat(),
     }
 
 
-def protocol(pipeline: str, memories: Sequence[str], seconds: Fraction) -> tuple[str, ...]:
+def protocol(
+    pipeline: str, memories: Sequence[str], seconds: Fraction, included: Sequence[str]
+) -> tuple[str, ...]:
     """The method in sentences, with this pipeline's words and numbers."""
     known = about(pipeline)
     words = {
         "memories": ", ".join(memories),
-        "included": ", ".join(known.clock_includes),
+        "included": ", ".join(included),
         "settled": known.settled_chunk + 1,
         "seconds": seconds_text(seconds),
         "rate": seconds_text(known.content_rate_hz),

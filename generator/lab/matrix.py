@@ -7,6 +7,8 @@ sizes = ["512x288", "848x480"]
 steps = [2, 3, 4, 6, 8, 10, 12]
 seconds = 20
 repeats = 3
+switches = ["5=lighthouse", "12.5=cyberpunk-detective"]    # SECONDS=PROMPT, in order
+references = ["figure.png"]    # a VACE context; also control, mask and context_scale
 
 [[cells]]          # further ones; what is left out is as above
 sizes = ["832x480"]
@@ -26,11 +28,21 @@ from typing import Any
 
 from generator.errors import Complaint, ContentError, UsageError
 from generator.intake import TEXT, Refusal, printable, text_of
+from generator.lab.context import ContextFiles
 from generator.lab.pipelines import PIPELINES, Parts, about
-from generator.lab.record import Cell, RunAbout
+from generator.lab.record import Cell, RunAbout, Switch
 
 __all__ = [
-    *("Matrix", "about_of", "cells_of", "parse_size", "parse_steps", "parts_of", "read_matrix"),
+    *(
+        "Matrix",
+        "about_of",
+        "cells_of",
+        "context_files",
+        "parse_size",
+        "parse_steps",
+        "parts_of",
+        "read_matrix",
+    ),
     "with_options",
 ]
 
@@ -66,6 +78,12 @@ class Matrix:
     weights_seed: int = 0
     text: str = ""
     sparse_memory: bool = False
+    switches: tuple[str, ...] = ()
+    """SECONDS=PROMPT each, in order of time."""
+    references: tuple[str, ...] = ()
+    control: str = ""
+    mask: str = ""
+    context_scale: float = 1.0
     given: frozenset[str] = field(default_factory=frozenset)
     """Keys that the file states."""
 
@@ -99,8 +117,9 @@ def read_matrix(path: Path) -> Matrix:
 def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
     """Every cell once, in order. `texts` maps the ids of prompts to their words.
 
-    Raises UsageError for prompts that are not known, all at once.
+    Raises UsageError for prompts that are not known, all at once, and for switches that cannot be.
     """
+    switches = _switches(matrix, texts)
     found: dict[str, Cell] = {}
     unknown: dict[str, None] = {}
     for block in matrix.blocks:
@@ -118,6 +137,7 @@ def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
                 height=height,
                 steps=steps,
                 seed=seed,
+                switches=switches,
             )
             found[cell.id] = cell
     if unknown:
@@ -130,6 +150,70 @@ def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
     if len(found) > MOST_CELLS:
         raise UsageError(f"{len(found)} cells are more than the {MOST_CELLS} of one run")
     return tuple(found.values())
+
+
+def _switches(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Switch, ...]:
+    """Each at the first chunk that begins no sooner than was asked for, as the official code has
+    it of frames."""
+    known = about(matrix.pipeline)
+    if matrix.switches and known.chunk_starts is None:
+        raise UsageError(f"--switch: {matrix.pipeline} holds one prompt for a whole clip")
+    found: list[Switch] = []
+    wrong: list[str] = []
+    for text in matrix.switches:
+        seconds, prompt = parse_switch(text)
+        assert known.chunk_starts is not None
+        chunk = 1
+        while Fraction(known.chunk_starts(chunk)) / known.content_rate_hz < seconds:
+            chunk += 1
+        at_s = Fraction(known.chunk_starts(chunk)) / known.content_rate_hz
+        if prompt not in texts:
+            wrong.append(
+                f'--switch "{text}": no prompt {prompt!r} in content/prompts; '
+                f"known are {', '.join(sorted(texts)) or 'none'}"
+            )
+        elif at_s >= matrix.seconds:
+            wrong.append(
+                f'--switch "{text}": the next chunk begins at {float(at_s):g} s, when the clip of '
+                f"{float(matrix.seconds):g} s is over; switch earlier"
+            )
+        elif found and chunk <= found[-1].chunk:
+            wrong.append(
+                f'--switch "{text}": takes effect with a chunk, at {float(at_s):g} s, and so does '
+                f"the one before it; write switches in order, {float(at_s):g} s or later each"
+                if chunk == found[-1].chunk
+                else f'--switch "{text}": comes before {float(found[-1].at_s):g} s, where the one '
+                "before it takes effect; write switches in order of time"
+            )
+        else:
+            found.append(Switch(chunk=chunk, at_s=at_s, prompt=prompt, text=texts[prompt]))
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return tuple(found)
+
+
+def parse_switch(text: str) -> tuple[Fraction, str]:
+    """`12.5=lighthouse` as seconds and a prompt. Raises UsageError."""
+    stated = re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,6})?)=(\S+)", text)
+    if not stated or not Fraction(stated[1]):
+        raise UsageError(
+            f'--switch "{printable(text)}": is no switch; write seconds, =, and a prompt of '
+            "content/prompts, such as 5=lighthouse"
+        )
+    return Fraction(stated[1]), stated[2]
+
+
+def context_files(matrix: Matrix) -> ContextFiles:
+    """What VACE is to heed. Raises UsageError where the pipeline has no VACE."""
+    files = ContextFiles(
+        references=tuple(map(Path, matrix.references)),
+        control=Path(matrix.control) if matrix.control else None,
+        mask=Path(matrix.mask) if matrix.mask else None,
+        scale=matrix.context_scale,
+    )
+    if files and not about(matrix.pipeline).reads_context:
+        raise UsageError(f"--reference, --control, --mask: {matrix.pipeline} has no VACE here")
+    return files
 
 
 def parse_size(text: str, multiple: int = 16) -> tuple[int, int]:
@@ -200,7 +284,7 @@ def with_options(
         matrix = replace(matrix, blocks=tuple(replace(one, **given) for one in matrix.blocks))
     if seconds is not None:
         matrix = replace(matrix, seconds=Fraction(str(seconds)))
-    stated = {name: value for name, value in options.items() if value is not None}
+    stated = {name: value for name, value in options.items() if value not in (None, ())}
     return replace(matrix, **stated)
 
 
@@ -212,6 +296,7 @@ def parts_of(matrix: Matrix, *, tiny: bool = False) -> Parts:
         weights_seed=matrix.weights_seed,
         text=Path(matrix.text) if matrix.text else None,
         sparse_memory=matrix.sparse_memory,
+        vace=bool(context_files(matrix)),
         tiny=tiny,
     )
 
@@ -230,10 +315,11 @@ def about_of(matrix: Matrix) -> RunAbout:
     return RunAbout(id=matrix.run, title=matrix.title or matrix.run, machine=matrix.machine)
 
 
-_TEXTS = ("run", "title", "machine", "device", "dtype", "weights", "text")
+_TEXTS = ("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask")
+_LISTS = ("switches", "references")
 _KNOWN = (
     *("pipeline", "seconds", "repeats", "weights_seed", "sparse_memory", "cells"),
-    *(*_TEXTS, *AXES),
+    *(*_TEXTS, *_LISTS, "context_scale", *AXES),
 )
 
 
@@ -264,6 +350,23 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             texts[name] = value
         else:
             complain(name, f"{value!r} is no text", "write it in quotes")
+    lists: dict[str, Any] = {}
+    for name in _LISTS:
+        value = data.get(name, [])
+        if isinstance(value, list) and all(isinstance(one, str) and one for one in value):
+            lists[name] = tuple(value)
+        else:
+            complain(name, f"{value!r} is no list of texts", 'write ["...", "..."]')
+    for i, text in enumerate(lists.get("switches", ())):
+        try:
+            parse_switch(text)
+        except UsageError as error:
+            problem, _, remedy = str(error).partition(": ")[2].partition("; ")
+            complain(f"switches[{i}]", f'"{text}" {problem}', remedy)
+    scale = data.get("context_scale", 1.0)
+    if not isinstance(scale, int | float) or isinstance(scale, bool):
+        complain("context_scale", f"{scale!r} is no number", "write such as 1.0")
+        scale = 1.0
     numbers: dict[str, Any] = {}
     for name, least in (("repeats", 1), ("weights_seed", 0)):
         value = data.get(name, getattr(Matrix(), name))
@@ -317,8 +420,10 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
         blocks=tuple(blocks),
         seconds=Fraction(str(seconds)),
         sparse_memory=sparse,
+        context_scale=float(scale),
         given=frozenset(data),
         **texts,
+        **lists,
         **numbers,
     )
 

@@ -8,12 +8,12 @@ import hashlib
 import multiprocessing
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from generator.lab.pipelines import Parts, Pipeline, Request, open_pipeline
 
-__all__ = ["Proof", "fresh", "prove", "streamed"]
+__all__ = ["Proof", "another", "fresh", "prove", "streamed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,23 @@ def prove(
         mutations={
             memory: _first_other(after(frozenset({memory})), alone) for memory in pipeline.memories
         },
+    )
+
+
+def another(request: Request) -> Request:
+    """A clip to make before `request`: of its size, and other in all that memories hold."""
+    context = request.context
+    if context is not None:
+        context = replace(
+            context,
+            references=tuple(255 - picture for picture in context.references),
+            control=None if context.control is None else 255 - context.control,
+        )
+    return replace(
+        request,
+        prompt=f"{request.prompt} Another scene.",
+        seed=request.seed + 1,
+        context=context,
     )
 
 

@@ -24,17 +24,40 @@ from generator.measure.roofline import NETWORKS
 from generator.measure.timing import Timing, summarised
 from generator.records import ARRIVAL, EXTRA_PREFIX, FRAME, PER_FRAME_FOLDER
 
-__all__ = ["VERSION", "Cell", "RunAbout", "assemble", "finished", "keep", "measured", "start"]
+__all__ = [
+    "VERSION",
+    "Cell",
+    "RunAbout",
+    "Switch",
+    "assemble",
+    "finished",
+    "keep",
+    "measured",
+    "start",
+    "weights_of",
+]
 
 VERSION = 1
 CELLS = "cells"
 CONDITIONS = ("pipeline", "machine", "software", "said", "seconds", "repeats")
 """What all cells of a run share."""
+SWITCHES, CONTEXT = "prompt switches", "VACE context"
+"""What a run's conditions say of them, under these names, where there are any."""
 FPS_MEANS = "frames per wall second of the steady state, VAE decode and transfer to host included"
 TOY = (
     "A toy network of a few thousand parameters, to rehearse with: no figure of it means anything."
 )
 NOTE = "Random weights: the clips show noise, and only their timing means anything."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """From a chunk on another prompt holds; its first frame is shown `at_s` seconds in."""
+
+    chunk: int
+    at_s: Fraction
+    prompt: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +71,13 @@ class Cell:
     height: int
     steps: tuple[int, ...]
     seed: int
+    switches: tuple[Switch, ...] = ()
 
     @property
     def id(self) -> str:
         steps = "-".join(map(str, self.steps))
-        return f"{self.prompt}-{self.size}-{steps}" + (f"-seed-{self.seed}" if self.seed else "")
+        seed = f"-seed-{self.seed}" if self.seed else ""
+        return f"{self.prompt}-{self.size}-{steps}{seed}" + ("-switched" if self.switches else "")
 
     @property
     def size(self) -> str:
@@ -95,6 +120,7 @@ def measured(
         "cell": cell.id,
         "prompt": cell.prompt,
         "prompt_text": cell.text,
+        **({"switches": [_switch(one) for one in cell.switches]} if cell.switches else {}),
         "size": cell.size,
         "steps": list(cell.steps),
         "step_list": list(step_list),
@@ -115,6 +141,15 @@ def measured(
         "no_clip": no_clip,
         "failed": failed,
         "conditions": dict(conditions),
+    }
+
+
+def _switch(one: Switch) -> dict[str, Any]:
+    return {
+        "chunk": one.chunk,
+        "at_s": float(one.at_s),
+        "prompt": one.prompt,
+        "prompt_text": one.text,
     }
 
 
@@ -238,6 +273,9 @@ def _row(cell: Mapping[str, Any]) -> dict[str, str]:
         "seed": str(cell["seed"]),
         "no_clip": cell["no_clip"],
     }
+    if cell.get("switches"):
+        told = ", ".join(f"{one['prompt']} from {one['at_s']:g} s" for one in cell["switches"])
+        row[f"{EXTRA_PREFIX}prompt-switches"] = told
     if cell["clip"]:
         row |= {
             "frames": str(cell["frames"]),
@@ -295,7 +333,7 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
         f"published = {conditions.get('day') or date.today().isoformat()}",
         f"machine = {quoted(run.machine)}",
         f"machine_stated = {quoted(machine)}",
-        f"weights = {quoted(_weights(said))}",
+        f"weights = {quoted(weights_of(said))}",
         f"rights = {quoted(run.rights)}",
         f"publish_media = {str(run.publish_media).lower()}",
         "",
@@ -310,7 +348,7 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
         "",
         "[[series]]",
         f"id = {quoted(pipeline)}",
-        f"title = {quoted(_series_title(pipeline, random, toy))}",
+        f"title = {quoted(_series_title(pipeline, said, random, toy))}",
         'label = "measured-here"',
         f"fps_means = {quoted(FPS_MEANS)}",
     ]
@@ -335,12 +373,15 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
 
 def _work(pipeline: str, said: Mapping[str, str]) -> str:
     """What the roofline counts it as; "" where it cannot, or where bf16's peak is not the one."""
+    if SWITCHES in said or CONTEXT in said:
+        return ""
     sparse = said.get("memory", "").startswith("sparse")
     name = f"{pipeline}-sparse" if sparse else pipeline
     return name if name in NETWORKS and said.get("dtype") in ("bfloat16", "float16") else ""
 
 
-def _weights(said: Mapping[str, str]) -> str:
+def weights_of(said: Mapping[str, str]) -> str:
+    """As run.toml states them."""
     return f"Transformer: {said['weights']}. VAE: {said['VAE weights']}"
 
 
@@ -353,11 +394,16 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     )
 
 
-def _series_title(pipeline: str, random: bool, toy: bool) -> str:
+def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
     title = {"memflow": "MemFlow"}.get(pipeline, pipeline)
-    return f"{title}, this project's code" + (", random weights" if random else "")
+    return (
+        f"{title}, this project's code"
+        + (", prompts switched" if SWITCHES in said else "")
+        + (", with a VACE context" if CONTEXT in said else "")
+        + (", random weights" if random else "")
+    )
 
 
 def _notes(random: bool, toy: bool) -> str:

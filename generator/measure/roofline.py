@@ -28,6 +28,7 @@ __all__ = [
     "cell_work",
     "chunk_frames",
     "dit_pass",
+    "first_frame",
     "limit",
     "vae_chunk",
 ]
@@ -61,6 +62,11 @@ class DiTShape:
     """Chunks after which the bank grows by a frame."""
     rope_frames: int = 1024
     """Absolute frame numbers that the position table knows."""
+    vace_layers: tuple[int, ...] = ()
+    """Blocks behind which a hint of the VACE context is added; none where there is no such branch.
+    Its work is not counted here."""
+    vace_channels: int = 96
+    """Of the context: latents that stay, latents to be made, and 8 x 8 places of the mask."""
 
     @property
     def head_dim(self) -> int:
@@ -160,6 +166,11 @@ def settled_chunk(shape: DiTShape) -> int:
 def chunk_frames(shape: DiTShape, chunk: int) -> int:
     """Frames of video that a chunk becomes: 9 for the first, then 12."""
     return TEMPORAL * shape.chunk - (TEMPORAL - 1 if chunk == 0 else 0)
+
+
+def first_frame(shape: DiTShape, chunk: int) -> int:
+    """Number of the first frame of video that a chunk becomes: 0, 9, 21, 33 ..."""
+    return TEMPORAL * shape.chunk * chunk - (TEMPORAL - 1 if chunk else 0)
 
 
 def dit_pass(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from generator.pages import words
 from generator.pages.clips import ClipView
 from generator.pages.columns import COLUMNS, number, rows
+from generator.pages.limits import bounds
 from generator.pages.schema import FORMAT, Json, schema
 from generator.records import BITS_PER_FRAME, Catalogue, Facts, Link, PerFrame, Run, Site
 
@@ -105,6 +106,41 @@ def inert(text: str) -> str:
     return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
+BOUNDS = ("clip", "kind", "machine", "fps", "share", "limit_fps", "bounded_by")
+"""Columns of bounds.csv; what they mean stands in the schema."""
+
+
+def bounds_csv(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
+    """A line for every figure that nobody measured, with its kind; the others are in clips.csv."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(BOUNDS)
+    for one in _bounds(catalogue, views):
+        writer.writerow([_cell(one[name]) for name in BOUNDS])
+    return out.getvalue()
+
+
+def _bounds(catalogue: Catalogue, views: Sequence[ClipView]) -> list[Json]:
+    """Of each cell whose work is known: the limit of its machine, and projections to others."""
+    machines = {machine.id: machine for machine in catalogue.machines}
+    projected = [machine for machine in catalogue.machines if machine.projected]
+    return [
+        {
+            "clip": view.id,
+            "kind": one.kind,
+            "machine": one.machine.id,
+            "fps": float(f"{one.fps:.4g}"),
+            "share": float(f"{one.share:.4g}"),
+            "limit_fps": float(f"{one.work.fps:.4g}"),
+            "bounded_by": one.work.by,
+            "flop_per_frame": round(one.work.flop_per_frame),
+            "bytes_per_frame": round(one.work.bytes_per_frame),
+        }
+        for view in views
+        for one in bounds(view, machines.get(view.run.machine), projected)
+    ]
+
+
 def archive(catalogue: Catalogue, views: Sequence[ClipView]) -> Json:
     """Everything the site knows, as one value."""
     site = catalogue.site
@@ -160,6 +196,7 @@ def archive(catalogue: Catalogue, views: Sequence[ClipView]) -> Json:
             }
             for view, row in zip(views, rows(views), strict=True)
         ],
+        "bounds": _bounds(catalogue, views),
     }
 
 

@@ -51,6 +51,46 @@ class LimitRow:
     """In the order of the machines that numbers are projected to."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A figure that nobody measured, beside a cell that somebody did: what a machine's data sheet
+    allows ("limit"), or the share of it that was reached, taken over to another ("projection")."""
+
+    kind: str
+    machine: Machine
+    fps: float
+    share: float
+    """Of the limit on the cell's own machine that was measured."""
+    work: roofline.Limit
+    """What this machine's data sheet allows."""
+
+
+def bounds(view: ClipView, machine: Machine | None, others: Sequence[Machine]) -> tuple[Bound, ...]:
+    """The limit on the cell's machine first, then projections in the order of `others`; none where
+    the work, the number or the machine's peaks are not known."""
+    clip = view.clip
+    network = roofline.NETWORKS.get(view.series.work)
+    if network is None or machine is None or clip.fps is None or len(clip.steps) != 1:
+        return ()
+    if clip.width % 16 or clip.height % 16:
+        return ()
+    cell = (network, clip.width, clip.height, clip.steps[0])
+    here = roofline.limit(*cell, machine)
+    if here is None:
+        return ()
+    share = float(clip.fps) / here.fps
+    found = [Bound(kind="limit", machine=machine, fps=here.fps, share=share, work=here)]
+    for other in others:
+        there = roofline.limit(*cell, other) if other.id != machine.id else None
+        if there is not None:
+            found.append(
+                Bound(
+                    kind="projection", machine=other, fps=there.fps * share, share=share, work=there
+                )
+            )
+    return tuple(found)
+
+
 def limit_rows(
     views: Iterable[ClipView], machine: Machine | None, others: Sequence[Machine]
 ) -> tuple[LimitRow, ...]:
@@ -67,39 +107,26 @@ def limit_row(
     view: ClipView, machine: Machine | None, others: Sequence[Machine]
 ) -> LimitRow | None:
     """None where the work, the number or the machine's peaks are not known."""
-    clip = view.clip
-    network = roofline.NETWORKS.get(view.series.work)
-    if network is None or machine is None or clip.fps is None or len(clip.steps) != 1:
+    known = bounds(view, machine, others)
+    if not known or view.clip.fps is None:
         return None
-    if clip.width % 16 or clip.height % 16:
-        return None
-    cell = (network, clip.width, clip.height, clip.steps[0])
-    here = roofline.limit(*cell, machine)
-    if here is None:
-        return None
-    share = float(clip.fps) / here.fps
-    projections = []
-    for other in others:
-        there = roofline.limit(*cell, other) if other.id != machine.id else None
-        if there is not None:
-            projections.append(
-                ProjectionView(
-                    machine=other, fps=_figure(there.fps * share), limit=_figure(there.fps)
-                )
-            )
+    here, projections = known[0], known[1:]
     return LimitRow(
         page=view.page,
         title=f"{view.size}, {view.steps}",
-        measured=words.rate(clip.fps),
+        measured=words.rate(view.clip.fps),
         limit=LimitView(
-            machine=machine,
+            machine=here.machine,
             fps=_figure(here.fps),
-            share=f"{_figure(share * 100)}\u00a0%",
-            work=f"{_figure(here.flop_per_frame / 1e12)}\u00a0TFLOP",
-            traffic=f"{_figure(here.bytes_per_frame / 1e9)}\u00a0GB",
-            by=BY[here.by],
+            share=f"{_figure(here.share * 100)}\u00a0%",
+            work=f"{_figure(here.work.flop_per_frame / 1e12)}\u00a0TFLOP",
+            traffic=f"{_figure(here.work.bytes_per_frame / 1e9)}\u00a0GB",
+            by=BY[here.work.by],
         ),
-        projections=tuple(projections),
+        projections=tuple(
+            ProjectionView(machine=one.machine, fps=_figure(one.fps), limit=_figure(one.work.fps))
+            for one in projections
+        ),
     )
 
 

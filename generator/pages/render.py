@@ -174,6 +174,7 @@ def _for_machines(press: Press, allowed: str) -> None:
     of_all("data/clips.csv", lambda: data.clips_csv(views), listed)
     of_all("data/clips.json", lambda: data.briefs_json(views), listed)
     of_all("feed.xml", lambda: feeds.atom(catalogue, views), lambda: everything)
+    of_all("data/bounds.csv", lambda: data.bounds_csv(catalogue, views), lambda: everything)
     text("data/schema.json", lambda: data.schema_json(site), site)
     text("sitemap.xml", lambda: feeds.sitemap(site, pages), pages)
     text("robots.txt", lambda: feeds.robots(site), site)

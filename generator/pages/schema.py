@@ -59,6 +59,7 @@ def schema(site: Site) -> Json:
                 ),
                 "runs": _list(_run_schema(link)),
                 "clips": _list(_clip_schema()),
+                "bounds": _list(_bound_schema()),
             }
         ),
     }
@@ -123,6 +124,34 @@ def _clip_schema() -> Json:
             **{column.name: _column_schema(column) for column in COLUMNS},
             "extra": {"type": "object", "additionalProperties": {"type": "string"}},
             "verdicts": _list(verdict),
+        }
+    )
+
+
+def _bound_schema() -> Json:
+    """Figures that nobody measured, apart from those of `clips`; each says what it is."""
+
+    def said(kind: str, says: str) -> Json:
+        return {**_exactly(kind), "description": says}
+
+    return _object(
+        {
+            "clip": said("string", "Id of the measured cell that it stands beside."),
+            "kind": {
+                "enum": ["limit", "projection"],
+                "description": "limit: what the data sheet of the cell's own machine allows; "
+                "projection: the share of it that was reached, on a machine where nothing ran.",
+            },
+            "machine": said("string", "Machine that the figure is of."),
+            "fps": said("number", "The limit, or the projection. Never a measurement."),
+            "share": said("number", "Of the limit on the cell's machine, what was measured."),
+            "limit_fps": said("number", "What this machine's data sheet allows."),
+            "bounded_by": {
+                "enum": ["compute", "memory"],
+                "description": "What takes more of that limit's time.",
+            },
+            "flop_per_frame": said("integer", "Operations for a frame, counted from shapes."),
+            "bytes_per_frame": said("integer", "Least bytes that cross the memory for a frame."),
         }
     )
 

@@ -123,3 +123,36 @@ def test_a_prompt_that_is_not_there_is_named() -> None:
 def test_a_run_has_an_id(run: str) -> None:
     with pytest.raises(UsageError, match="no id for a run"):
         matrix.about_of(matrix.Matrix(run=run, machine="h200"))
+
+
+def test_a_file_orders_switches_and_a_context(tmp_path: Path) -> None:
+    """5 s are frame 80; the first chunk that begins no sooner begins with frame 81 (12 * 7 - 3)."""
+    found = read(
+        tmp_path,
+        'prompts = ["dawn"]\nswitches = ["5=night", "12.5=dawn"]\nreferences = ["a.png"]\n'
+        'control = "b.mp4"\nmask = "c.png"\ncontext_scale = 0.5\n',
+    )
+    (cell,) = matrix.cells_of(found, TEXTS)
+    assert [(one.chunk, one.at_s, one.text) for one in cell.switches] == [
+        (7, Fraction(81, 16), TEXTS["night"]),
+        (17, Fraction(201, 16), TEXTS["dawn"]),
+    ]
+    assert cell.id == "dawn-832x480-4-switched"
+    files = matrix.context_files(found)
+    assert (files.references, files.control) == ((Path("a.png"),), Path("b.mp4"))
+    assert (files.mask, files.scale) == (Path("c.png"), 0.5)
+    assert matrix.parts_of(found).vace
+    assert not matrix.parts_of(matrix.Matrix()).vace
+
+
+def test_mistakes_in_switches_and_context_have_their_place(tmp_path: Path) -> None:
+    with pytest.raises(ContentError) as caught:
+        read(
+            tmp_path,
+            'switches = ["5=night", "soon"]\nreferences = "a.png"\ncontrol = 3\n'
+            'context_scale = "much"\n',
+        )
+    told = str(caught.value)
+    for place in ("$.switches[1]", "$.references", "$.control", "$.context_scale"):
+        assert place in told
+    assert len(caught.value.complaints) == 4

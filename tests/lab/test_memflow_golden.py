@@ -1,4 +1,5 @@
-"""The same function as the official MemFlow code: every chunk of two whole runs."""
+"""The same function as the official MemFlow code: every chunk of whole runs, with one prompt and
+with prompts that are switched, with dense and with sparse memory."""
 
 from __future__ import annotations
 
@@ -79,6 +80,63 @@ def test_every_chunk_equals_the_official_codes(name: str, dit: CausalDiT, cpu: A
     for chunk, wanted in enumerate(golden["latents"][0].split(3)):
         got = next(stream)
         off = (got - wanted).abs().max() / wanted.abs().max()
+        assert off <= TOLERANCE, f"chunk {chunk} is off by {off:.1e}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "memflow_switch_32x48_4steps",
+        "memflow_switch_64x48_2steps",
+        "memflow_sparse_switch_48x48_2steps",
+        "memflow_sparse_48x32_3steps",
+    ],
+)
+def test_switched_prompts_and_sparse_memory_equal_the_official_codes(
+    name: str, dit: CausalDiT, cpu: Any
+) -> None:
+    """Switches where sink and window are made anew and where only the window is, with a bank that
+    has room and one that is full; the first lies within a chunk, and takes effect at the next."""
+    with safetensors.safe_open(GOLDEN / f"{name}.safetensors", "pt") as file:
+        golden = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        config = json.loads(file.metadata()["config"])
+        checksums = json.loads(file.metadata()["weight_checksums"])
+        sums = json.loads(file.metadata()["embeds_checksums"])
+    state = dit.state_dict()
+    for parameter, (total, size) in checksums.items():
+        assert state[parameter].sum().item() == pytest.approx(total, rel=1e-5, abs=1e-3)
+        assert state[parameter].abs().sum().item() == pytest.approx(size, rel=1e-6)
+
+    def embed(prompt: str) -> Any:
+        generator = torch.Generator().manual_seed(1000 + int(prompt))
+        embeds = torch.randn(config["prompt_tokens"][int(prompt)], 4096, generator=generator)
+        assert embeds.abs().sum().item() == pytest.approx(sums[prompt][1], rel=1e-6)
+        return embeds
+
+    steps, frames = config["steps"], config["switch_frames"] or []
+    pipeline = MemFlow(
+        dit,
+        None,
+        text.TextSource(said="golden", embed=embed),
+        device=cpu,
+        kernel="torch",
+        said={},
+        noise=Replayed(golden["noise"][0].split(3), config["seed"] + 1, steps),
+        sparse_memory=config["sparse"],
+    )
+    pipeline.prepare(
+        Request(
+            prompt="0",
+            width=config["width"],
+            height=config["height"],
+            steps=(steps,),
+            seed=0,
+            switches=tuple((-(-frame // 3), str(i)) for i, frame in enumerate(frames, 1)),
+        )
+    )
+    stream = pipeline.latents()
+    for chunk, wanted in enumerate(golden["latents"][0].split(3)):
+        off = (next(stream) - wanted).abs().max() / wanted.abs().max()
         assert off <= TOLERANCE, f"chunk {chunk} is off by {off:.1e}"
 
 

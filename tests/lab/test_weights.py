@@ -199,6 +199,59 @@ def test_a_configuration_with_unknown_words_is_refused(tmp_path: Path) -> None:
         weights.from_pretrained(tmp_path, device=torch.device("cpu"), dtype=torch.float32)
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("[1]", "holds no JSON object"),
+        ("{", "no valid JSON"),
+        ('{"layers": "two"}', "no network has layers 'two'"),
+        ('{"layers": -1, "patch": [1, 2]}', r"no network has layers -1, patch \(1, 2\)"),
+        ('{"dim": 50, "heads": 4}', "4 heads do not share a width of 50"),
+        ('{"vace_layers": [1, 2]}', "begin with 0 and rise"),
+        ('{"_class_name": "WanTransformer3DModel"}', "states no num_layers, num_attention_heads"),
+    ],
+)
+def test_a_configuration_that_is_no_network_is_refused(
+    tmp_path: Path, config: str, said: str
+) -> None:
+    weights.save_pretrained(a_model(), tmp_path)
+    (tmp_path / "config.json").write_text(config, "utf-8")
+    with pytest.raises(MediaError, match=said):
+        weights.from_pretrained(tmp_path, device=torch.device("cpu"), dtype=torch.float32)
+
+
+def test_a_model_in_several_files_is_read_as_diffusers_spread_it(tmp_path: Path) -> None:
+    """The published folder of Wan2.1-T2V-1.3B has two; a lost one is named, and so is an index that
+    leads elsewhere."""
+    diffusers = pytest.importorskip("diffusers", reason="no diffusers")
+    theirs = diffusers.WanTransformer3DModel(
+        num_attention_heads=2,
+        attention_head_dim=24,
+        text_dim=20,
+        freq_dim=32,
+        ffn_dim=64,
+        num_layers=2,
+    )
+    weights.fill_randomly(theirs, 7)
+    theirs.save_pretrained(tmp_path / "whole")
+    theirs.save_pretrained(tmp_path / "spread", max_shard_size="60KB")
+    shards = sorted((tmp_path / "spread").glob("*.safetensors"))
+    assert len(shards) > 1
+    cpu = torch.device("cpu")
+    whole, _ = weights.from_pretrained(tmp_path / "whole", device=cpu, dtype=torch.float32)
+    spread, said = weights.from_pretrained(tmp_path / "spread", device=cpu, dtype=torch.float32)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(spread.state_dict()[name], value)
+    assert said.said.count("sha256") == len(shards)
+    shards[0].unlink()
+    with pytest.raises(MediaError, match=f"{shards[0].name}: no such file"):
+        weights.from_pretrained(tmp_path / "spread", device=cpu, dtype=torch.float32)
+    index = tmp_path / "spread" / weights.INDEX
+    index.write_text('{"weight_map": {"a": "../whole/x.safetensors"}}', "utf-8")
+    with pytest.raises(MediaError, match="names no files of weights"):
+        weights.from_pretrained(tmp_path / "spread", device=cpu, dtype=torch.float32)
+
+
 def test_embeddings_made_before_are_found_by_their_prompt(tmp_path: Path) -> None:
     source = text.random_text(16, 12)
     text.save_embeddings(tmp_path / "prompts.safetensors", ["a lake", "a city"], source)

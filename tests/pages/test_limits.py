@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+
+import jsonschema
 
 from generator.pages import render
 from generator.pages.digest import Digester
@@ -81,6 +86,35 @@ def test_the_run_lists_measured_and_projected_apart(tmp_path: Path) -> None:
     assert "108" not in tables[0]
     assert "528 FPS 20.4 % 108 FPS" in tables[1]
     assert "47.28" not in tables[1]
+
+
+def test_data_files_hold_them_apart_from_what_was_measured(tmp_path: Path) -> None:
+    """The figures of the pages, worked by hand above, in a list and a table of their own; columns
+    of measurements do not change by them."""
+    _, evidence = archive(tmp_path)
+    texts = pages_of(tmp_path)
+    known = json.loads(texts["data/archive.json"])
+    assert [
+        (one["clip"], one["kind"], one["machine"], round(one["fps"]), round(one["limit_fps"]))
+        for one in known["bounds"]
+    ] == [
+        (evidence[0].clip.id, "limit", "h100", 232, 232),
+        (evidence[0].clip.id, "projection", "b200", 108, 528),
+    ]
+    assert {round(one["share"], 3) for one in known["bounds"]} == {0.204}
+    assert {one["bounded_by"] for one in known["bounds"]} == {"compute"}
+    assert round(known["bounds"][0]["flop_per_frame"] / 1e12, 2) == 4.26
+    schema = json.loads(texts["data/schema.json"])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(known, schema)
+    rows = list(csv.DictReader(io.StringIO(texts["data/bounds.csv"])))
+    assert [row["kind"] for row in rows] == ["limit", "projection"]
+    assert rows == [{name: str(one[name]) for name in rows[0]} for one in known["bounds"]]
+    measured = next(csv.reader(io.StringIO(texts["data/clips.csv"])))
+    assert not {"limit_fps", "share", "kind"} & set(measured)
+    nothing = pages_of(tmp_path, work="")
+    assert json.loads(nothing["data/archive.json"])["bounds"] == []
+    assert len(nothing["data/bounds.csv"].splitlines()) == 1
 
 
 def test_without_known_work_nothing_is_said(tmp_path: Path) -> None:

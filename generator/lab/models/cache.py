@@ -7,8 +7,8 @@ positions already turned into them and attention does not ask for order:
 
 Sink and each window slot hold one chunk, a bank slot holds one latent frame. The bank grows
 towards the front, so that whatever is filled is always one unbroken slice. All indices are Python
-integers: nothing here waits for the device. Its slow twin, which keeps lists of frames and joins
-them anew for every read, stands in tests/lab/test_kv_cache.py.
+integers, or stay on the device: nothing here waits for it. Its slow twin, which keeps lists of
+frames and joins them anew for every read, stands in tests/lab/test_kv_cache.py.
 """
 
 from __future__ import annotations
@@ -44,55 +44,86 @@ class KVCache:
         self.v = torch.zeros(size, device=device, dtype=dtype)
         self.chunks = 0
         """Chunks whose clean keys are kept; the one being made is not among them."""
+        self.making = 1
+        """Chunks that the pass under way makes: one, or more when the past is made anew."""
         self.bank_frames = 0
+        self._newest = torch.zeros(shape.layers, device=device, dtype=torch.long)
+        """Of each layer, the bank's slot that was written last."""
+        self._waiting: tuple[torch.Tensor, torch.Tensor] | None = None
+        """Keys and values [N, F, H, D] that `mark` chose for the bank."""
 
     def wipe_window(self) -> None:
         """Forget sink and window."""
-        self.chunks = 0
+        self.chunks, self.making = 0, 1
         self.k[:, self._sink :].zero_()
         self.v[:, self._sink :].zero_()
 
     def wipe_bank(self) -> None:
         """Forget the bank."""
         self.bank_frames = 0
+        self._newest.zero_()
+        self._waiting = None
         self.k[:, : self._sink].zero_()
         self.v[:, : self._sink].zero_()
 
-    def remember(self, position: int, text_keys: torch.Tensor) -> None:
-        """Before chunk number `position` begins: put the first frame of the one before it into
-        the bank. Where the bank has no room, the frame that fits the text least makes place.
+    def remember(self, position: int, text_keys: torch.Tensor | None) -> None:
+        """Before chunk number `position` begins: put the first frame of an earlier one into the
+        bank, the one before it, or what `mark` chose. Where the bank has no room, the frame that
+        fits the text least makes place, and the newest where no text is given.
 
         `text_keys` [N, S, H, D] are the keys of the cross-attention. Each layer chooses by itself.
-        Quirk kept: that frame is in the window as well for two more chunks, so that its keys
-        count twice; and the newest slot is written anew for every chunk, not once an interval.
+        Quirk kept: a frame is in the window as well for one to three more chunks, so that its keys
+        count twice; and it is put in anew before every chunk, not once an interval, so that what
+        `mark` chose can stand in the bank two or three times.
         """
         if position == 0 or self.chunks == 0 or self.shape.bank == 0:
             return
         slots = -(-position // self.shape.bank_interval)
-        newest = self._slot(self.chunks - 1)
-        k_new = self.k[:, newest : newest + self.frame_tokens]
-        v_new = self.v[:, newest : newest + self.frame_tokens]
+        k_new, v_new = self._waiting or self._first_frame(self.chunks - 1)
         if slots <= self.shape.bank:
             self.bank_frames = slots
+            self._newest.fill_(self.shape.bank - slots)
             start = (self.shape.bank - slots) * self.frame_tokens
             self.k[:, start : start + self.frame_tokens].copy_(k_new)
             self.v[:, start : start + self.frame_tokens].copy_(v_new)
             return
-        worst = frame_scores(text_keys, self._banked(self.k)).argmin(dim=1)
-        self._replace(self.k, worst, k_new)
-        self._replace(self.v, worst, v_new)
+        if text_keys is not None:
+            worst = frame_scores(text_keys, self._banked(self.k)).argmin(dim=1)
+            self._newest.copy_(worst)
+        self._replace(self.k, self._newest, k_new)
+        self._replace(self.v, self._newest, v_new)
+
+    def mark(self) -> None:
+        """Choose the first frame of the chunk that was just kept for the bank, until the next
+        `mark`: its keys as they are now, whatever the window is made to hold later."""
+        k, v = self._first_frame(self.chunks - 1)
+        if self._waiting is None:
+            self._waiting = k.clone(), v.clone()
+            return
+        self._waiting[0].copy_(k)
+        self._waiting[1].copy_(v)
+
+    def rewind(self, chunks: int) -> None:
+        """Make the last `chunks` anew, all of them in the next pass, which `advance` ends."""
+        self.chunks -= chunks
+        self.making = chunks
 
     def write(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
-        """Keep the current chunk's keys and values [L, H, D] until they are written again."""
-        start = self._slot(self.chunks)
-        self.k[layer, start : start + k.shape[0]].copy_(k)
-        self.v[layer, start : start + v.shape[0]].copy_(v)
+        """Keep the keys and values [L, H, D] of what is being made until they are written again.
+
+        Of several chunks, one that has left the window is not kept, for its slot is another's.
+        """
+        for i in range(self.making):
+            if 0 < self.chunks + i <= self._last - self._turns:
+                continue
+            start, size = self._slot(self.chunks + i), self._chunk_tokens
+            self.k[layer, start : start + size].copy_(k[i * size : (i + 1) * size])
+            self.v[layer, start : start + size].copy_(v[i * size : (i + 1) * size])
 
     def read(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Everything that the current chunk attends to, itself included: views [1, M, H, D]."""
+        """Everything that is attended to, what is being made included: views [1, M, H, D]."""
         start = self._sink - self.bank_frames * self.frame_tokens
-        window = self.shape.window // self.shape.chunk
-        end = self._slot(min(self.chunks, window)) + self._chunk_tokens
+        end = self._slot(min(self._last, self._turns)) + self._chunk_tokens
         return self.k[layer : layer + 1, start:end], self.v[layer : layer + 1, start:end]
 
     def attended(self, layer: int, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -108,7 +139,7 @@ class KVCache:
         """
         k, v = self.read(layer)
         remembered = (self.bank_frames + self.shape.sink) * self.frame_tokens
-        if self.chunks == 0 or self.bank_frames == 0:
+        if self.bank_frames == 0:
             return k, v
         frames = k[:, :remembered].unflatten(1, (-1, self.frame_tokens))
         fit = torch.einsum("bhd,bnhd->bhn", q.float().mean(dim=1), frames.float().mean(dim=2))
@@ -124,8 +155,9 @@ class KVCache:
         return torch.cat([frames.gather(1, where).flatten(1, 2), kept[:, remembered:]], dim=1)
 
     def advance(self) -> None:
-        """The current chunk is clean: keep it."""
-        self.chunks += 1
+        """What was made is clean: keep it."""
+        self.chunks += self.making
+        self.making = 1
 
     @property
     def _sink(self) -> int:
@@ -135,11 +167,26 @@ class KVCache:
     def _chunk_tokens(self) -> int:
         return self.shape.chunk * self.frame_tokens
 
+    @property
+    def _turns(self) -> int:
+        """Chunks that the window holds."""
+        return self.shape.window // self.shape.chunk
+
+    @property
+    def _last(self) -> int:
+        """Number of the last chunk that is being made."""
+        return self.chunks + self.making - 1
+
     def _slot(self, chunk: int) -> int:
         """First token of a chunk: the first chunk is the sink, the others take turns."""
-        turns = self.shape.window // self.shape.chunk
-        place = 0 if chunk == 0 else 1 + (chunk - 1) % turns
+        place = 0 if chunk == 0 else 1 + (chunk - 1) % self._turns
         return self._sink + place * self._chunk_tokens
+
+    def _first_frame(self, chunk: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of a kept chunk's first frame, views [N, F, H, D]."""
+        start = self._slot(chunk)
+        end = start + self.frame_tokens
+        return self.k[:, start:end], self.v[:, start:end]
 
     def _banked(self, kept: torch.Tensor) -> torch.Tensor:
         """The bank as [N, slots, F, H, D], a view."""
@@ -175,7 +222,7 @@ class TextCache:
         self.k = self.v = None
 
     def filled(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both, [N, S, H, D]; it is an error to ask before the text was read."""
+        """Both, [blocks, S, H, D]; it is an error to ask before the text was read."""
         if self.k is None or self.v is None:
             raise RuntimeError("the text is read before the first pass")
         return self.k, self.v

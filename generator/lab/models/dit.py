@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ from generator.lab.models.attention import attend
 from generator.lab.models.cache import KVCache, TextCache
 from generator.measure.roofline import DiTShape
 
-__all__ = ["CausalDiT", "Modulation", "Rotation", "sinusoids"]
+__all__ = ["CausalDiT", "Context", "Modulation", "Rotation", "sinusoids"]
 
 # Shapes: B batch (1), T latent frames, C latent channels, H and W latent sides, F tokens of a
 # latent frame, L = T F tokens, d model width, h heads, D head dimension, S text tokens
@@ -38,6 +39,25 @@ class Rotation:
 
     cos: torch.Tensor
     sin: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What VACE is to heed in a chunk, read once for all its passes (`CausalDiT.read_context`)."""
+
+    tokens: torch.Tensor
+    """[1, L, d]"""
+    rotation: Rotation
+    scale: float
+    """Hints are multiplied by it."""
+
+
+class Past(Protocol):
+    """What a block's attention writes its keys to and reads them from."""
+
+    def write(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None: ...
+
+    def attended(self, layer: int, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
 class RMSNorm(nn.Module):
@@ -95,7 +115,7 @@ class Block(nn.Module):
         x: torch.Tensor,
         time_6d: torch.Tensor,
         rotation: Rotation,
-        cache: KVCache,
+        cache: Past,
         layer: int,
         text: tuple[torch.Tensor, torch.Tensor],
         hint: torch.Tensor | None = None,
@@ -142,6 +162,31 @@ def rotated(x_BLhD: torch.Tensor, rotation: Rotation) -> torch.Tensor:
     return turned.flatten(-2).to(x_BLhD.dtype)
 
 
+class VaceBlock(Block):
+    """A block of the branch that reads the VACE context; what it puts out is a hint for the block
+    of the trunk that it stands beside. VACE (Jiang et al., 2025), names as Wan has them."""
+
+    def __init__(self, shape: DiTShape, *, first: bool) -> None:
+        super().__init__(shape)
+        if first:
+            self.before_proj = nn.Linear(shape.dim, shape.dim)
+        self.after_proj = nn.Linear(shape.dim, shape.dim)
+
+
+class NoPast:
+    """In place of a cache: attention sees what is under way and nothing else."""
+
+    def __init__(self) -> None:
+        self._under_way: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def write(self, layer: int, k: torch.Tensor, v: torch.Tensor) -> None:
+        self._under_way = k.unsqueeze(0), v.unsqueeze(0)
+
+    def attended(self, layer: int, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert self._under_way is not None, "write comes first"
+        return self._under_way
+
+
 class Head(nn.Module):
     """Tokens to the velocity of their patches."""
 
@@ -176,6 +221,13 @@ class CausalDiT(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(shape.dim, 6 * shape.dim))
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.head = Head(shape)
+        if shape.vace_layers:
+            self.vace_patch_embedding = nn.Conv3d(
+                shape.vace_channels, shape.dim, kernel_size=shape.patch, stride=shape.patch
+            )
+            self.vace_blocks = nn.ModuleList(
+                VaceBlock(shape, first=i == 0) for i in range(len(shape.vace_layers))
+            )
 
     def forward(
         self,
@@ -184,14 +236,54 @@ class CausalDiT(nn.Module):
         rotation: Rotation,
         cache: KVCache,
         text: TextCache,
-        hints: dict[int, torch.Tensor] | None = None,
+        context: Context | None = None,
     ) -> torch.Tensor:
         """Flow [T, C, H, W] of a chunk. Its keys and values stay in the cache's current slot.
 
-        `text` must be filled (`read_text`). `hints` are added behind the blocks that they name.
+        `text` must be filled (`read_text`). The VACE `context` gives hints, added behind the
+        blocks that `vace_layers` names.
         """
-        x = self.through(self._patched(x_TCHW), modulation, rotation, cache, text, hints)
+        x = self._patched(x_TCHW)
+        hints = None if context is None else self.hints(x, modulation, context, text)
+        x = self.through(x, modulation, rotation, cache, text, hints)
         return self._unpatched(self.head(x, modulation.time), x_TCHW.shape)
+
+    def hints(
+        self, x: torch.Tensor, modulation: Modulation, context: Context, text: TextCache
+    ) -> dict[int, torch.Tensor]:
+        """What the VACE branch says to tokens x [1, L, d]: block of the trunk -> [1, L, d]."""
+        kept_k, kept_v = text.filled()
+        found = {}
+        c = context.tokens + x
+        for i, (layer, block) in enumerate(
+            zip(self.shape.vace_layers, self.vace_blocks, strict=True)
+        ):
+            place = self.shape.layers + i
+            kv = kept_k[place : place + 1], kept_v[place : place + 1]
+            c = block(c, modulation.blocks, context.rotation, NoPast(), 0, kv)
+            found[layer] = block.after_proj(c) * context.scale
+        return found
+
+    def read_context(self, context_CTHW: torch.Tensor, frames: int, scale: float) -> Context:
+        """A chunk's VACE context [vace_channels, T, H, W] for a chunk of `frames` latent frames.
+
+        Shorter contexts are filled up with zeros. Quirk of the public causal code, kept: longer
+        ones are cut, so that references push as many frames of a control video out at the end. The
+        branch sees no other chunk, and its positions begin at 0 in each.
+        """
+        parameter = self.vace_patch_embedding.weight
+        embedded = self.vace_patch_embedding(
+            context_CTHW.unsqueeze(0).to(parameter.device, parameter.dtype)
+        )
+        height, width = embedded.shape[3:]
+        tokens = embedded.flatten(2).transpose(1, 2)[:, : frames * height * width]
+        missing = frames * height * width - tokens.shape[1]
+        first = self.vace_blocks[0]
+        return Context(
+            tokens=first.before_proj(functional.pad(tokens, (0, 0, 0, missing))),
+            rotation=self.rotation(0, frames, height, width),
+            scale=scale,
+        )
 
     def through(
         self,
@@ -270,7 +362,8 @@ class CausalDiT(nn.Module):
         return Rotation(cos=grid.cos().float(), sin=grid.sin().float())
 
     def read_text(self, embeds_SE: torch.Tensor, text: TextCache) -> None:
-        """Fill the cross-attention's keys and values from text embeddings [at most S, text_dim].
+        """Fill the cross-attention's keys and values from text embeddings [at most S, text_dim]:
+        those of the trunk's blocks, then those of the VACE branch.
 
         Missing positions are zeros, and are attended to like the others.
         """
@@ -278,7 +371,8 @@ class CausalDiT(nn.Module):
         parameter = self.text_embedding[0].weight
         embeds = functional.pad(embeds_SE, (0, 0, 0, missing)).unsqueeze(0)
         context = self.text_embedding(embeds.to(parameter.device, parameter.dtype))
-        made = [block.cross_attn.keys_values(context) for block in self.blocks]
+        blocks = [*self.blocks, *(self.vace_blocks if self.shape.vace_layers else ())]
+        made = [block.cross_attn.keys_values(context) for block in blocks]
         text.k = torch.cat([k for k, _ in made])
         text.v = torch.cat([v for _, v in made])
 

@@ -1,4 +1,4 @@
-"""Latents to pictures while they arrive: the Wan2.1 VAE of diffusers, fed chunk by chunk.
+"""Latents to pictures and back while they arrive: the Wan2.1 VAE of diffusers, fed by the chunk.
 
 diffusers decodes a whole video, one latent frame at a time, and keeps its causal features to
 itself. Here they live between chunks, and the latent frames of a chunk go through the decoder in
@@ -15,7 +15,7 @@ import torch
 from generator.errors import MediaError, UsageError
 from generator.measure.roofline import VAEShape
 
-__all__ = ["StreamingDecoder", "build_vae", "load_vae"]
+__all__ = ["StreamingDecoder", "StreamingEncoder", "build_vae", "load_vae"]
 
 # Shapes: T latent frames, C latent channels, H and W latent sides
 
@@ -64,6 +64,51 @@ class StreamingDecoder:
         return out
 
 
+class StreamingEncoder:
+    """The encoder with the features that it keeps from chunk to chunk.
+
+    Fed in parts that begin and end where a latent frame does, it gives what diffusers gives for
+    the whole video.
+    """
+
+    def __init__(self, vae: Any) -> None:
+        self.vae = vae
+        config = vae.config
+        parameter = vae.quant_conv.weight
+        self.device, self.dtype = parameter.device, parameter.dtype
+        self._mean = torch.tensor(config.latents_mean, device=self.device).view(-1, 1, 1, 1)
+        self._std = torch.tensor(config.latents_std, device=self.device).view(-1, 1, 1, 1)
+        self._slots = _caching_convolutions(vae.encoder)
+        self._features: list[Any] = [None] * self._slots
+
+    def wipe(self) -> None:
+        """Forget the features: the next picture is a first one."""
+        self._features = [None] * self._slots
+
+    def needs(self, latent_frames: int) -> int:
+        """Pictures that the next so many latent frames are made of: 4 each, but 1 for the very
+        first."""
+        return 4 * latent_frames - (3 if self._is_fresh else 0)
+
+    @property
+    def _is_fresh(self) -> bool:
+        return all(feature is None for feature in self._features)
+
+    def encode(self, pictures_FCHW: torch.Tensor) -> torch.Tensor:
+        """Latents [C, T, H / 8, W / 8], normalised, of the next pictures [frames, 3, H, W], -1 to
+        1: as many as `needs` says for T."""
+        x = pictures_FCHW.transpose(0, 1).unsqueeze(0).to(self.device, self.dtype)
+        parts = [x[:, :, :1], *x[:, :, 1:].split(4, dim=2)] if self._is_fresh else x.split(4, dim=2)
+        made = [
+            self.vae.encoder(part, feat_cache=self._features, feat_idx=[0])
+            for part in parts
+            if part.shape[2]
+        ]
+        moments = self.vae.quant_conv(torch.cat(made, dim=2))[0]
+        mode = moments.chunk(2, dim=0)[0]
+        return ((mode.float() - self._mean) / self._std).to(self.dtype)
+
+
 def build_vae(shape: VAEShape, *, device: torch.device, dtype: torch.dtype) -> Any:
     """A Wan VAE whose parameters are allocated on the device and hold nothing yet."""
     autoencoder = _autoencoder()
@@ -103,6 +148,6 @@ def _autoencoder() -> Any:
     return AutoencoderKLWan
 
 
-def _caching_convolutions(decoder: Any) -> int:
-    """How many slots the decoder fills: one for each causal convolution, as diffusers counts."""
-    return sum(type(module).__name__ == "WanCausalConv3d" for module in decoder.modules())
+def _caching_convolutions(network: Any) -> int:
+    """Slots that an encoder or decoder fills: one for each causal convolution, as in diffusers."""
+    return sum(type(module).__name__ == "WanCausalConv3d" for module in network.modules())

@@ -2,10 +2,11 @@
 
 Layouts that are read: MemFlow's `base.pt` (a pickled dictionary holding the state under
 `generator_ema`, `generator` or `model`, names beginning with `model.`) with `lora.pt` (peft's
-names, optionally under `generator_lora`); and a folder as diffusers writes it (`config.json` and
-`diffusion_pytorch_model*.safetensors`), with Wan's names or those of diffusers'
-WanTransformer3DModel. Pickles are read by torch's restricted reader only (`weights_only`), so that
-a file cannot run code.
+names, optionally under `generator_lora`) and, where a VACE branch is asked for, `vace.safetensors`
+(the branch's weights, with or without a trunk); and a folder as diffusers writes it (`config.json`
+and `diffusion_pytorch_model*.safetensors`), with Wan's names or those of diffusers'
+WanTransformer3DModel and WanVACETransformer3DModel. Pickles are read by torch's restricted reader
+only (`weights_only`), so that a file cannot run code.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ __all__ = [
 
 CONFIG = "config.json"
 SAFETENSORS = "diffusion_pytorch_model.safetensors"
+INDEX = f"{SAFETENSORS}.index.json"
 STATES = ("generator_ema", "generator", "model", "state_dict")
 LORA_RANK_ALPHA = 1.0
 """alpha / rank of MemFlow's LoRA: 256 / 256."""
+VACE = "vace.safetensors"
+VACE_PREFIXES = r"^(diffusion_model|transformer)\."
 LISTED = 6
 """Names that a message lists of those that are missing or unexpected."""
 
@@ -52,6 +56,8 @@ FROM_DIFFUSERS = (
     (r"^condition_embedder\.text_embedder\.linear_2\.", "text_embedding.2."),
     (r"^scale_shift_table$", "head.modulation"),
     (r"^proj_out\.", "head.head."),
+    (r"^(vace_blocks\.\d+)\.proj_in\.", r"\1.before_proj."),
+    (r"^(vace_blocks\.\d+)\.proj_out\.", r"\1.after_proj."),
     (r"\.scale_shift_table$", ".modulation"),
     (r"\.norm2\.", ".norm3."),
     (r"\.attn1\.", ".self_attn."),
@@ -62,6 +68,16 @@ FROM_DIFFUSERS = (
     (r"\.ffn\.net\.2\.", ".ffn.2."),
 )
 """Patterns that turn diffusers' names of a Wan transformer into Wan's own."""
+THEIR_WORDS = {
+    "num_layers": "layers",
+    "num_attention_heads": "heads",
+    "attention_head_dim": "",
+    "ffn_dim": "ffn",
+    "in_channels": "latent_channels",
+    "text_dim": "text_dim",
+    "freq_dim": "time_dim",
+}
+"""What a configuration of diffusers' must state -> our word for it; "" has none by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +125,24 @@ def load(model: CausalDiT, path: Path) -> Weights:
 
     Raises MediaError naming the file and what is missing from it or does not belong there.
     """
-    base, lora = _parts(path)
-    state = _wan_names(_unwrapped(read_state(base)))
+    base, lora, vace = _parts(path)
+    shards = _shards(base) if base.name == INDEX else [base]
+    whole: dict[str, Any] = {}
+    for shard in shards:
+        whole |= read_state(shard)
+    state = _wan_names(_unwrapped(whole))
     if lora is not None:
         state = merged(state, _adapters(read_state(lora), lora), about=lora)
+    if model.shape.vace_layers and vace is not None:
+        state |= _vace_names(_unwrapped(read_state(vace)))
+    elif model.shape.vace_layers and not any(name.startswith("vace_") for name in state):
+        raise MediaError(
+            f"{path}: holds no weights of a VACE branch; put {VACE} with them beside the others, "
+            "or ask for no context"
+        )
     _check(model, state, base)
     model.load_state_dict(state)
-    files = [base] if lora is None else [base, lora]
+    files = [file for file in (*shards, lora, vace if model.shape.vace_layers else None) if file]
     said = ", ".join(f"{file.name} sha256 {_sha256(file)}" for file in files)
     return Weights(said=f"{said}; LoRA merged" if lora is not None else said, random=False)
 
@@ -193,16 +220,48 @@ def merged(
     return out
 
 
-def _parts(path: Path) -> tuple[Path, Path | None]:
+def _parts(path: Path) -> tuple[Path, Path | None, Path | None]:
+    """The base weights, a LoRA and a VACE branch to add to them."""
     if not path.is_dir():
-        return path, None
-    base = next((path / name for name in ("base.pt", SAFETENSORS) if (path / name).is_file()), None)
+        return path, None, None
+    names = ("base.pt", SAFETENSORS, INDEX)
+    base = next((path / name for name in names if (path / name).is_file()), None)
     if base is None:
         raise MediaError(
             f"{path}: holds neither base.pt nor {SAFETENSORS}; name a folder that does, or a file"
         )
-    lora = path / "lora.pt"
-    return base, lora if base.name == "base.pt" and lora.is_file() else None
+    lora, vace = path / "lora.pt", path / VACE
+    return (
+        base,
+        lora if base.name == "base.pt" and lora.is_file() else None,
+        vace if vace.is_file() else None,
+    )
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files that an index of diffusers' spreads a model over, none outside its folder."""
+    stated = _json(index).get("weight_map")
+    names = set(stated.values()) if isinstance(stated, dict) else set()
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise MediaError(f"{index}: names no files of weights; fetch it again")
+    return sorted(index.parent / name for name in names)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        stated = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path}: no valid JSON ({error}); mend it") from error
+    if not isinstance(stated, dict):
+        raise MediaError(f"{path}: holds no JSON object; mend it")
+    return stated
+
+
+def _vace_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Of a file with a VACE branch, alone or with the trunk that it was trained beside: the branch,
+    without the prefixes that such files are passed around with."""
+    named = _wan_names({re.sub(VACE_PREFIXES, "", name): value for name, value in state.items()})
+    return {name: value for name, value in named.items() if name.startswith("vace_")}
 
 
 def _unwrapped(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -276,31 +335,60 @@ def _check(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> N
 
 
 def _shape(config: Path) -> DiTShape:
-    try:
-        stated = json.loads(config.read_text("utf-8"))
-    except ValueError as error:
-        raise MediaError(f"{config}: no valid JSON ({error}); mend it") from error
-    if stated.get("_class_name") == "WanTransformer3DModel":
-        heads = stated["num_attention_heads"]
-        return DiTShape(
-            layers=stated["num_layers"],
-            dim=heads * stated["attention_head_dim"],
-            heads=heads,
-            ffn=stated["ffn_dim"],
-            latent_channels=stated["in_channels"],
-            text_dim=stated["text_dim"],
-            time_dim=stated["freq_dim"],
-        )
-    known = {field.name for field in fields(DiTShape)}
+    stated = _json(config)
     given = {name: value for name, value in stated.items() if not name.startswith("_")}
+    if stated.get("_class_name") in ("WanTransformer3DModel", "WanVACETransformer3DModel"):
+        missing = [name for name in THEIR_WORDS if name not in given]
+        if missing:
+            raise MediaError(f"{config}: states no {_some(missing)}; fetch it again")
+        heads, head_dim = given["num_attention_heads"], given["attention_head_dim"]
+        given = {ours: given[theirs] for theirs, ours in THEIR_WORDS.items() if theirs in given}
+        given["dim"] = heads * head_dim if _is_count(heads) and _is_count(head_dim) else None
+        given.pop("")
+        for theirs, ours in (("vace_layers", "vace_layers"), ("vace_in_channels", "vace_channels")):
+            if theirs in stated:
+                given[ours] = stated[theirs]
+    known = {field.name for field in fields(DiTShape)}
     if not given.keys() <= known:
         raise MediaError(
             f"{config}: knows no {_some(sorted(given.keys() - known))}; "
             f"known are {', '.join(sorted(known))}"
         )
-    if "patch" in given:
-        given["patch"] = tuple(given["patch"])
-    return DiTShape(**given)
+    for name in ("patch", "vace_layers"):
+        if isinstance(given.get(name), list):
+            given[name] = tuple(given[name])
+    wrong = [f"{name} {value!r}" for name, value in given.items() if not _fits(name, value)]
+    if wrong:
+        raise MediaError(f"{config}: no network has {_some(wrong)}; mend it")
+    shape = DiTShape(**given)
+    if shape.dim % shape.heads or shape.head_dim % 2:
+        raise MediaError(
+            f"{config}: {shape.heads} heads do not share a width of {shape.dim} evenly"
+        )
+    if shape.vace_layers and (
+        shape.vace_layers[0] != 0
+        or list(shape.vace_layers) != sorted(set(shape.vace_layers))
+        or shape.vace_layers[-1] >= shape.layers
+    ):
+        raise MediaError(
+            f"{config}: vace_layers {list(shape.vace_layers)} of {shape.layers} layers; they "
+            "begin with 0 and rise"
+        )
+    return shape
+
+
+def _fits(name: str, value: object) -> bool:
+    if name == "eps":
+        return isinstance(value, float) and value > 0
+    if name == "patch":
+        return isinstance(value, tuple) and len(value) == 3 and all(map(_is_count, value))
+    if name == "vace_layers":
+        return isinstance(value, tuple) and all(type(one) is int and one >= 0 for one in value)
+    return _is_count(value) or (name == "bank" and value == 0)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
 
 
 def _is_zip(path: Path) -> bool:

@@ -9,7 +9,7 @@ No torch here: what pipelines there are can be asked without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.errors import UsageError
+from generator.lab.context import VaceContext
+from generator.measure import roofline
 
 __all__ = ["PIPELINES", "About", "Parts", "Pipeline", "Request", "open_pipeline"]
 
@@ -39,6 +41,8 @@ class Request:
     seed: int
     switches: tuple[tuple[int, str], ...] = ()
     """(chunk, prompt): from that chunk on, another prompt."""
+    context: VaceContext | None = None
+    """Pictures to heed; only where the pipeline was opened with `vace`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ class Parts:
     """A toy of the same build, for tests and rehearsals. It says so in the record."""
     sparse_memory: bool = False
     """Sparse Memory Activation, where a pipeline has it."""
+    vace: bool = False
+    """With the branch that reads a VACE context."""
     attention: str = ""
     """A kernel's name; the device's usual one when empty."""
 
@@ -107,6 +113,10 @@ class About:
     """Numbers that `steps` holds."""
     multiple: int = 16
     """What both sides must divide by."""
+    chunk_starts: Callable[[int], int] | None = None
+    """First frame of each chunk, from 0, where prompts can be switched."""
+    reads_context: bool = False
+    """Whether it can be opened with `vace`."""
 
 
 INSTALL = "pip install -e '.[lab]' in a checkout, pip install 'matrix-archive[lab]' elsewhere"
@@ -123,6 +133,8 @@ PIPELINES: Mapping[str, About] = {
             "conversion to 8-bit RGB",
             "transfer to host",
         ),
+        chunk_starts=lambda chunk: roofline.first_frame(roofline.WAN_1_3B, chunk),
+        reads_context=True,
     ),
 }
 

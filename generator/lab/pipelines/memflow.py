@@ -8,8 +8,8 @@ happens. Our own: any size whose sides divide by 16 (the official token count is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,21 @@ import torch
 
 from generator.errors import UsageError
 from generator.lab import schedulers
+from generator.lab.context import faults
 from generator.lab.models import attention, text, vae, weights
 from generator.lab.models.cache import KVCache, TextCache
-from generator.lab.models.dit import CausalDiT, Modulation
+from generator.lab.models.dit import CausalDiT, Context, Modulation, Rotation
+from generator.lab.models.vace import ContextReader
 from generator.lab.pipelines import Frames, Parts, Request
-from generator.measure.roofline import WAN_1_3B, WAN_VAE, DiTShape, VAEShape, tokens_per_frame
+from generator.measure.roofline import (
+    WAN_1_3B,
+    WAN_VAE,
+    DiTShape,
+    VAEShape,
+    chunk_frames,
+    first_frame,
+    tokens_per_frame,
+)
 
 __all__ = ["MemFlow", "Noise", "open_pipeline"]
 
@@ -52,7 +62,14 @@ class Prepared:
     request: Request
     timesteps: tuple[float, ...]
     modulations: Mapping[float, Modulation]
-    embeds: torch.Tensor
+    embeds: Mapping[int, torch.Tensor]
+    """Chunk from which on a prompt holds -> its embeddings."""
+    recaches: bool = False
+    """Whether prompts are switched."""
+
+    def heard(self, chunk: int) -> torch.Tensor:
+        """Embeddings of the prompt that holds in a chunk."""
+        return self.embeds[max(start for start in self.embeds if start <= chunk)]
 
 
 class MemFlow:
@@ -70,18 +87,24 @@ class MemFlow:
         noise: Noise | None = None,
         sparse_memory: bool = False,
         full_clean_pass: bool = False,
+        reader: ContextReader | None = None,
     ) -> None:
         """`full_clean_pass` runs the context update through the whole network, as the official
-        code does: the slow twin. Without a `decoder` only latents can be had."""
+        code does: the slow twin. Without a `decoder` only latents can be had. `reader` reads VACE
+        contexts, for a network that has the branch."""
         self.dit, self.decoder, self.source = dit, decoder, source
         self.device, self.kernel, self.said = device, kernel, said
         self.dtype = dit.patch_embedding.weight.dtype
         self.sparse_memory, self.full_clean_pass = sparse_memory, full_clean_pass
         self.noise = noise or Noise(device)
+        self.reader = reader
         self.text = TextCache()
         self.cache: KVCache | None = None
         self.chunk = 0
         """Number of the next chunk: positions follow from it."""
+        self._recent: list[torch.Tensor] = []
+        """Clean latents of the last chunks, kept where prompts are switched: the window's keys are
+        made anew of them."""
         self._prepared: Prepared | None = None
 
     @property
@@ -94,6 +117,7 @@ class MemFlow:
             "memory-bank": self._wipe_bank,
             "cross-attention": self.text.wipe,
             "vae-features": self._wipe_decoder,
+            **({"vace-context": self.reader.wipe} if self.reader else {}),
             "positions": self._wipe_positions,
             "noise": self.noise.wipe,
         }
@@ -105,6 +129,7 @@ class MemFlow:
                 empty()
 
     def _wipe_window(self) -> None:
+        self._recent = []
         if self.cache is not None:
             self.cache.wipe_window()
 
@@ -133,6 +158,8 @@ class MemFlow:
         if len(request.steps) != 1:
             raise UsageError(f"steps {request.steps}: MemFlow has one stage; write one number")
         shape = self.dit.shape
+        check_switches(request.switches, shape.most_chunks)
+        self._check_context(request)
         frame = tokens_per_frame(shape, request.width, request.height)
         if self.cache is None or self.cache.frame_tokens != frame:
             self.cache = None  # give the old one's memory back first
@@ -144,8 +171,20 @@ class MemFlow:
             request=request,
             timesteps=timesteps,
             modulations={t: self.dit.modulation(t) for t in (*timesteps, 0.0)},
-            embeds=self.source.embed(request.prompt).to(self.device),
+            embeds={
+                chunk: self.source.embed(prompt).to(self.device)
+                for chunk, prompt in ((0, request.prompt), *request.switches)
+            },
+            recaches=bool(request.switches),
         )
+
+    def _check_context(self, request: Request) -> None:
+        if request.context is None:
+            return
+        if self.reader is None:
+            raise UsageError("this pipeline was opened without VACE: no context can be read")
+        if wrong := faults(request.context, request.width, request.height):
+            raise UsageError("\n".join(f"{what} {is_so}; {do}" for what, is_so, do in wrong))
 
     def stream(self) -> Iterator[Frames]:
         for latents in self.latents():
@@ -163,25 +202,79 @@ class MemFlow:
         done, cache, shape = self._prepared, self.cache, self.dit.shape
         height, width = done.request.height // 8, done.request.width // 8
         size = (shape.chunk, shape.latent_channels, height, width)
+        context = self._context(done)
         with attention.using(self.kernel):
+            switched = self.chunk > 0 and self.chunk in done.embeds
+            if switched:
+                self.text.wipe()
             if self.text.k is None:
-                self.dit.read_text(done.embeds, self.text)
+                self.dit.read_text(done.heard(self.chunk), self.text)
+            text_keys = self.text.filled()[0][: shape.layers]
+            cache.remember(self.chunk, None if switched else text_keys)
+            if switched and self._recent:
+                self._recache(done, cache)
             rotation = self.dit.rotation(
                 self.chunk * shape.chunk, shape.chunk, height // 2, width // 2
             )
-            cache.remember(self.chunk, self.text.filled()[0])
             x = self.noise.draw(size, done.request.seed)
             for i, t in enumerate(done.timesteps):
-                flow = self.dit(x.to(self.dtype), done.modulations[t], rotation, cache, self.text)
+                flow = self.dit(
+                    x.to(self.dtype), done.modulations[t], rotation, cache, self.text, context
+                )
                 x = schedulers.clean(x, flow, t)
                 if i + 1 < len(done.timesteps):
                     noise = self.noise.draw(size, done.request.seed)
                     x = schedulers.noised(x, noise, done.timesteps[i + 1])
-            keep = self.dit.forward if self.full_clean_pass else self.dit.remember
-            keep(x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text)
-        cache.advance()
+            self._keep(x, done, rotation, cache)
+        if done.recaches:
+            if self.chunk % shape.bank_interval == 0:
+                cache.mark()
+            self._recent = [*self._recent, x][-(shape.sink + shape.window) // shape.chunk :]
         self.chunk += 1
         return x
+
+    def _context(self, done: Prepared) -> Context | None:
+        """What VACE is to heed in this chunk. Quirk of the public causal code, kept: only the
+        passes that denoise heed it, not the one whose keys are kept."""
+        wanted = done.request.context
+        if wanted is None or self.reader is None:
+            return None
+        shape = self.dit.shape
+        with attention.using("torch"):  # as for the pictures
+            latents = self.reader.read(
+                wanted,
+                done.request.width,
+                done.request.height,
+                first_frame(shape, self.chunk),
+                chunk_frames(shape, self.chunk),
+            )
+        return self.dit.read_context(latents, shape.chunk, wanted.scale)
+
+    def _keep(self, x: torch.Tensor, done: Prepared, rotation: Rotation, cache: KVCache) -> None:
+        """The pass over clean latents, whose keys and values are kept."""
+        pass_over = self.dit.forward if self.full_clean_pass else self.dit.remember
+        pass_over(x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text)
+        cache.advance()
+
+    def _recache(self, done: Prepared, cache: KVCache) -> None:
+        """Make the keys and values of the last chunks anew, as the new prompt has them.
+
+        All in one pass, each frame of which sees all the others, later ones too. The sink is made
+        anew as long as it is among them. Quirks kept, all of the official interactive run: the bank
+        keeps what the old prompt made, and takes in its next frame before the new prompt is read,
+        so that where it is full the newest makes place (`KVCache.remember`); a run that switches
+        chooses a frame for the bank every third chunk only, from its beginning on.
+        """
+        shape, chunks = self.dit.shape, len(self._recent)
+        latents = torch.cat(self._recent)
+        rotation = self.dit.rotation(
+            (self.chunk - chunks) * shape.chunk,
+            chunks * shape.chunk,
+            done.request.height // 16,
+            done.request.width // 16,
+        )
+        cache.rewind(chunks)
+        self._keep(latents, done, rotation, cache)
 
     @torch.inference_mode()
     def _pictures(self, latents: torch.Tensor) -> Frames:
@@ -215,6 +308,8 @@ def open_pipeline(parts: Parts) -> MemFlow:
             f'attention kernel "{kernel}": known are torch, {", ".join(attention.KERNELS)}'
         )
     dit_shape = TINY_DIT if parts.tiny else WAN_1_3B
+    if parts.vace:
+        dit_shape = replace(dit_shape, vace_layers=tuple(range(0, dit_shape.layers, 2)))
     vae_shape = TINY_VAE if parts.tiny else WAN_VAE
     if parts.weights == "random":
         dit = weights.build(dit_shape, device=device, dtype=dtype)
@@ -223,13 +318,21 @@ def open_pipeline(parts: Parts) -> MemFlow:
         weights.fill_randomly(autoencoder, parts.weights_seed + 1)
         vae_said = f"random, seed {parts.weights_seed + 1}"
     else:
-        folder = Path(parts.weights)
+        whole = Path(parts.weights)
+        folder = (
+            whole / "transformer" if (whole / "transformer" / weights.CONFIG).is_file() else whole
+        )
         if (folder / weights.CONFIG).is_file():
             dit, said = weights.from_pretrained(folder, device=device, dtype=dtype)
+            if parts.vace and not dit.shape.vace_layers:
+                raise UsageError(
+                    f"{folder / weights.CONFIG}: describes a network without VACE; ask for no "
+                    "context, or name the folder of one that has it"
+                )
         else:
             dit = weights.build(dit_shape, device=device, dtype=dtype)
             said = weights.load(dit, folder)
-        autoencoder = vae.load_vae(folder / "vae", device=device, dtype=dtype)
+        autoencoder = vae.load_vae(whole / "vae", device=device, dtype=dtype)
         vae_said = "AutoencoderKLWan"
     source = _text(parts, dit.shape, device, dtype)
     described = {
@@ -240,7 +343,8 @@ def open_pipeline(parts: Parts) -> MemFlow:
         "attention kernel": kernel,
         "compile mode": "none (eager)",
         "memory": "sparse (SMA)" if parts.sparse_memory else "dense",
-        "architecture": "tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal",
+        "architecture": ("tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal")
+        + (", with VACE" if dit.shape.vace_layers else ""),
     }
     decoder = vae.StreamingDecoder(autoencoder)
     return MemFlow(
@@ -251,7 +355,20 @@ def open_pipeline(parts: Parts) -> MemFlow:
         kernel=kernel,
         said=described,
         sparse_memory=parts.sparse_memory,
+        reader=ContextReader(autoencoder) if dit.shape.vace_layers else None,
     )
+
+
+def check_switches(switches: Sequence[tuple[int, str]], most_chunks: int) -> None:
+    """Raises UsageError for prompts that are switched at no place that there is."""
+    before = 0
+    for chunk, _ in switches:
+        if not before < chunk < most_chunks:
+            raise UsageError(
+                f"a prompt is switched at chunk {chunk}: switches stand in order, one a chunk, "
+                f"from chunk 1 to {most_chunks - 1}"
+            )
+        before = chunk
 
 
 def _text(
