@@ -61,8 +61,14 @@ def shelf(address: str, number: int) -> str:
     return address if number == 1 else f"{address}page-{number}/"
 
 
-def compare(first: str, second: str) -> str:
-    return f"{COMPARE}?a={first}&b={second}"
+COMPARED = "abcdefghi"
+"""The letters of clips in a comparison's address; no comparison has more."""
+
+
+def compare(*clip_ids: str) -> str:
+    """The comparison of two to nine clips, in this order."""
+    pairs = zip(COMPARED[: len(clip_ids)], clip_ids, strict=True)
+    return f"{COMPARE}?{'&'.join(f'{side}={clip_id}' for side, clip_id in pairs)}"
 
 
 def chart_data(chart_id: str) -> str:
