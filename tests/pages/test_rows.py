@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_one_clip_alone_is_no_comparison(cell: CellView) -> None:
 @pytest.mark.parametrize("count", [10, 13, 29])
 def test_of_more_than_nine_it_plays_nine_from_end_to_end_evenly(cell: CellView, count: int) -> None:
     chosen = numbers(["local"] * count, cell)
-    gaps = [after - before for before, after in zip(chosen, chosen[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(chosen)]
 
     assert len(chosen) == 9
     assert (chosen[0], chosen[-1]) == (0, count - 1)
@@ -57,7 +58,7 @@ def test_of_more_than_nine_it_plays_nine_from_end_to_end_evenly(cell: CellView, 
 
 def test_the_address_names_them_from_a_on() -> None:
     assert addresses.compare("x", "y", "z") == "compare/?a=x&b=y&c=z"
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match="longer"):
         addresses.compare(*"abcdefghij")
 
 

@@ -35,6 +35,7 @@ export class ClipPicker extends HTMLElement {
       this.#clips = (await answer.json()).map((clip) => ({ ...clip, words: wordsOf(clip) }));
     } catch (error) {
       if (error.name !== 'AbortError') this.#say('The list of clips did not load.');
+      this.#appear();
       return;
     }
     this.root = new URL('../', source); // clips.json stands in data/
@@ -51,7 +52,12 @@ export class ClipPicker extends HTMLElement {
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(), { signal });
     if (SIDES.some((side) => query.has(side))) this.#keep(true);
     for (const one of document.querySelectorAll('recent-comparisons')) one.clips = this.#byId;
-    delete document.documentElement.dataset.clips; // js/early.js
+    this.#appear();
+  }
+
+  /** Ends what js/early.js began. */
+  #appear() {
+    delete document.documentElement.dataset.clips;
   }
 
   disconnectedCallback() {
