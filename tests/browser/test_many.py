@@ -505,6 +505,7 @@ def test_what_was_played_is_listed_once_and_can_be_forgotten(page: Page, base: s
         page.wait_for_timeout(100)
     page.goto(f"{base}/compare/")
     ready(page, 2)
+    page.mouse.move(300, 300)
     expect(recent.locator(".recent-count")).to_have_text("2")
     recent.locator("summary").click()
     links = recent.get_by_role("link")

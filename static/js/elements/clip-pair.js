@@ -14,7 +14,6 @@
  * state. The bar itself is clip-pair-bar.js.
  */
 
-import { ElementsEngine } from '../engines/elements.js';
 import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
@@ -27,6 +26,7 @@ import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
+let ElementsEngine = null; // engines/elements.js, once something needs it
 const NUMBERS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 
 /** What happened to a clip that no engine can show, by the exact engine's kind of failure. */
@@ -61,7 +61,8 @@ export class ClipPair extends HTMLElement {
     for (const side of this.#sides) this.#look(side);
     this.#start();
     this.#readAttributes();
-    for (const side of this.#sides) this.#hand(side);
+    if (this.#exact === Boolean(this.#painter)) for (const side of this.#sides) this.#hand(side);
+    else this.#change();
     this.#listen(this.#connection.signal);
     this.#showView();
     this.#render();
@@ -355,7 +356,7 @@ export class ClipPair extends HTMLElement {
   }
 
   #start() {
-    if (this.#exact) {
+    if (this.#exact || !ElementsEngine) {
       this.#painter = new Painter();
       this.#engine = new FramesEngine({
         changed: () => this.#render(),
@@ -375,8 +376,13 @@ export class ClipPair extends HTMLElement {
     this.#painter = null;
   }
 
-  /** Another engine takes over where this one stands. */
-  #change() {
+  /** Another engine takes over where this one stands, at once where it is loaded. */
+  async #change() {
+    if (!this.#exact && !ElementsEngine) {
+      await loadElements().catch(() => this.#tell('The player for these clips did not load.'));
+    }
+    const fits = this.#exact === Boolean(this.#painter);
+    if (!this.#engine || fits || (!this.#exact && !ElementsEngine)) return;
     const { timeS, rate, loop, playing, suspended } = this.#engine.state;
     const { engaged } = this.#engine;
     this.#stop();
@@ -389,6 +395,7 @@ export class ClipPair extends HTMLElement {
     for (const reason of suspended) this.#engine.suspend(reason, true);
     if (engaged && playing) this.play();
     else if (engaged) this.seek(timeS);
+    else this.#render();
   }
 
   /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
@@ -477,7 +484,7 @@ export class ClipPair extends HTMLElement {
     this.#clips.set(side, {
       id: video.dataset.clip || null,
       src: src || null,
-      isOurs: Boolean(src) && new URL(src).origin === location.origin,
+      isOurs: Boolean(src) && isOurs(src),
       durationS: Number(video.dataset.duration) || 0,
       fps: Number(video.dataset.fps) || null,
       timestampsUrl: video.dataset.timestamps || null,
@@ -808,6 +815,19 @@ function noteText(side, clip, { timeS, endS, playing, waitingFor }) {
   return playing && waitingFor.includes(side) ? 'loading' : '';
 }
 
+const isOurs = (src) => new URL(src).origin === location.origin;
+
+async function loadElements() {
+  ({ ElementsEngine } = await import('../engines/elements.js'));
+}
+
+/** Whether the exact engine cannot show all that the page gives a pair. */
+function needsElements(pair) {
+  return pair.getAttribute('engine') === 'elements'
+    || [...pair.querySelectorAll('.pane video[src]')]
+      .some((video) => video.getAttribute('src') && !(video.dataset.timestamps && isOurs(video.src)));
+}
+
 /** Whether a <video> makes anything of an address. */
 function opens(src) {
   const video = Object.assign(document.createElement('video'), { muted: true, preload: 'auto' });
@@ -828,4 +848,8 @@ function typesText(target) {
     target.matches('textarea, select, input:not([type=range]):not([type=checkbox])');
 }
 
+// What is on the page begins with the engine that it needs.
+if (!isPossible() || [...document.querySelectorAll('clip-pair')].some(needsElements)) {
+  await loadElements();
+}
 customElements.define('clip-pair', ClipPair);

@@ -12,7 +12,6 @@
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { SIDES } from '../lib/view.js';
 import './clip-pair.js';
-import './recent-comparisons.js';
 
 const LEAST = 2;
 const SHOWN_AT_MOST = 200;
@@ -51,8 +50,20 @@ export class ClipPicker extends HTMLElement {
     this.#pair.restore(query);
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(), { signal });
     if (SIDES.some((side) => query.has(side))) this.#keep(true);
-    for (const one of document.querySelectorAll('recent-comparisons')) one.clips = this.#byId;
+    this.#recall(document.querySelector('recent-comparisons'));
     this.#appear();
+  }
+
+  /** Loads what was played before with the first sign of a visitor, and tells it the clips. */
+  #recall(recent) {
+    const signal = this.#connection.signal;
+    const load = async () => {
+      await import('./recent-comparisons.js');
+      if (recent && !signal.aborted) recent.clips = this.#byId;
+    };
+    for (const name of ['pointermove', 'pointerdown', 'keydown', 'scroll']) {
+      addEventListener(name, load, { signal, once: true, passive: true });
+    }
   }
 
   /** Ends what js/early.js began. */

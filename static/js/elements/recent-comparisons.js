@@ -27,6 +27,7 @@ export class RecentComparisons extends HTMLElement {
   set clips(byId) {
     this.#clips = byId;
     this.#show();
+    this.#remember();
     this.#watcher?.disconnect();
     this.#watcher = new MutationObserver(() => this.#remember());
     this.#watcher.observe(this.#pair, { attributeFilter: ['phase'] });
