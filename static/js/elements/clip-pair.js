@@ -90,6 +90,7 @@ export class ClipPair extends HTMLElement {
   }
 
   pause() {
+    this.#goOn = false;
     this.#engine.pause();
     this.#render();
   }
@@ -393,18 +394,25 @@ export class ClipPair extends HTMLElement {
     this.#startAtS = null;
     for (const side of this.#sides) this.#hand(side);
     for (const reason of suspended) this.#engine.suspend(reason, true);
-    if (engaged && playing) this.play();
+    if (engaged && (playing || this.#goOn)) this.play();
     else if (engaged) this.seek(timeS);
     else this.#render();
+    this.#goOn = false;
   }
+
+  #goOn = false; // the next engine plays, because the one before it did when it failed
 
   /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
   async #failed({ id, kind, text }) {
     if (kind in FAILURES) return; // no other engine would fare better
     const sides = id === null ? this.#sides : [id];
     const sources = sides.map((side) => this.#clips.get(side)?.src).filter(Boolean);
+    this.#goOn ||= this.#engine.state.playing; // an engine without clips plays no longer
     // What no <video> opens either is lost alone: the others stay exact.
-    if (kind === 'undecodable' && !await opens(sources[0])) return;
+    if (kind === 'undecodable' && !await opens(sources[0])) {
+      this.#goOn = false;
+      return;
+    }
     for (const src of sources) this.#unfit.set(src, { kind, text });
     queueMicrotask(() => {
       if (this.#painter && this.#engine && !this.#exact) this.#change();
