@@ -69,7 +69,8 @@ SIDES = "abcdefghi"
 
 
 def compare(*clip_ids: str) -> str:
-    named = zip(SIDES, clip_ids, strict=False)
+    """The comparison of two to nine clips, in this order."""
+    named = zip(SIDES[: len(clip_ids)], clip_ids, strict=True)
     return f"{COMPARE}?{'&'.join(f'{side}={clip_id}' for side, clip_id in named)}"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from generator.pages import addresses
 from generator.pages.clips import CellView, ClipView
 from generator.records import Label, Pipeline
 
@@ -29,6 +30,21 @@ class RowView:
     @property
     def count(self) -> int:
         return sum(map(len, self.cells))
+
+    @property
+    def watchable(self) -> tuple[CellView, ...]:
+        """Those with a clip that plays, in their order."""
+        return tuple(cell for cells in self.cells for cell in cells if cell.playable)
+
+    @property
+    def in_step(self) -> tuple[CellView, ...]:
+        """What the row's link plays: all that can be watched, or, of more than a comparison
+        holds, as many from end to end; none where there are not two."""
+        watchable, most = self.watchable, len(addresses.SIDES)
+        if len(watchable) > most:
+            last = len(watchable) - 1
+            return tuple(watchable[round(place * last / (most - 1))] for place in range(most))
+        return watchable if len(watchable) > 1 else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

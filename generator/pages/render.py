@@ -396,7 +396,7 @@ def _compare(press: Press) -> None:
         addresses.COMPARE,
         "compare",
         title="Compare",
-        description="Any two clips of the archive, side by side and in step under one clock.",
+        description="Two to nine clips of the archive, side by side and in step under one clock.",
         section=addresses.COMPARE,
         pair=preset_pair(press.catalogue.presets, press.views),
         presets=_cards(press),

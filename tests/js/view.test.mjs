@@ -67,6 +67,18 @@ test('an address brings everything back that it carries', () => {
   }
 });
 
+test('which two are laid over each other is carried where any are, and must be two', () => {
+  const state = { timeS: 0, rate: 1, loop: { on: false, inS: null, outS: null }, swapped: false };
+  const carried = (change) => query(toAddress({ ...state, view: changeView(PLAIN, change) }));
+  assert.equal(carried({ mode: 'wipe', of: 'ag' }).get('of'), 'ag');
+  assert.equal(fromAddress(carried({ mode: 'wipe', of: 'ga' })).view.of, 'ga');
+  assert.equal(carried({ mode: 'side', of: 'ag' }).get('of'), null);
+  for (const of of ['aa', 'a', 'az', 'abc', '']) {
+    assert.equal(carried({ mode: 'wipe', of }).get('of'), null, of);
+    assert.equal(fromAddress(new URLSearchParams({ mode: 'wipe', of })).view.of, null, of);
+  }
+});
+
 test('loops without a beginning or an end come back as such', () => {
   for (const loop of [{ on: true, inS: null, outS: null }, { on: true, inS: 2, outS: null }]) {
     const state = { view: PLAIN, timeS: 0, rate: 1, loop, base: 'time', swapped: false };

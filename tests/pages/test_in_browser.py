@@ -127,11 +127,11 @@ def test_tab_goes_from_one_list_to_the_other_to_the_player(page: Page, base: str
     page.locator(".transport").wait_for()
     first.focus()
     seen = []
-    for _ in range(2):
+    for _ in range(3):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.id || document.activeElement.localName"))
 
-    assert seen == ["pick-b", "clip-pair"]
+    assert seen == ["pick-b", "button", "clip-pair"]
 
 
 @pytest.mark.parametrize(

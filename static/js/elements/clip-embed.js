@@ -7,7 +7,8 @@
  */
 
 import { element } from '../lib/dom.js';
-import { SIDES, pane } from '../lib/panes.js';
+import { pane } from '../lib/panes.js';
+import { SIDES } from '../lib/view.js';
 import './clip-pair.js';
 
 export class ClipEmbed extends HTMLElement {

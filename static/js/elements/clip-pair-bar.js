@@ -107,12 +107,12 @@ export const COMMANDS = Object.freeze({
     run: (pair) => pair.zoom(ZOOM),
   },
   align: {
-    keys: ['u'], label: 'Move B alone', toggles: 'unlocked', pairOnly: true,
+    keys: ['u'], label: 'Move the second clip alone', toggles: 'unlocked', pairOnly: true, ofTwo: true,
     icon: 'M12 2l4 4h-3v5h5V8l4 4-4 4v-3h-5v5h3l-4 4-4-4h3v-5H6v3l-4-4 4-4v3h5V6H8z',
     run: (pair) => pair.setView({ locked: !pair.view.locked }),
   },
   swap: {
-    keys: ['x'], label: 'Swap sides', toggles: 'swapped',
+    keys: ['x'], label: 'Swap sides', toggles: 'swapped', ofTwo: true,
     icon: 'M8 4l-5 5 5 5v-4h13V8H8zM16 20l5-5-5-5v4H3v2h13z',
     run: (pair) => pair.toggleAttribute('swapped'),
   },
@@ -272,12 +272,12 @@ export function showBar(parts, state, seeking) {
     toggle: state.playing, loop: state.loop.on, swap: state.swapped, align: !state.view.locked,
     [state.view.mode]: true,
   };
-  const live = Object.values(state.clips).filter(({ failed }) => !failed).length;
+  const bothLive = state.two.every((side) => state.clips[side] && !state.clips[side].failed);
   for (const [name, button] of Object.entries(parts.buttons)) {
     const command = COMMANDS[name];
     showButton(button, command, Boolean(on[name]));
     button.disabled = (command.needs === 'timestamps' && !steps)
-      || (command.pairOnly && live !== 2) || !state.endS;
+      || (command.pairOnly && !bothLive) || (command.ofTwo && !state.ofTwo) || !state.endS;
   }
   if (parts.base.value !== state.base) parts.base.value = state.base;
   parts.base.disabled = !state.exact;
@@ -298,21 +298,30 @@ function showTime({ seek, time, track }, { timeS, endS, commonS, loop }, seeking
   }
 }
 
+/** Sides as a sentence lists them: "A", "A and B", "A, B and C". */
+export function listText(sides) {
+  const names = sides.map((side) => side.toUpperCase());
+  const last = names.pop();
+  return names.length ? `${names.join(', ')} and ${last}` : last;
+}
+
 /** How long which clips have a picture of their own. */
 function spanText({ endS, commonS, clips }) {
-  const live = Object.entries(clips).filter(([, clip]) => !clip.failed);
-  const known = live.filter(([, clip]) => clip.durationS);
+  const live = Object.keys(clips).filter((side) => !clips[side].failed);
+  const known = live.filter((side) => clips[side].durationS);
   if (!known.length) return '';
-  const name = ([side]) => side.toUpperCase();
-  if (live.length === 1) return `${name(live[0])} only: ${formatDuration(endS)}`;
+  if (live.length === 1) return `${listText(live)} only: ${formatDuration(endS)}`;
   if (known.length < live.length) {
-    const rest = live.find((one) => !known.includes(one));
-    return `${name(known[0])}: ${formatDuration(endS)}, ${name(rest)}: length not known yet`;
+    const rest = live.filter((side) => !known.includes(side));
+    return `${listText(known)}: ${formatDuration(endS)}, ${listText(rest)}: length not known yet`;
   }
-  const longer = live.find(([, clip]) => clip.durationS > commonS + 0.05);
-  if (!longer) return `Both clips: ${formatDuration(commonS)}`;
-  return `Common ${formatDuration(commonS)}, then ${name(longer)} alone to ` +
-    `${formatDuration(endS)}`;
+  const longer = live.filter((side) => clips[side].durationS > commonS + 0.05);
+  const all = live.length === 2 ? 'Both clips' : `All ${live.length} clips`;
+  if (!longer.length) return `${all}: ${formatDuration(commonS)}`;
+  const longest = longer.filter((side) => clips[side].durationS > endS - 0.05);
+  const who = longer.length === 1 ? `${listText(longer)} alone`
+    : longest.length === longer.length ? listText(longest) : `fewer, last ${listText(longest)},`;
+  return `Common ${formatDuration(commonS)}, then ${who} to ${formatDuration(endS)}`;
 }
 
 /** Shows a rate that may be none of the steps. */

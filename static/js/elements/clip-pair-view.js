@@ -25,6 +25,8 @@ export function buildView(pair) {
   const hz = range('view-range', 'Changes a second', LIMITS.hz, 0.25);
   const gain = range('view-range', 'Gain', { min: 0, max: 5 }, 1);
   const heat = element('input', { type: 'checkbox', class: 'view-heat' });
+  const of = ['First of the two', 'Second of the two'].map((label) => (
+    element('select', { class: 'transport-rate', 'aria-label': label })));
   const told = Object.fromEntries(['mix', 'hz', 'gain'].map((name) => (
     [name, element('output', { class: 'view-told' })])));
   const legend = element('span', { class: 'view-legend', 'aria-hidden': 'true' },
@@ -32,6 +34,7 @@ export function buildView(pair) {
   const options = element('div', { class: 'view-options' },
     option('overlay', 'Opacity', mix, told.mix),
     option('flicker', 'Rate', hz, told.hz),
+    element('span', { class: 'view-option view-of' }, ...of),
     option('difference', 'Gain', gain, told.gain),
     element('label', { class: 'view-option', 'data-mode': 'difference' }, heat, 'Signed heat'),
     element('span', { class: 'view-option', 'data-mode': 'difference' }, legend));
@@ -41,7 +44,14 @@ export function buildView(pair) {
   set(hz, () => ({ hz: Number(hz.value) }));
   set(gain, () => ({ gain: 2 ** Number(gain.value) }));
   set(heat, () => ({ heat: heat.checked }));
-  return { stage, canvas, split, mix, hz, gain, heat, told, legend, options };
+  // Who is chosen for both places changes places with the other.
+  of.forEach((one, i) => one.addEventListener('change', () => {
+    const two = [...pair.two];
+    if (two[1 - i] === one.value) two[1 - i] = two[i];
+    two[i] = one.value;
+    pair.setView({ of: two.join('') });
+  }));
+  return { stage, canvas, split, mix, hz, gain, heat, told, legend, options, of };
 }
 
 function range(name, label, { min, max }, step) {
@@ -53,8 +63,20 @@ function option(mode, label, ...children) {
     element('span', {}, label), ...children);
 }
 
-/** Writes the view where the stylesheet and the controls find it. */
-export function showView(pair, parts, view, { over, under }) {
+/** Writes the view where the stylesheet and the controls find it; two: who is laid over whom. */
+export function showView(pair, parts, view, { sides, two, swapped }) {
+  const [under, over] = swapped ? [...two].reverse() : two;
+  for (const pane of pair.querySelectorAll(':scope > .pane')) {
+    const place = two.indexOf(pane.dataset.side);
+    if (place < 0) delete pane.dataset.laid;
+    else setAttribute(pane, 'data-laid', ['first', 'second'][place]);
+  }
+  parts.of.forEach((one, i) => {
+    if (one.options.length !== sides.length) {
+      one.replaceChildren(...sides.map((value) => element('option', { value }, value.toUpperCase())));
+    }
+    if (one.value !== two[i]) one.value = two[i];
+  });
   setAttribute(pair, 'mode', view.mode);
   toggle(pair, 'zoomed', view.zoom > 1);
   toggle(pair, 'pixelated', view.zoom >= 3);
@@ -70,8 +92,8 @@ export function showView(pair, parts, view, { over, under }) {
   say(parts.gain, Math.log2(view.gain), `${view.gain}×`, parts.told.gain);
   if (parts.heat.checked !== view.heat) parts.heat.checked = view.heat;
   const [first, , last] = parts.legend.children;
-  write(first, 'A lighter');
-  write(last, 'B lighter');
+  write(first, `${two[0].toUpperCase()} lighter`);
+  write(last, `${two[1].toUpperCase()} lighter`);
 }
 
 function say(input, value, text, output = null) {

@@ -1,5 +1,5 @@
 /**
- * <clip-pair>: server-rendered panes, two or more, under one transport.
+ * <clip-pair>: server-rendered panes, two to nine, under one transport; load() adds further ones.
  *
  * Without this script each <video> keeps its native controls. With it the element removes them,
  * adds one bar, and hands the clips to an engine that keeps them in step: engines/frames.js, exact
@@ -14,18 +14,21 @@
  * state. The bar itself is clip-pair-bar.js.
  */
 
-import { ElementsEngine } from '../engines/elements.js';
 import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { FAILURES, causeOf, sentence } from '../lib/failures.js';
 import { formatDuration } from '../lib/transport.js';
 import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
-import { BASE_NAMES, COMMANDS, buildBar, commandOf, seekGoal, showBar } from './clip-pair-bar.js';
+import {
+  BASE_NAMES, COMMANDS, buildBar, commandOf, listText, seekGoal, showBar,
+} from './clip-pair-bar.js';
 import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js';
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
+let ElementsEngine = null; // engines/elements.js, once something needs it
+const NUMBERS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 
 export class ClipPair extends HTMLElement {
   static observedAttributes = ['swapped'];
@@ -50,7 +53,8 @@ export class ClipPair extends HTMLElement {
     for (const side of this.#sides) this.#look(side);
     this.#start();
     this.#readAttributes();
-    for (const side of this.#sides) this.#hand(side);
+    if (this.#exact === Boolean(this.#painter)) for (const side of this.#sides) this.#hand(side);
+    else this.#change();
     if (this.dataset.view) this.restore(new URLSearchParams(this.dataset.view));
     this.#listen(this.#connection.signal);
     this.#showView();
@@ -79,6 +83,7 @@ export class ClipPair extends HTMLElement {
   }
 
   pause() {
+    this.#goOn = false;
     this.#engine.pause();
     this.#render();
   }
@@ -155,6 +160,24 @@ export class ClipPair extends HTMLElement {
     this.setView(view);
   }
 
+  /** Letters of the two clips that a mode lays over each other, the second one over the first. */
+  get two() {
+    return this.#twoOf(this.#engine.state);
+  }
+
+  #twoOf({ clips }) {
+    const sides = this.#sides;
+    const asked = [...this.#view.of ?? ''];
+    if (asked.length && asked.every((side) => sides.includes(side))) return asked;
+    const live = sides.filter((side) => clips[side] && !clips[side].failed);
+    return (live.length > 1 ? live : sides).slice(0, 2);
+  }
+
+  /** Whether two are seen over each other, or there are no more than two. */
+  get ofTwo() {
+    return this.#view.mode !== 'side' || this.#sides.length === 2;
+  }
+
   /** The address of this very view, on the page that data-compare names. */
   get link() {
     return this.#on(this.dataset.compare);
@@ -205,16 +228,19 @@ export class ClipPair extends HTMLElement {
   async savePicture() {
     try {
       const { viewPicture } = await import('./clip-pair-picture.js');
-      const order = this.hasAttribute('swapped') ? [...this.#sides].reverse() : this.#sides;
+      const order = [...this.ofTwo ? this.two : this.#sides];
+      if (this.ofTwo && this.hasAttribute('swapped')) order.reverse();
       const clips = order.map((side) => ({
         side, picture: this.picture(side), lines: this.#captionLines(side),
+        aligned: side === this.two[1],
       }));
       const { timeS, base, rate } = this.state;
       const foot = [`${timeS.toFixed(3)} s, ${BASE_NAMES[base]}, ${rate}×, ${this.#view.mode}`,
         this.link];
       const blob = await viewPicture({ view: this.#view, clips, difference: this.#lens.canvas, foot });
       const address = URL.createObjectURL(blob);
-      const name = order.map((side) => this.#clips.get(side)?.id).filter(Boolean).join('_');
+      const ids = order.map((side) => this.#clips.get(side)?.id).filter(Boolean);
+      const name = ids.length > 3 ? `${ids[0]}_and_${ids.length - 1}_more` : ids.join('_');
       element('a', { href: address, download: `${name}_${timeS.toFixed(3)}s.png` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 10_000);
       this.#tell('Picture saved.');
@@ -259,19 +285,22 @@ export class ClipPair extends HTMLElement {
   command(name) {
     const command = COMMANDS[name];
     if (!command) throw new RangeError(`no command "${name}"`);
-    command.run(this);
+    if (command.ofTwo && !this.ofTwo) return this.#tell(`${command.label}: with two clips.`);
+    return command.run(this);
   }
 
   /**
-   * Puts another clip on a side; the transport time stays, and playing goes on with it.
+   * Puts another clip on a side; the transport time stays, and playing goes on with it. A side
+   * that has no pane yet gets one after the others.
    *
    * src null means that there is no clip, missing says why. captionHtml must come from this site.
    */
   load(side, {
     id = '', src = null, poster = '', width = null, height = null, durationS = 0, frames = null,
-    fps = null, timestampsUrl = null, captionHtml = null, missing = '', lanesUrl = null,
+    fps = null, timestampsUrl = null, captionHtml = null, missing = '', title = '', lanesUrl = null,
     recorded = false, storyboard = null,
   }) {
+    if (!this.#pane(side)) this.#addPane(side);
     const video = this.#video(side);
     const { dataset } = video;
     dataset.clip = id;
@@ -290,6 +319,7 @@ export class ClipPair extends HTMLElement {
     else dataset.missing = missing;
     if (width && height) Object.assign(video, { width, height });
     video.poster = poster ?? '';
+    if (title) setAttribute(video, 'aria-label', title);
     this.#engine.removeMember(side);
     this.#painter?.detach(side);
     if (src) {
@@ -303,6 +333,24 @@ export class ClipPair extends HTMLElement {
     this.#look(side);
     if (this.#exact === Boolean(this.#painter)) this.#hand(side);
     else this.#change();
+    this.#showView();
+    this.#announceChange();
+    this.#render();
+  }
+
+  /** Takes a clip and its pane away. */
+  unload(side) {
+    const video = this.#video(side);
+    if (!video) return;
+    this.#engine.removeMember(side);
+    this.#painter?.detach(side);
+    video.removeAttribute('src');
+    video.load();
+    this.#pane(side).remove();
+    this.#clips.delete(side);
+    this.#name();
+    if (this.#exact !== Boolean(this.#painter)) this.#change();
+    this.#showView();
     this.#announceChange();
     this.#render();
   }
@@ -335,7 +383,7 @@ export class ClipPair extends HTMLElement {
   }
 
   #start() {
-    if (this.#exact) {
+    if (this.#exact || !ElementsEngine) {
       this.#painter = new Painter();
       this.#engine = new FramesEngine({
         changed: () => this.#render(),
@@ -355,9 +403,15 @@ export class ClipPair extends HTMLElement {
     this.#painter = null;
   }
 
-  /** Another engine takes over where this one stands. */
-  #change() {
-    const { timeS, rate, loop, playing, suspended } = this.#engine.state;
+  /** Another engine takes over where this one stands, at once where it is loaded. */
+  async #change() {
+    if (!this.#exact && !ElementsEngine) {
+      await loadElements().catch(() => this.#tell('The player for these clips did not load.'));
+    }
+    const fits = this.#exact === Boolean(this.#painter);
+    if (!this.#engine || fits || (!this.#exact && !ElementsEngine)) return;
+    const { rate, loop, playing, suspended } = this.#engine.state;
+    const timeS = this.#startAtS ?? this.#engine.state.timeS;
     const { engaged } = this.#engine;
     this.#stop();
     this.#start();
@@ -367,18 +421,26 @@ export class ClipPair extends HTMLElement {
     this.#startAtS = null;
     for (const side of this.#sides) this.#hand(side);
     for (const reason of suspended) this.#engine.suspend(reason, true);
-    if (engaged && playing) this.play();
+    if (engaged && (playing || this.#goOn)) this.play();
     else if (engaged) this.seek(timeS);
+    else this.#render();
+    this.#goOn = false;
   }
 
+  #goOn = false; // the next engine plays, because the one before it did when it failed
+
   /** A clip that the exact engine cannot show: what <video> might show too is left to it. */
-  #failed({ id, kind, text }) {
+  async #failed({ id, kind, text }) {
     if (kind !== 'undecodable' && kind in FAILURES) return; // no other engine would fare better
     const sides = id === null ? this.#sides : [id];
-    for (const side of sides) {
-      const { src } = this.#clips.get(side) ?? {};
-      if (src) this.#unfit.set(src, { kind, text });
+    const sources = sides.map((side) => this.#clips.get(side)?.src).filter(Boolean);
+    this.#goOn ||= this.#engine.state.playing; // an engine without clips plays no longer
+    // What no <video> opens either is lost alone: the others stay exact.
+    if (kind === 'undecodable' && !await opens(sources[0])) {
+      this.#goOn = false;
+      return;
     }
+    for (const src of sources) this.#unfit.set(src, { kind, text });
     queueMicrotask(() => {
       if (this.#painter && this.#engine && !this.#exact) this.#change();
     });
@@ -394,9 +456,25 @@ export class ClipPair extends HTMLElement {
     if (!this.hasAttribute('tabindex')) this.tabIndex = 0;
     if (!this.hasAttribute('aria-label')) {
       this.setAttribute('role', 'region');
-      this.setAttribute('aria-label', 'Two clips in step');
+      this.#named = true;
+      this.#name();
     }
     for (const side of this.#sides) this.#buildSlate(side);
+  }
+
+  #named = false; // by this element, not by the page
+
+  #name() {
+    if (this.#named) this.setAttribute('aria-label', `${NUMBERS[this.#sides.length]} clips in step`);
+  }
+
+  #addPane(side) {
+    const video = element('video', { preload: 'none', width: 512, height: 288 });
+    const pane = element('figure', { class: 'pane', 'data-side': side },
+      element('div', { class: 'pane-screen' }, video), element('figcaption'));
+    this.#pane(this.#sides.at(-1)).after(pane);
+    this.#buildSlate(side);
+    this.#name();
   }
 
   /** The line over a picture that says why it stands still, and the board in place of one. */
@@ -442,7 +520,7 @@ export class ClipPair extends HTMLElement {
     this.#clips.set(side, {
       id: video.dataset.clip || null,
       src: src || null,
-      isOurs: Boolean(src) && new URL(src).origin === location.origin,
+      isOurs: Boolean(src) && isOurs(src),
       durationS: Number(video.dataset.duration) || 0,
       fps: Number(video.dataset.fps) || null,
       timestampsUrl: video.dataset.timestamps || null,
@@ -551,6 +629,11 @@ export class ClipPair extends HTMLElement {
       this.#engine?.suspend('off screen', !entries.at(-1).isIntersecting);
     });
     watcher.observe(this);
+    const measure = new ResizeObserver(([{ target }]) => {
+      this.style.setProperty('--bar', `${target.offsetHeight}px`);
+    });
+    measure.observe(this.#parts.bar);
+    signal.addEventListener('abort', () => measure.disconnect());
     signal.addEventListener('abort', () => watcher.disconnect());
   }
 
@@ -616,8 +699,8 @@ export class ClipPair extends HTMLElement {
   #render() {
     const state = this.state;
     this.#showAttributes(state);
-    showBar(this.#parts, { ...state, view: this.#view, exact: Boolean(this.#painter) },
-      this.#seeking);
+    if (this.#twoOf(state).join('') === this.#laid) this.#showBar(state);
+    else this.#showView();
     if (!this.#painter && this.#view.mode === 'difference') this.#drawDifference();
     for (const side of this.#sides) this.#showPane(side, state);
     if (this.#parts.lanes.open) this.#lanes?.show(state);
@@ -633,7 +716,7 @@ export class ClipPair extends HTMLElement {
   }
 
   #drawDifference() {
-    const pictures = ['a', 'b'].map((side) => this.picture(side));
+    const pictures = this.two.map((side) => this.picture(side));
     this.#differ.draw(this.#lens.canvas, pictures, this.#view);
   }
 
@@ -648,12 +731,21 @@ export class ClipPair extends HTMLElement {
   }
 
   #showView() {
-    if (!this.#lens) return;
-    const sides = this.hasAttribute('swapped') ? { over: 'a', under: 'b' } : { over: 'b', under: 'a' };
-    showView(this, this.#lens, this.#view, sides);
+    if (!this.#lens || !this.#engine) return;
+    const { two, state } = this;
+    this.#laid = two.join('');
+    showView(this, this.#lens, this.#view, {
+      sides: this.#sides, two, swapped: this.hasAttribute('swapped'),
+    });
     if (this.#view.mode === 'difference') this.#drawDifference();
-    if (this.#engine) showBar(this.#parts, { ...this.state, view: this.#view,
-      exact: Boolean(this.#painter) }, this.#seeking);
+    this.#showBar(state);
+  }
+
+  #laid = ''; // the two that the stylesheet was told of
+
+  #showBar(state) {
+    showBar(this.#parts, { ...state, view: this.#view, exact: Boolean(this.#painter),
+      two: [...this.#laid], ofTwo: this.ofTwo }, this.#seeking);
   }
 
   #showAttributes(state) {
@@ -786,7 +878,7 @@ export class ClipPair extends HTMLElement {
     if (state.blocked) return 'the browser refused to play';
     if (state.playing && state.suspended.length) return `stopped: ${state.suspended.join(', ')}`;
     if (state.playing && state.waitingFor.length) {
-      return `holding for ${state.waitingFor.map((side) => side.toUpperCase()).join(' and ')}`;
+      return `holding for ${listText(state.waitingFor)}`;
     }
     const showing = sides.filter(([, clip]) => !clip.over);
     if (showing.length === 1) return `${showing[0][0].toUpperCase()} alone`;
@@ -862,9 +954,41 @@ function noteText(side, clip, { timeS, endS, playing, waitingFor }) {
   return playing && waitingFor.includes(side) ? 'loading' : '';
 }
 
+const isOurs = (src) => new URL(src).origin === location.origin;
+
+async function loadElements() {
+  ({ ElementsEngine } = await import('../engines/elements.js'));
+}
+
+/** Whether the exact engine cannot show all that the page gives a pair. */
+function needsElements(pair) {
+  return pair.getAttribute('engine') === 'elements'
+    || [...pair.querySelectorAll('.pane video[src]')]
+      .some((video) => video.getAttribute('src') && !(video.dataset.timestamps && isOurs(video.src)));
+}
+
+/** Whether a <video> makes anything of an address. */
+function opens(src) {
+  const video = Object.assign(document.createElement('video'), { muted: true, preload: 'auto' });
+  return new Promise((done) => {
+    const tell = (isSo) => () => {
+      done(isSo);
+      video.removeAttribute('src');
+      video.load();
+    };
+    video.addEventListener('loadeddata', tell(true), { once: true });
+    video.addEventListener('error', tell(false), { once: true });
+    video.src = src;
+  });
+}
+
 function typesText(target) {
   return target.isContentEditable ||
     target.matches('textarea, select, input:not([type=range]):not([type=checkbox])');
 }
 
+// What is on the page begins with the engine that it needs.
+if (!isPossible() || [...document.querySelectorAll('clip-pair')].some(needsElements)) {
+  await loadElements();
+}
 customElements.define('clip-pair', ClipPair);

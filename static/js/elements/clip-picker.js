@@ -1,17 +1,20 @@
 /**
- * <clip-picker data-clips="clips.json" for="ID">: two comboboxes that choose the clips of the
- * <clip-pair> inside the element with that id.
+ * <clip-picker data-clips="clips.json" for="ID">: a combobox for each clip of the <clip-pair> inside
+ * the element with that id, a button that adds one, and, from three on, one each that removes it.
  *
- * The choice stands in the address as ?a=&b= (replaceState), with the view and the moment. Clips that cannot be played are
- * listed, marked, and put "No clip" with the reason into the pane. Where the panes are swapped,
- * so are the lists: A stays over A. All words about a clip come from clips.json.
+ * The page is written with A and B; up to nine can stand in the address, as ?a=&b= to &i= (there
+ * kept by replaceState, with the view and the moment). Letters never leave a gap: what comes after
+ * a removed clip moves up. Clips that cannot be played are listed, marked, and put "No clip" with
+ * the reason into the pane. Where two panes are swapped, so are the lists: A stays over A. All
+ * words about a clip come from clips.json.
  */
 
-import { element, toggle } from '../lib/dom.js';
+import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { caption, rate, span } from '../lib/panes.js';
+import { SIDES } from '../lib/view.js';
 import './clip-pair.js';
 
-const SIDES = ['a', 'b'];
+const LEAST = 2;
 const SHOWN_AT_MOST = 200;
 const KEEP_EVERY_MS = 300;
 
@@ -19,31 +22,54 @@ export class ClipPicker extends HTMLElement {
   #connection = null;
   #clips = [];
   #byId = new Map();
-  #chosen = { a: null, b: null };
+  #ids = []; // by place; null for a list that nothing was chosen from yet
   #open = null;
 
   async connectedCallback() {
     this.#connection = new AbortController();
+    const { signal } = this.#connection;
     const source = new URL(this.dataset.clips, document.baseURI);
     try {
-      const answer = await fetch(source, { signal: this.#connection.signal });
+      const answer = await fetch(source, { signal });
       if (!answer.ok) throw new Error(`${answer.status}`);
       this.#clips = (await answer.json()).map((clip) => ({ ...clip, words: wordsOf(clip) }));
     } catch (error) {
       if (error.name !== 'AbortError') this.#say('The list of clips did not load.');
+      this.#appear();
       return;
     }
     this.root = new URL('../', source); // clips.json stands in data/
     this.#byId = new Map(this.#clips.map((clip) => [clip.id, clip]));
-    for (const side of SIDES) this.#listen(side);
+    const add = this.querySelector('.picker-add');
+    add.addEventListener('click', () => this.#add(), { signal });
+    const fold = this.querySelector('.picker-fold');
+    fold.addEventListener('click', () => this.#unfold(!this.hasAttribute('unfolded')), { signal });
+    for (const side of SIDES.slice(0, LEAST)) this.#equip(side);
     this.#followSwap();
     const query = new URLSearchParams(location.search); // before anything is kept there
     this.#readAddress(query);
     this.#pair.restore(query);
-    this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(),
-      { signal: this.#connection.signal });
-    // What is typed before this would be lost, so the page is written with the fields disabled.
-    for (const side of SIDES) this.#input(side).disabled = false;
+    this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(), { signal });
+    if (SIDES.some((side) => query.has(side))) this.#keep(true);
+    this.#recall(document.querySelector('recent-comparisons'));
+    this.#appear();
+  }
+
+  /** Loads what was played before with the first sign of a visitor, and tells it the clips. */
+  #recall(recent) {
+    const signal = this.#connection.signal;
+    const load = async () => {
+      await import('./recent-comparisons.js');
+      if (recent && !signal.aborted) recent.clips = this.#byId;
+    };
+    for (const name of ['pointermove', 'pointerdown', 'keydown', 'scroll']) {
+      addEventListener(name, load, { signal, once: true, passive: true });
+    }
+  }
+
+  /** Ends what js/early.js began. */
+  #appear() {
+    delete document.documentElement.dataset.clips;
   }
 
   disconnectedCallback() {
@@ -61,37 +87,56 @@ export class ClipPicker extends HTMLElement {
     follow();
   }
 
+  #row(side) {
+    return this.querySelector(`.picker[data-side="${side}"]`);
+  }
+
   #input(side) {
-    return this.querySelector(`.picker[data-side="${side}"] input`);
+    return this.#row(side).querySelector('input');
   }
 
   #list(side) {
-    return this.querySelector(`.picker[data-side="${side}"] [role="listbox"]`);
+    return this.#row(side).querySelector('[role="listbox"]');
   }
 
+  /** The clips of the address; what it leaves out of the first two, the page's own fill. */
   #readAddress(query) {
-    for (const side of SIDES) {
-      const asked = query.get(side);
-      const preset = this.#pair.querySelector(`[data-side="${side}"] video`)?.dataset.clip;
-      if (asked && this.#byId.has(asked)) {
-        if (asked === preset) this.#chosen[side] = asked;
-        else this.choose(side, asked);
-      } else {
-        if (asked) this.#say(`${side.toUpperCase()}: no clip is called ${asked}.`, side);
-        this.#chosen[side] = preset ?? null;
-      }
-      this.#write(side);
+    const own = SIDES.slice(0, LEAST).map((side) => (
+      this.#pair.querySelector(`[data-side="${side}"] video`)?.dataset.clip ?? null));
+    const asked = SIDES.map((side) => (this.#byId.has(query.get(side)) ? query.get(side) : null));
+    const first = asked.slice(0, LEAST);
+    this.#ids = first.map((id, i) => id ?? (first.includes(own[i]) ? own[1 - i] : own[i]));
+    this.#ids.push(...asked.slice(LEAST).filter(Boolean));
+    this.#ids.forEach((id, i) => {
+      if (id !== own[i]) this.#load(i);
+      else this.#write(SIDES[i]);
+    });
+    this.#count();
+    const unknown = SIDES.filter((side, i) => query.get(side) && !asked[i]);
+    for (const side of unknown) {
+      const text = `${side.toUpperCase()}: no clip is called ${query.get(side)}.`;
+      this.#say(text, SIDES.indexOf(side) < LEAST ? side : `no-${side}`);
     }
   }
 
   /** Puts a clip on a side, by id. */
   choose(side, id) {
-    const clip = this.#byId.get(id);
-    if (!clip) return;
+    const place = SIDES.indexOf(side);
+    if (!this.#byId.has(id) || place > this.#ids.length) return;
+    this.#ids[place] = id;
+    this.#load(place);
+    this.#count();
+    this.#keep(true);
+  }
+
+  #load(place) {
+    const side = SIDES[place];
+    if (!this.#row(side)) this.#addRow(side);
+    const clip = this.#byId.get(this.#ids[place]);
     const { media } = clip;
-    this.#chosen[side] = id;
     this.#pair.load(side, {
-      id,
+      id: clip.id,
+      title: clip.title,
       src: media ? this.#address(media.src) : null,
       poster: media ? this.#address(media.poster) : '',
       width: media?.width ?? null,
@@ -108,9 +153,90 @@ export class ClipPicker extends HTMLElement {
       missing: clip.missing ?? '',
     });
     this.#write(side);
-    this.#keep(true);
     const what = media ? clip.title : `no clip. ${clip.missing ?? ''}`.trim();
     this.#say(`${side.toUpperCase()}: ${what}`, side, Boolean(media));
+  }
+
+  // ── more than two ────────────────────────────────────────────────────────────────────────
+
+  /** A list for one more clip, open; its pane comes with the choice. */
+  #add() {
+    if (!this.#ids.includes(null) && this.#ids.length < SIDES.length) {
+      this.#ids.push(null);
+      this.#addRow(SIDES[this.#ids.length - 1]);
+      this.#count();
+    }
+    const empty = this.#ids.indexOf(null);
+    if (empty < 0) return;
+    this.#unfold(true);
+    this.#input(SIDES[empty]).focus();
+  }
+
+  #addRow(side) {
+    const row = this.#row('a').cloneNode(true);
+    row.dataset.side = side;
+    const [label, input, list] = row.children;
+    write(label, side.toUpperCase());
+    label.setAttribute('for', `pick-${side}`);
+    Object.assign(input, { id: `pick-${side}`, value: '' });
+    setAttribute(input, 'aria-controls', `list-${side}`);
+    setAttribute(input, 'aria-expanded', 'false');
+    input.removeAttribute('aria-activedescendant');
+    Object.assign(list, { id: `list-${side}`, hidden: true });
+    setAttribute(list, 'aria-label', `Clips for side ${side.toUpperCase()}`);
+    list.replaceChildren();
+    row.querySelector('.picker-remove')?.remove();
+    [...this.querySelectorAll('.picker')].at(-1).after(row);
+    this.#equip(side);
+  }
+
+  /** Makes a list work; what was typed before would be lost, so fields come disabled. */
+  #equip(side) {
+    const { signal } = this.#connection;
+    const remove = element('button', { type: 'button', class: 'picker-remove', hidden: '',
+      'aria-label': `Remove clip ${side.toUpperCase()}`, title: 'Remove this clip' }, '×');
+    remove.addEventListener('click', () => this.#remove(SIDES.indexOf(side)), { signal });
+    this.#row(side).append(remove);
+    this.#listen(side);
+    this.#input(side).disabled = false;
+  }
+
+  #remove(place) {
+    const title = this.#byId.get(this.#ids[place])?.title;
+    this.#ids.splice(place, 1);
+    const count = this.#ids.length;
+    for (let i = place; i < count; i += 1) if (this.#ids[i]) this.#load(i);
+    if (count && !this.#ids[count - 1]) this.#pair.unload(SIDES[count - 1]);
+    if (!this.#ids[count - 1]) this.#write(SIDES[count - 1]);
+    this.#pair.unload(SIDES[count]);
+    this.#row(SIDES[count]).remove();
+    this.#line(SIDES[count]).remove();
+    this.#count();
+    this.#keep(true);
+    if (title) this.#say(`${title} is out; ${count} clips are left.`, 'both', true);
+    const next = this.#row(SIDES[Math.min(place, count - 1)]).querySelector('.picker-remove');
+    (next.hidden ? this.querySelector('.picker-add') : next).focus();
+  }
+
+  /** What depends on how many there are. */
+  #count() {
+    const chosen = this.#ids.filter(Boolean).length;
+    this.#ids.forEach((id, i) => {
+      const remove = this.#row(SIDES[i]).querySelector('.picker-remove');
+      remove.hidden = id !== null && chosen <= LEAST;
+    });
+    const many = this.#ids.length > LEAST;
+    toggle(this, 'many', many);
+    if (!many) this.#unfold(false);
+    write(this.querySelector('.picker-fold'), `${this.#ids.length} clips: change`);
+    this.querySelector('.picker-add').disabled = this.#ids.length === SIDES.length
+      && !this.#ids.includes(null);
+  }
+
+  /** On a phone three lists and more are folded away. */
+  #unfold(isSo) {
+    toggle(this, 'unfolded', isSo);
+    setAttribute(this.querySelector('.picker-fold'), 'aria-expanded', String(isSo));
   }
 
   #address(path) {
@@ -122,7 +248,7 @@ export class ClipPicker extends HTMLElement {
   }
 
   #write(side) {
-    this.#input(side).value = this.#byId.get(this.#chosen[side])?.title ?? '';
+    this.#input(side).value = this.#byId.get(this.#ids[SIDES.indexOf(side)])?.title ?? '';
   }
 
   /** Browsers let a page change its address only so often. */
@@ -140,22 +266,31 @@ export class ClipPicker extends HTMLElement {
     const address = new URL(location.href);
     const pair = this.#pair;
     if (!chosen && !address.search && pair.address.every(([, text]) => text === null)) return;
-    for (const side of SIDES) {
-      if (this.#chosen[side]) address.searchParams.set(side, this.#chosen[side]);
-    }
+    const query = new URLSearchParams();
+    this.#ids.forEach((id, i) => { if (id) query.set(SIDES[i], id); });
+    for (const [name, text] of address.searchParams) if (!SIDES.includes(name)) query.set(name, text);
     for (const [name, text] of pair.address) {
       if (name === 't' && pair.state.playing) continue;
-      if (text === null) address.searchParams.delete(name);
-      else address.searchParams.set(name, text);
+      if (text === null) query.delete(name);
+      else query.set(name, text);
     }
+    address.search = query;
     if (address.href !== location.href) history.replaceState(history.state, '', address);
   }
 
-  /** About one side, or about both; what eyes see below anyway is for ears only. */
+  /** About one side, or about all; what eyes see below anyway is for ears only. */
   #say(text, side = 'both', forEars = false) {
-    const line = this.querySelector(`.picker-status [data-about="${side}"]`);
+    const line = this.#line(side);
     line.textContent = text;
     line.classList.toggle('visually-hidden', forEars);
+  }
+
+  #line(side) {
+    const status = this.querySelector('.picker-status');
+    const line = status.querySelector(`[data-about="${side}"]`)
+      ?? element('span', { 'data-about': side });
+    if (!line.parentElement) status.append(line);
+    return line;
   }
 
   // ── the list of one side ─────────────────────────────────────────────────────────────────
@@ -207,7 +342,7 @@ export class ClipPicker extends HTMLElement {
       class: 'pick', id: `pick-${side}-${clip.id}`, role: 'option', 'aria-selected': 'false',
       'data-id': clip.id,
     }, span('pick-fps', clip.fps === null ? '–' : rate(clip.fps)), what);
-    toggle(option, 'data-current', clip.id === this.#chosen[side]);
+    toggle(option, 'data-current', clip.id === this.#ids[SIDES.indexOf(side)]);
     return option;
   }
 

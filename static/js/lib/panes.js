@@ -2,9 +2,6 @@
 
 import { element } from './dom.js';
 
-/** The letters of clips, in addresses and over panes; no comparison has more. */
-export const SIDES = Object.freeze([...'abcdefghi']);
-
 /** A pane for a side; addresses in `clip` are from `root`. A side without a clip says what is missing. */
 export function pane(side, clip, root, missing = '') {
   const media = clip?.media;

@@ -8,6 +8,9 @@
 import { RATES, clamp } from './transport.js';
 import { BASES } from './schedule.js';
 
+/** The letters of clips, in addresses and over panes; no comparison has more. */
+export const SIDES = Object.freeze([...'abcdefghi']);
+
 export const MODES = Object.freeze(['side', 'wipe', 'overlay', 'flicker', 'difference']);
 
 /** Limits of what can be set; hz stays where flashes are harmless (WCAG 2.3.1: three a second). */
@@ -19,12 +22,16 @@ export const LIMITS = Object.freeze({
 export const PLAIN = Object.freeze({
   mode: 'side', split: 0.5, mix: 0.5, hz: 2, gain: 4, heat: false,
   zoom: 1, panX: 0, panY: 0, locked: true, alignX: 0, alignY: 0,
+  of: null, // letters of the two that are laid over each other; null: the first two
 });
+
+const TWO = /^([a-i])(?!\1)[a-i]$/;
 
 /** A view with some of its parts changed, each brought within its limits. */
 export function changeView(view, change) {
   const next = { ...view, ...change };
   if (!MODES.includes(next.mode)) next.mode = view.mode;
+  if (next.of !== null && !TWO.test(next.of)) next.of = view.of;
   for (const name of ['split', 'mix', 'hz', 'gain', 'zoom']) {
     next[name] = within(next[name], view[name], LIMITS[name]);
   }
@@ -85,6 +92,7 @@ export function toAddress({ view, timeS, rate, loop, base, swapped }) {
   return [
     ['t', timeS > 0 ? figure(timeS, 6) : null],
     ['mode', view.mode === PLAIN.mode ? null : view.mode],
+    ['of', view.mode === PLAIN.mode ? null : view.of],
     ...['split', 'mix', 'hz', 'gain'].map((name) => [name, part[0] === name ? part[1] : null]),
     ['heat', view.mode === 'difference' && view.heat ? '1' : null],
     ['zoom', moved],
@@ -108,7 +116,7 @@ export function fromAddress(query) {
   const [zoom, panX, panY] = (query.get('zoom') ?? '').split(',').map(readNumber);
   const [alignX, alignY] = (query.get('align') ?? '').split(',').map(readNumber);
   const asked = {
-    mode: query.get('mode') ?? PLAIN.mode, split: number('split'), mix: number('mix'),
+    mode: query.get('mode') ?? PLAIN.mode, of: query.get('of'), split: number('split'), mix: number('mix'),
     hz: number('hz'), gain: number('gain'), zoom, panX, panY, alignX, alignY,
   };
   const known = Object.entries(asked).filter(([, value]) => value !== undefined);
