@@ -13,7 +13,7 @@ from generator.pages import addresses
 from generator.pages.clips import CellView, ClipView
 from generator.records import Label, Preset, Site
 
-FRAME = (960, 640)
+FRAME = (960, 660)
 """Size in CSS pixels that a frame of a comparison gets unless somebody says otherwise; its page
 fits into others, too."""
 

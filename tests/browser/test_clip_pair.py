@@ -516,7 +516,7 @@ def test_the_table_of_keys_is_opened_by_any_finger(
     open_page: Open, width: int, least: float
 ) -> None:
     page = open_page(viewport={"width": width, "height": 800})
-    box = page.locator("summary").bounding_box()
+    box = page.locator(".transport-help > summary").bounding_box()
     assert box
 
     assert min(box["width"], box["height"]) >= least

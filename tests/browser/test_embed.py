@@ -51,7 +51,7 @@ def framed(page: Page, code: str, base: str) -> Iterator[Frame]:
 
 def iframe(address: str) -> str:
     return (
-        f'<iframe src="{escape(address)}" width="960" height="640" title="A comparison" '
+        f'<iframe src="{escape(address)}" width="960" height="660" title="A comparison" '
         'allow="fullscreen; clipboard-write"></iframe>'
     )
 
@@ -83,7 +83,7 @@ def test_a_comparison_plays_in_the_frame_of_another_site(
         assert codes == [int(clock_s * 6 + 1e-6), int(clock_s * 24 + 1e-6)]
         assert frame.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
-        ) == [960, 640]
+        ) == [960, 660]
         with context.expect_page() as opened:
             frame.get_by_role("link", name="Open on Sample archive").click()
         whole = opened.value

@@ -16,7 +16,7 @@
 
 import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
-import { element, setAttribute, toggle, write } from '../lib/dom.js';
+import { element, setAttribute, style, toggle, write } from '../lib/dom.js';
 import { FAILURES, causeOf, sentence } from '../lib/failures.js';
 import { formatDuration } from '../lib/transport.js';
 import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
@@ -27,6 +27,7 @@ import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
+const LANES_STYLE = new URL('../../css/elements/clip-pair-lanes.css', import.meta.url);
 let ElementsEngine = null; // engines/elements.js, once something needs it
 const NUMBERS = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine'];
 
@@ -185,7 +186,7 @@ export class ClipPair extends HTMLElement {
 
   /** What shows this very view in a frame of another page. */
   get frame() {
-    const [width, height] = (this.dataset.frame ?? '960x640').split('x');
+    const [width, height] = (this.dataset.frame ?? '960x660').split('x');
     const title = [...this.querySelectorAll('video')].map((one) => one.ariaLabel).join(', ');
     return element('iframe', {
       src: this.#on(this.dataset.embed), width, height, title, loading: 'lazy',
@@ -592,7 +593,9 @@ export class ClipPair extends HTMLElement {
     } catch (error) {
       clip.fetching = false; // the next play asks again
       if (this.#clips.get(side) === clip && this.#painter) {
-        this.#failed({ id: side, kind: 'untimed', text: error.message });
+        // Without an answer no other engine would fare better.
+        if (error instanceof TypeError) this.#engine.lose(side, 'unreachable', error.message);
+        else this.#failed({ id: side, kind: 'untimed', text: error.message });
       }
     }
     if (this.#engine) this.#render();
@@ -647,14 +650,15 @@ export class ClipPair extends HTMLElement {
 
   async #openLanes() {
     const { lanes } = this.#parts;
-    const { Lanes } = await import('./clip-pair-lanes.js');
+    const [{ Lanes }] = await Promise.all([import('./clip-pair-lanes.js'), style(LANES_STYLE)]);
     this.#lanes ??= new Lanes(this, lanes.querySelector('.lanes'));
     if (this.#engine) this.#render();
   }
 
   /** Small pictures over the time bar, from the first pointer or key on it. */
   async #preview(event) {
-    const { Preview } = await import('./clip-pair-preview.js');
+    const [{ Preview }] = await Promise.all(
+      [import('./clip-pair-preview.js'), style(LANES_STYLE)]);
     this.#tiles ??= new Preview(this, this.#parts.track, this.#parts.seek);
     this.#tiles.begin(event);
   }

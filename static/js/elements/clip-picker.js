@@ -267,13 +267,13 @@ export class ClipPicker extends HTMLElement {
     const pair = this.#pair;
     if (!chosen && !address.search && pair.address.every(([, text]) => text === null)) return;
     const query = new URLSearchParams();
+    const kept = address.searchParams;
+    const told = pair.address.map(([name, text]) => (
+      [name, name === 't' && pair.state.playing ? kept.get(name) : text]));
+    const names = new Set([...SIDES, ...told.map(([name]) => name)]);
     this.#ids.forEach((id, i) => { if (id) query.set(SIDES[i], id); });
-    for (const [name, text] of address.searchParams) if (!SIDES.includes(name)) query.set(name, text);
-    for (const [name, text] of pair.address) {
-      if (name === 't' && pair.state.playing) continue;
-      if (text === null) query.delete(name);
-      else query.set(name, text);
-    }
+    for (const [name, text] of told) if (text !== null) query.set(name, text);
+    for (const [name, text] of kept) if (!names.has(name)) query.append(name, text);
     address.search = query;
     if (address.href !== location.href) history.replaceState(history.state, '', address);
   }

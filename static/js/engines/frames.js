@@ -186,9 +186,20 @@ export class FramesEngine {
     if (!this.#worker) {
       this.#worker = new Worker(new URL('./frames-worker.js', import.meta.url), { type: 'module' });
       this.#worker.onmessage = ({ data }) => this.#heard(data);
-      this.#worker.onerror = () => this.#failed({ id: null, kind: 'worker', text: 'no worker' });
+      this.#worker.onerror = () => this.#workerFailed();
     }
     this.#worker.postMessage(message);
+  }
+
+  /** Without a network the worker's own script does not come: then nothing is wrong with it. */
+  #workerFailed() {
+    if (navigator.onLine) {
+      this.#failed({ id: null, kind: 'worker', text: 'no worker' });
+      return;
+    }
+    this.#worker.terminate();
+    this.#worker = null;
+    for (const member of this.#live()) this.#lose(member, { kind: 'unreachable', text: 'offline' });
   }
 
   #heard({ type, ...data }) {
@@ -214,6 +225,12 @@ export class FramesEngine {
       member.readAll = data.complete;
     }
     this.#wake();
+  }
+
+  /** Takes a clip for lost whose times did not come; kind and text as in `failed`. */
+  lose(id, kind, text) {
+    const member = this.#members.get(id);
+    if (member) this.#lose(member, { kind, text });
   }
 
   #lose(member, { kind, text }) {

@@ -21,3 +21,18 @@ export function toggle(target, name, isSo) {
 export function write(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
+
+const sheets = new Map();
+
+/** Loads a style sheet once; waits until it counts, or has failed to come. */
+export function style(url) {
+  if (!sheets.has(url.href)) {
+    sheets.set(url.href, new Promise((resolve) => {
+      const link = element('link', { rel: 'stylesheet', href: url.href });
+      link.onload = resolve;
+      link.onerror = resolve;
+      document.head.append(link);
+    }));
+  }
+  return sheets.get(url.href);
+}
