@@ -80,7 +80,8 @@ EDITS: dict[str, Callable[[Path], None]] = {
             "fast,declared,test-card,,256x144,24,2\n",
             "quick,declared,test-card,,256x144,24,2\n",
         )
-        or replace(root, "content/site.toml", '"cards--fast"', '"cards--quick"')
+        or replace(root, "content/presets/slow-and-fast.md", "cards--fast", "cards--quick")
+        or replace(root, "content/presets/all-four.md", "cards--fast", "cards--quick")
     ),
     "another card": lambda root: replace(
         root, "content/runs/cards/clips.csv", "256x144,6,2", "256x144,7,2"

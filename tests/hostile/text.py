@@ -249,3 +249,5 @@ def harmless(root: Path) -> None:
     ]
     header = "id,series,pipeline,prompt,size,steps,fps,no_clip,x-formula"
     write(CLIPS, "\n".join([header, *rows, ""]))(root)
+    for name in ("all-four", "without-clips"):  # of rows that were there before
+        (root / f"content/presets/{name}.md").unlink()
