@@ -21,7 +21,7 @@ from generator.clips import card, locate, packets, process
 from generator.clips.cache import cached_facts
 from generator.clips.hashes import Hashes
 from generator.clips.plan import NOT_ALL_SHOWN
-from generator.clips.prepared import Prepared
+from generator.clips.prepared import Prepared, Terms
 from generator.clips.progress import Progress, silent
 from generator.errors import Complaint, ContentError, MediaError, UsageError
 from generator.measure import claims
@@ -148,13 +148,14 @@ def gather(
     def spread(clip: Clip) -> Fraction | None:
         return runs[clip.run].series_by_id(clip.series).spread_over_s
 
+    def terms(path: Path, clip: Clip) -> Terms:
+        return Terms(path, clip.sha256 or hashes.of(path), spread(clip))
+
     def known(path: Path, clip: Clip) -> Media | None:
-        sha256 = clip.sha256 or hashes.of(path)
-        return prepared.known(path, sha256=sha256, spread_over_s=spread(clip))
+        return prepared.known(terms(path, clip))
 
     def derive(path: Path, clip: Clip) -> Media:
-        sha256 = clip.sha256 or hashes.of(path)
-        return prepared.of(path, sha256=sha256, spread_over_s=spread(clip))
+        return prepared.derive(terms(path, clip))
 
     def same(path: Path, clip: Clip) -> Hashable:
         return clip.sha256 or path, path.suffix, spread(clip)
@@ -261,7 +262,7 @@ def find_sources(
 
 def _is_declared(clip: Clip) -> bool:
     """Whether nothing is said of a file: what a run names or explains is not made in its place."""
-    return not (clip.sha256 or clip.url or clip.file or clip.no_clip)
+    return not (clip.names_file or clip.no_clip)
 
 
 def _require(

@@ -30,6 +30,10 @@ BITS_PER_FRAME = "bits per frame"
 """The one series that every clip's own file gives."""
 
 
+FEWEST_COMPARED, SIDES = 2, "abcdefghi"
+"""Clips of a comparison, and their letters in addresses and over panes: none has more."""
+
+
 class Label(StrEnum):
     """Where a number comes from. Labels never mix in one series."""
 
@@ -319,6 +323,11 @@ class Clip:
     def size(self) -> str:
         return f"{self.width}x{self.height}"
 
+    @property
+    def names_file(self) -> bool:
+        """Whether anything is said of a file: such a clip is not made anew in its place."""
+        return bool(self.file or self.url or self.sha256)
+
 
 @lru_cache(maxsize=4096)
 def _distinct_ticks(facts: Facts) -> int:
@@ -488,3 +497,12 @@ class Catalogue:
     runs: tuple[Run, ...]
     clips: tuple[Clip, ...]
     """In the order of runs and of their lines."""
+
+    def machine(self, run: Run) -> Machine | None:
+        """The machine of a run, where it is one of content/."""
+        return next((one for one in self.machines if one.id == run.machine), None)
+
+    @property
+    def projected(self) -> tuple[Machine, ...]:
+        """Machines that nobody measured on: numbers are projected to them."""
+        return tuple(one for one in self.machines if one.projected)

@@ -30,7 +30,9 @@ from generator.intake import leads_out, printable
 from generator.project import Project
 from generator.records import (
     CARD,
+    FEWEST_COMPARED,
     PER_FRAME_FOLDER,
+    SIDES,
     Catalogue,
     Claim,
     Clip,
@@ -560,8 +562,6 @@ def _check_card(
         )
 
 
-PRESET_CLIPS = (2, 9)
-"""Fewest and most; a page has letters and room for no more."""
 PRESET_TAKEN = "compare"
 """The id whose embed page would stand where that of any comparison does."""
 
@@ -593,7 +593,7 @@ def _check_preset(
     faulty_runs: Container[str],
     complaints: Complaints,
 ) -> None:
-    fewest, most = PRESET_CLIPS
+    fewest, most = FEWEST_COMPARED, len(SIDES)
     count = len(form.clips)
     if not fewest <= count <= most:
         named = f"names {count} {'clip' if count == 1 else 'clips'}"

@@ -26,23 +26,26 @@ MAX_FILE_BYTES = 64 << 20
 
 def is_image(path: Path) -> bool:
     """Whether the file begins as a PNG or a JPEG. Raises MediaError where it cannot be read."""
+    return _readers(path) is not None
+
+
+def _readers(path: Path) -> tuple[str, str] | None:
     try:
         with path.open("rb") as file:
             start = file.read(8)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    return any(start.startswith(signature) for signature in IMAGES)
+    return next((of for sign, of in IMAGES.items() if start.startswith(sign)), None)
 
 
 def picture_of(path: Path) -> NDArray[np.uint8]:
     """A PNG or JPEG as [height, width, 3]. Raises MediaError where it is none, or is damaged."""
-    if not is_image(path):
+    readers = _readers(path)
+    if readers is None:
         raise MediaError(f"{path}: neither a PNG nor a JPEG; export the picture as one of them")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise MediaError(f"{path}: more than {MAX_FILE_BYTES >> 20} MiB; export a smaller picture")
-    with path.open("rb") as file:
-        start = file.read(8)
-    demuxer, decoder = next(of for sign, of in IMAGES.items() if start.startswith(sign))
+    demuxer, decoder = readers
     source = builder.input(
         ffmpeg.file_url(path),
         f=demuxer,

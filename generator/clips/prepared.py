@@ -15,7 +15,7 @@ from dataclasses import fields
 from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from generator.clips import ffmpeg
 from generator.clips.cache import facts_from, facts_to
@@ -24,32 +24,45 @@ from generator.kept import read_json, stamp, write_json
 from generator.records import Display, Media, Still, Storyboard
 
 
+class Terms(NamedTuple):
+    """What decides, of a clip, what is derived from it: as `prepare` takes it."""
+
+    source: Path
+    sha256: str
+    spread_over_s: Fraction | None
+
+    @property
+    def key(self) -> str:
+        return f"{self.sha256} {self.spread_over_s} {self.source.suffix}"
+
+
 class Prepared:
     """`prepare`, with a memory."""
 
     def __init__(self, store: Path, cache: Path, *, trusting: bool = True) -> None:
         self._store, self._cache = store, cache
-        self._terms = _terms()
+        self._code = _code()
         kept = read_json(store) if trusting else {}
-        self._known: dict[str, Any] = kept["media"] if kept.get("terms") == self._terms else {}
+        self._known: dict[str, Any] = kept["media"] if kept.get("terms") == self._code else {}
         self._used: dict[str, Any] = {}
 
-    def of(self, source: Path, *, sha256: str, spread_over_s: Fraction | None) -> Media:
-        """As `prepare`."""
-        known = self.known(source, sha256=sha256, spread_over_s=spread_over_s)
-        if known is not None:
-            return known
-        made = prepare(source, sha256=sha256, spread_over_s=spread_over_s, cache=self._cache)
-        self._used[_key(source, sha256, spread_over_s)] = self._json(made)
+    def derive(self, terms: Terms) -> Media:
+        """As `prepare`; remembered from now on."""
+        made = prepare(
+            terms.source,
+            sha256=terms.sha256,
+            spread_over_s=terms.spread_over_s,
+            cache=self._cache,
+        )
+        self._used[terms.key] = self._json(made)
         return made
 
-    def known(self, source: Path, *, sha256: str, spread_over_s: Fraction | None) -> Media | None:
-        """What is remembered, at once; None where `of` would have to derive."""
-        key = _key(source, sha256, spread_over_s)
-        kept = self._known.get(key)
-        media = self._media(source, sha256, kept) if kept else None
+    def known(self, terms: Terms) -> Media | None:
+        """What is remembered, at once; None where it must be derived."""
+        kept = self._known.get(terms.key)
+        media = self._media(terms.source, terms.sha256, kept) if kept else None
         if media is not None:
-            self._used[key] = kept
+            self._used[terms.key] = kept
         return media
 
     def save(self) -> None:
@@ -57,7 +70,7 @@ class Prepared:
         if self._used.keys() == self._known.keys():
             return
         with contextlib.suppress(OSError):
-            write_json(self._store, {"terms": self._terms, "media": self._used})
+            write_json(self._store, {"terms": self._code, "media": self._used})
 
     def _json(self, media: Media) -> dict[str, Any]:
         shown = media.display
@@ -116,11 +129,7 @@ class Prepared:
         return path
 
 
-def _key(source: Path, sha256: str, spread_over_s: Fraction | None) -> str:
-    return f"{sha256} {spread_over_s} {source.suffix}"
-
-
-def _terms() -> dict[str, Any]:
+def _code() -> dict[str, Any]:
     """Everything but the clip that decides what is derived."""
     code = hashlib.sha256()
     for path in sorted(Path(__file__).resolve().parent.glob("*.py")):

@@ -7,7 +7,7 @@ pipeline, of arrays. Needs no torch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -197,13 +197,7 @@ def read_context(
         ),
     ]
     said = ", ".join(f"{name} {path.name} sha256 {sha256_of(path)}" for name, path in named)
-    return VaceContext(
-        references=tuple(references),
-        control=control,
-        mask=mask,
-        scale=files.scale,
-        said=f"{said}; scale {files.scale:g}",
-    )
+    return replace(context, said=f"{said}; scale {files.scale:g}")
 
 
 def _moving(

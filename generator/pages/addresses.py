@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
+from generator.records import SIDES
+
 ARCHIVE = "archive/"
 COMPARE = "compare/"
 EMBED = "embed/"
@@ -62,10 +64,6 @@ def page(group_id: str, page_id: str) -> str:
 def shelf(address: str, number: int) -> str:
     """The cells at `address` may fill several pages; the first stands at the address itself."""
     return address if number == 1 else f"{address}page-{number}/"
-
-
-SIDES = "abcdefghi"
-"""The letters of clips, in addresses and over panes; no comparison has more."""
 
 
 def compare(*clip_ids: str) -> str:

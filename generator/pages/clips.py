@@ -251,7 +251,7 @@ def _media(piece: Evidence, pipeline: Pipeline) -> MediaView:
 
 
 def _rendered_here(clip: Clip, pipeline: Pipeline) -> bool:
-    return pipeline.renderer == "test-card" and not (clip.url or clip.file or clip.sha256)
+    return pipeline.renderer == "test-card" and not clip.names_file
 
 
 def _shorts(evidence: Sequence[Evidence], pipelines: Mapping[str, Pipeline]) -> dict[str, str]:

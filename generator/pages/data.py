@@ -122,8 +122,6 @@ def bounds_csv(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
 
 def _bounds(catalogue: Catalogue, views: Sequence[ClipView]) -> list[Json]:
     """Of each cell whose work is known: the limit of its machine, and projections to others."""
-    machines = {machine.id: machine for machine in catalogue.machines}
-    projected = [machine for machine in catalogue.machines if machine.projected]
     return [
         {
             "clip": view.id,
@@ -137,7 +135,7 @@ def _bounds(catalogue: Catalogue, views: Sequence[ClipView]) -> list[Json]:
             "bytes_per_frame": round(one.work.bytes_per_frame),
         }
         for view in views
-        for one in bounds(view, machines.get(view.run.machine), projected)
+        for one in bounds(view, catalogue.machine(view.run), catalogue.projected)
     ]
 
 

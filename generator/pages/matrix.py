@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from generator.pages import addresses
 from generator.pages.clips import CellView, ClipView
-from generator.records import Label, Pipeline
+from generator.records import SIDES, Label, Pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class RowView:
     def in_step(self) -> tuple[CellView, ...]:
         """What the row's link plays: all that can be watched, or, of more than a comparison
         holds, as many from end to end; none where there are not two."""
-        watchable, most = self.watchable, len(addresses.SIDES)
+        watchable, most = self.watchable, len(SIDES)
         if len(watchable) > most:
             last = len(watchable) - 1
             return tuple(watchable[round(place * last / (most - 1))] for place in range(most))

@@ -167,7 +167,7 @@ def _how(evidence: Evidence, display: Display) -> str:
     """Key of words.PLAYS. What was ordered and came from no file was drawn, not recorded."""
     clip = evidence.clip
     ordered = evidence.series.label is Label.DECLARED
-    drawn = ordered and not (clip.file or clip.url or clip.sha256)
+    drawn = ordered and not clip.names_file
     return "declared" if drawn and display.kind in ("original", "remuxed") else display.kind
 
 

@@ -11,7 +11,7 @@ from markupsafe import escape
 from generator.measure import decimals
 from generator.pages import addresses
 from generator.pages.clips import CellView, ClipView
-from generator.records import Label, Preset, Site
+from generator.records import SIDES, Label, Preset, Site
 
 FRAME = (960, 660)
 """Size in CSS pixels that a frame of a comparison gets unless somebody says otherwise; its page
@@ -94,8 +94,7 @@ def preset_views(presets: Iterable[Preset], views: Sequence[ClipView]) -> tuple[
         PresetView(
             preset=preset,
             clips=tuple(
-                (side, by_id[clip])
-                for side, clip in zip(addresses.SIDES, preset.clips, strict=False)
+                (side, by_id[clip]) for side, clip in zip(SIDES, preset.clips, strict=False)
             ),
         )
         for preset in presets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -152,8 +152,7 @@ def _for_machines(press: Press, allowed: str) -> None:
     everything = (catalogue, views)
 
     def text(name: str, make: Callable[[], str], made_of: object) -> None:
-        if name not in press.sheets:  # clips may share a file
-            press.add(press.sheet(name, lambda: {name: make()}, made_of))
+        press.add(press.sheet(name, lambda: {name: make()}, made_of))
 
     def of_all(name: str, make: Callable[[], str], made_of: Callable[[], object]) -> None:
         """Text about every clip."""
@@ -182,15 +181,34 @@ def _for_machines(press: Press, allowed: str) -> None:
     for preset in press.presets:
         answer = oembed(site, preset)
         text(preset.oembed, partial(data.dump, answer, indent=1), answer)
-    for view in views:
-        if view.packets:
-            text(view.packets, partial(data.packets_json, view), (view.source_facts, view.display))
-        if view.media.plays:
-            text(view.timestamps, partial(data.timestamps_json, view.media.plays), view.timestamps)
-            lanes = partial(data.lanes_json, view.media.plays, view.per_frame)
-            text(view.lanes, lanes, view.lanes)
+    _frames(press)
     tops = sorted({"".join(name.partition("/")[:2]) for name in press.sheets})
     text("_headers", lambda: policy.headers(allowed, tops), tops)
+
+
+def _frames(press: Press) -> None:
+    """Times, sizes and numbers of each clip's frames: a sheet per file, for clips may share one."""
+    sharing: dict[str, list[ClipView]] = {}
+    for view in press.views:
+        if view.packets:
+            sharing.setdefault(view.packets, []).append(view)
+    taken: set[str] = set()
+    for name, views in sharing.items():
+        makers: dict[str, Callable[[], str]] = {name: partial(data.packets_json, views[0])}
+        for view in views:
+            if plays := view.media.plays:
+                makers[view.timestamps] = partial(data.timestamps_json, plays)
+                makers[view.lanes] = partial(data.lanes_json, plays, view.per_frame)
+        for other in taken & set(makers):  # what plays may be made of several files
+            del makers[other]
+        taken |= set(makers)
+        made_of = (views[0].source_facts, views[0].display, list(makers))
+        made = partial(press.sheet, name, partial(_texts, makers), *made_of)
+        press.add(Later(name=name, made=made))
+
+
+def _texts(makers: Mapping[str, Callable[[], str]]) -> Texts:
+    return {name: make() for name, make in makers.items()}
 
 
 def _home(press: Press) -> None:
@@ -326,8 +344,7 @@ def _facets(press: Press) -> None:
 
 
 def _runs(press: Press) -> None:
-    machines = {machine.id: machine for machine in press.catalogue.machines}
-    projected = [machine for machine in press.catalogue.machines if machine.projected]
+    projected = press.catalogue.projected
     by_id: dict[str, Run] = {run.id: run for run in press.catalogue.runs}
     for facet in press.facets["runs"]:
         run = by_id[facet.id]
@@ -337,7 +354,7 @@ def _runs(press: Press) -> None:
             (run.title, facet.address),
         )
         made = _further(press, facet.address, matrix(facet.clips), run.title, trail)
-        machine = machines.get(run.machine)
+        machine = press.catalogue.machine(run)
         press.page(
             facet.address,
             "run",
@@ -356,15 +373,14 @@ def _runs(press: Press) -> None:
 
 
 def _clips(press: Press) -> None:
-    machines = {machine.id: machine for machine in press.catalogue.machines}
-    projected = [machine for machine in press.catalogue.machines if machine.projected]
+    projected = press.catalogue.projected
     anchors: dict[str, dict[str, str]] = {run.id: {} for run in press.catalogue.runs}
     for claim in press.claims:
         anchors[claim.run.id][claim.id] = claim.anchor
     surroundings = Surroundings(press.views)
 
     def sheet(view: ClipView) -> Sheet:
-        machine = machines.get(view.run.machine)
+        machine = press.catalogue.machine(view.run)
         return press.page_sheet(
             view.page,
             "clip",

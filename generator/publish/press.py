@@ -166,22 +166,23 @@ def _printing(
     try:
         fork = multiprocessing.get_context("fork")
         workers = min(jobs, os.cpu_count() or 1)
-        with ProcessPoolExecutor(workers, mp_context=fork, initializer=_start_printer) as pool:
+        pool = ProcessPoolExecutor(workers, mp_context=fork, initializer=_start_printer)
+        try:
             size = len(ordered) // PORTIONS + 1
             starts = range(0, len(ordered), size)
-            try:
-                portions = pool.map(_print_portion, starts, repeat(size))
-                yield (
-                    told
-                    for start, portion in zip(starts, portions, strict=True)
-                    for told in zip(ordered[start:], portion, strict=False)
-                )
-            except BrokenProcessPool:
-                pool.shutdown(wait=False, cancel_futures=True)  # the others may wait for ever
-                raise
-            except BaseException:
-                pool.shutdown(cancel_futures=True)  # none is to write into a draft that is gone
-                raise
+            portions = pool.map(_print_portion, starts, repeat(size))
+            yield (
+                told
+                for start, portion in zip(starts, portions, strict=True)
+                for told in zip(ordered[start:], portion, strict=False)
+            )
+        except BrokenProcessPool:
+            pool.shutdown(wait=False, cancel_futures=True)  # the others may wait for ever
+            raise
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # none is to write into a draft that is gone
+            raise
+        pool.shutdown(wait=False)  # all is printed: they end beside what follows
     except BrokenProcessPool:
         raise PublishError(
             "a process that prints pages was ended from outside, perhaps for want of memory; "

@@ -18,6 +18,7 @@ import { FramesEngine, isPossible } from '../engines/frames.js';
 import { Painter } from '../engines/painter.js';
 import { element, setAttribute, style, toggle, write } from '../lib/dom.js';
 import { FAILURES, causeOf, sentence } from '../lib/failures.js';
+import { describe } from '../lib/panes.js';
 import { formatDuration } from '../lib/transport.js';
 import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/view.js';
 import {
@@ -186,7 +187,7 @@ export class ClipPair extends HTMLElement {
 
   /** What shows this very view in a frame of another page. */
   get frame() {
-    const [width, height] = (this.dataset.frame ?? '960x660').split('x');
+    const [width, height = ''] = (this.dataset.frame ?? '').split('x');
     const title = [...this.querySelectorAll('video')].map((one) => one.ariaLabel).join(', ');
     return element('iframe', {
       src: this.#on(this.dataset.embed), width, height, title, loading: 'lazy',
@@ -294,41 +295,15 @@ export class ClipPair extends HTMLElement {
    * Puts another clip on a side; the transport time stays, and playing goes on with it. A side
    * that has no pane yet gets one after the others.
    *
-   * src null means that there is no clip, missing says why. captionHtml must come from this site.
+   * `clip` as for `describe`; captionHtml must come from this site.
    */
-  load(side, {
-    id = '', src = null, poster = '', width = null, height = null, durationS = 0, frames = null,
-    fps = null, timestampsUrl = null, captionHtml = null, missing = '', title = '', lanesUrl = null,
-    recorded = false, storyboard = null,
-  }) {
+  load(side, { captionHtml = null, ...clip }) {
     if (!this.#pane(side)) this.#addPane(side);
     const video = this.#video(side);
-    const { dataset } = video;
-    dataset.clip = id;
-    dataset.duration = durationS ? String(durationS) : '';
-    dataset.frames = frames === null ? '' : String(frames);
-    dataset.fps = fps === null ? '' : String(fps);
-    if (timestampsUrl) dataset.timestamps = timestampsUrl;
-    else delete dataset.timestamps;
-    if (lanesUrl) dataset.lanes = lanesUrl;
-    else delete dataset.lanes;
-    toggle(video, 'data-arrivals', recorded);
-    const { src: sheet, columns, rows, tiles, tile_width: wide, tile_height: high } = storyboard ?? {};
-    dataset.storyboard = sheet ?? '';
-    dataset.tiles = [columns, rows, tiles, wide, high].join(' ');
-    if (src) delete dataset.missing;
-    else dataset.missing = missing;
-    if (width && height) Object.assign(video, { width, height });
-    video.poster = poster ?? '';
-    if (title) setAttribute(video, 'aria-label', title);
     this.#engine.removeMember(side);
     this.#painter?.detach(side);
-    if (src) {
-      video.src = src;
-    } else {
-      video.removeAttribute('src');
-      video.load();
-    }
+    describe(video, clip);
+    if (!clip.src) video.load();
     const caption = this.#pane(side).querySelector('figcaption');
     if (captionHtml !== null && caption) caption.innerHTML = captionHtml;
     this.#look(side);

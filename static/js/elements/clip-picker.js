@@ -10,7 +10,7 @@
  */
 
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
-import { caption, rate, span } from '../lib/panes.js';
+import { caption, rate, span, told } from '../lib/panes.js';
 import { SIDES } from '../lib/view.js';
 import './clip-pair.js';
 
@@ -134,24 +134,7 @@ export class ClipPicker extends HTMLElement {
     if (!this.#row(side)) this.#addRow(side);
     const clip = this.#byId.get(this.#ids[place]);
     const { media } = clip;
-    this.#pair.load(side, {
-      id: clip.id,
-      title: clip.title,
-      src: media ? this.#address(media.src) : null,
-      poster: media ? this.#address(media.poster) : '',
-      width: media?.width ?? null,
-      height: media?.height ?? null,
-      durationS: media?.duration_s ?? 0,
-      frames: media?.frames ?? null,
-      fps: clip.fps,
-      timestampsUrl: media?.timestamps ? this.#address(media.timestamps) : null,
-      lanesUrl: media?.lanes ? this.#address(media.lanes) : null,
-      recorded: media?.arrivals ?? false,
-      storyboard: media?.storyboard
-        ? { ...media.storyboard, src: this.#address(media.storyboard.src) } : null,
-      captionHtml: this.#caption(side, clip),
-      missing: clip.missing ?? '',
-    });
+    this.#pair.load(side, { ...told(clip, this.root), captionHtml: this.#caption(side, clip) });
     this.#write(side);
     const what = media ? clip.title : `no clip. ${clip.missing ?? ''}`.trim();
     this.#say(`${side.toUpperCase()}: ${what}`, side, Boolean(media));
@@ -237,10 +220,6 @@ export class ClipPicker extends HTMLElement {
   #unfold(isSo) {
     toggle(this, 'unfolded', isSo);
     setAttribute(this.querySelector('.picker-fold'), 'aria-expanded', String(isSo));
-  }
-
-  #address(path) {
-    return new URL(path, this.root).href;
   }
 
   #caption(side, clip) {
