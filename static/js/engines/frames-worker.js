@@ -19,8 +19,10 @@ const IN_DECODER = 6; // packets a decoder is given at once
 const READ_AHEAD = { packets: 900, bytes: 6_000_000 };
 const TELL_EVERY_MS = 50;
 const RETRY_AFTER_S = [0.25, 0.5, 1, 2];
+const MOST_PIXELS = 1 << 20; // of a bitmap: a queue of larger ones takes too much memory
 
 const reels = new Map();
+let asBitmaps = false; // asked for where the page takes long to draw frames: it draws these at once
 
 class Reel {
   #id;
@@ -36,6 +38,7 @@ class Reel {
   #opened;
   #toTell = null;
   #telling = null;
+  #sent = Promise.resolve(); // frames leave in their order, however long each takes
 
   constructor(id, src) {
     this.#id = id;
@@ -91,6 +94,7 @@ class Reel {
       const said = await this.#play(current, generation, lap, stretch);
       if (!current()) return;
       if (!loop || loop.still || stretch.last !== loop.last) {
+        await this.#sent;
         postMessage({ type: 'ended', id: this.#id, generation, lap, ...said });
         return;
       }
@@ -103,9 +107,12 @@ class Reel {
     this.#freshDecoder();
     let done = false;
     let held = null; // the frame before keepFrom: still on screen there where keepFrom is no frame
-    const send = (frame, index) => {
-      postMessage({ type: 'frame', id: this.#id, generation, lap, index, frame }, [frame]);
+    const send = (decoded, index) => {
       this.#credit -= 1;
+      this.#sent = this.#sent.then(async () => {
+        const frame = asBitmaps ? await bitmapOf(decoded) : decoded;
+        postMessage({ type: 'frame', id: this.#id, generation, lap, index, frame }, [frame]);
+      });
     };
     this.#deliver = (frame) => {
       const index = Math.round(frame.timestamp / TICK_US);
@@ -292,6 +299,18 @@ class PacketAhead {
   }
 }
 
+/** The frame as pixels, so that drawing it is copying; itself where that cannot be. */
+async function bitmapOf(frame) {
+  if (frame.displayWidth * frame.displayHeight > MOST_PIXELS) return frame;
+  try {
+    const bitmap = await createImageBitmap(frame);
+    frame.close();
+    return bitmap;
+  } catch {
+    return frame;
+  }
+}
+
 function chunk({ packet, index }) {
   return new EncodedVideoChunk({
     type: packet.type, timestamp: index * TICK_US, data: packet.data,
@@ -326,6 +345,7 @@ function retryDelay(attempts, error) {
 
 onmessage = ({ data }) => {
   const { type, id } = data;
+  if (type === 'bitmaps') asBitmaps = true;
   if (type === 'open') {
     reels.get(id)?.close();
     reels.set(id, new Reel(id, data.src));

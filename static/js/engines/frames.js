@@ -16,6 +16,7 @@ import { RATES, bufferWanted, clamp, commonSpan, playRange, transportEnd } from 
 
 const QUEUE_S = 1; // decoded pictures at hand, of one clip, never span more
 const QUEUE = { each: 24, all: 72, least: 5 }; // frames, whatever their rate
+const SLOW = { frames: 12, eachMs: 1 }; // drawing is told to be so by the first frames
 const START_FRAMES = 3; // at hand of each clip before the clock starts
 const STARVED_MS = 200; // held this long it is no hiccup: gather before going on
 const PATIENCE_MS = 10_000; // after this a thin buffer no longer holds the others
@@ -106,6 +107,7 @@ export class FramesEngine {
   #stalls = 0;
   #stalled = false;
   #heardMs = 0; // when a frame came last
+  #drawn = { frames: 0, ms: 0 };
   #request = 0;
 
   /**
@@ -187,8 +189,19 @@ export class FramesEngine {
       this.#worker = new Worker(new URL('./frames-worker.js', import.meta.url), { type: 'module' });
       this.#worker.onmessage = ({ data }) => this.#heard(data);
       this.#worker.onerror = () => this.#workerFailed();
+      this.#drawn = { frames: 0, ms: 0 };
     }
     this.#worker.postMessage(message);
+  }
+
+  /** Where nothing but the processor draws, the worker turns frames into pixels beforehand. */
+  #draw(changes) {
+    const fromMs = performance.now();
+    this.#paint(changes);
+    const { frames, ms } = this.#drawn;
+    this.#drawn = { frames: frames + changes.length, ms: ms + performance.now() - fromMs };
+    if (frames < SLOW.frames && this.#drawn.frames >= SLOW.frames
+      && this.#drawn.ms > SLOW.eachMs * this.#drawn.frames) this.#send({ type: 'bitmaps' });
   }
 
   /** Without a network the worker's own script does not come: then nothing is wrong with it. */
@@ -541,7 +554,7 @@ export class FramesEngine {
         changes.push({ id: member.id, frame: found.frame, index: found.index });
       }
     }
-    if (changes.length) this.#paint(changes);
+    if (changes.length) this.#draw(changes);
     for (const member of this.#timed()) this.#tidy(member);
   }
 

@@ -8,16 +8,13 @@ import { element, setAttribute } from '../lib/dom.js';
 export class Painter {
   #canvases = new Map(); // id -> canvas
 
-  /** Draws [{id, frame}]; a canvas appears with its first picture. */
+  /** Draws [{id, frame}], frames or bitmaps of them; a canvas appears with its first picture. */
   paint(changes) {
     for (const { id, frame } of changes) {
       const canvas = this.#canvases.get(id);
       if (!canvas) continue;
-      const { displayWidth, displayHeight } = frame;
-      if (canvas.width !== displayWidth || canvas.height !== displayHeight) {
-        canvas.width = displayWidth;
-        canvas.height = displayHeight;
-      }
+      const { displayWidth: width = frame.width, displayHeight: height = frame.height } = frame;
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
       canvas.getContext('2d', { alpha: false }).drawImage(frame, 0, 0);
       canvas.hidden = false;
     }
