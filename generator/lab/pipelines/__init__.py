@@ -136,6 +136,19 @@ PIPELINES: Mapping[str, About] = {
         chunk_starts=lambda chunk: roofline.first_frame(roofline.WAN_1_3B, chunk),
         reads_context=True,
     ),
+    "helios": About(
+        module="generator.lab.pipelines.helios",
+        content_rate_hz=Fraction(24),
+        settled_chunk=1,
+        clock_includes=(
+            "denoising in three sizes",
+            "VAE decode",
+            "conversion to 8-bit RGB",
+            "transfer to host",
+        ),
+        stages=roofline.HELIOS_14B.stages,
+        multiple=roofline.HELIOS_14B.multiple,
+    ),
 }
 
 
