@@ -27,6 +27,7 @@ __all__ = ["FastHelios", "build_helios", "load_helios"]
 
 HEAD_AXES = {128: (44, 42, 42), 12: (4, 4, 4)}
 """Head dimension -> how many of it turn with time, height and width."""
+MOST_GRAPHS = 64
 NEEDED = {
     "guidance_cross_attn": True,
     "zero_history_timestep": True,
@@ -51,7 +52,7 @@ class FastHelios:
     def __init__(self, net: Any, *, compiled: bool) -> None:
         self.net, self.compiled = net, compiled
         self._block: Callable[..., torch.Tensor] = (
-            torch.compile(block_pass, fullgraph=True, dynamic=False) if compiled else block_pass
+            compile_each(block_pass) if compiled else block_pass
         )
         self._text: list[tuple[torch.Tensor, torch.Tensor]] | None = None
         self._history: torch.Tensor | None = None
@@ -122,9 +123,7 @@ class FastHelios:
         out = net.proj_out(own).unflatten(1, (frames, height, width))
         return (unpatched(out, net.config.patch_size),)
 
-    def _read_text(
-        self, embeds_BSE: torch.Tensor
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def _read_text(self, embeds_BSE: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Keys and values [B, S, H, E] of the prompt in every block."""
         text = self.net.condition_embedder.text_embedder(embeds_BSE)
         return [
@@ -135,9 +134,7 @@ class FastHelios:
             for block in self.net.blocks
         ]
 
-    def _patched(
-        self, short: torch.Tensor, mid: torch.Tensor, long: torch.Tensor
-    ) -> torch.Tensor:
+    def _patched(self, short: torch.Tensor, mid: torch.Tensor, long: torch.Tensor) -> torch.Tensor:
         net, t, h, w = self.net, *self.net.config.patch_size
         parts = (
             net.patch_long(filled(long, (4 * t, 4 * h, 4 * w))),
@@ -173,6 +170,16 @@ class FastHelios:
             cos, sin = torch.cat(parts, dim=1).unsqueeze(2).chunk(2, dim=-1)
             self._turns[size] = cos[..., 0::2].contiguous(), sin[..., 1::2].contiguous()
         return self._turns[size]
+
+
+def compile_each(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled once for each set of shapes that it meets; more than torch's own eight are let be,
+    and past that it fails rather than run slowly unseen."""
+    import torch._dynamo as dynamo
+
+    dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, MOST_GRAPHS)
+    compiled: Callable[..., Any] = torch.compile(function, fullgraph=True, dynamic=False)
+    return compiled
 
 
 def block_pass(
