@@ -22,6 +22,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,13 +31,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from memflow_h200 import Budget, Report, prompt_text  # noqa: E402
+from memflow_h200 import PROMPT, Budget, Report, prompt_text  # noqa: E402
 
 STEPS = ((1, 1, 1), (2, 2, 2))
 SIZE = (640, 384)
 TINY_SIZE = (64, 64)
-ROUNDS = 6
-CHUNKS = 4
+ROUNDS = 5
+CHUNKS = 3
 """Of a take by turns: these many, the first of which is not of the steady state."""
 
 
@@ -112,7 +114,7 @@ class Bench:
 
 
 def off(found: Any, wanted: Any) -> dict[str, float]:
-    """Largest difference over the largest value, and the root mean square over that of the values."""
+    """Largest difference over the largest value, and both as root mean squares."""
     difference = found.float() - wanted.float()
     return {
         "largest": float(difference.abs().max() / wanted.float().abs().max()),
@@ -155,11 +157,12 @@ def chunk_of(bench: Bench, helios: Any, steps: tuple[int, ...], chunks: int) -> 
 
 
 def levers(arguments: argparse.Namespace) -> int:
+    """One change after the other, each by itself."""
     import torch
 
     from generator.lab import clock
-    from generator.lab.models import attention
-    from generator.lab.models.helios import FastHelios
+    from generator.lab.models import attention, vae_alone
+    from generator.lab.models.helios import FastHelios, compile_each
     from generator.lab.models.vae_alone import AloneDecoder
     from generator.lab.pipelines import helios as pipelines
 
@@ -256,13 +259,28 @@ def levers(arguments: argparse.Namespace) -> int:
         return found
 
     def eager(z: Any) -> Any:
-        return pipelines.decode_eagerly(vae, z)
+        return vae_alone.decode_eagerly(vae, z)
+
+    def at_once(z: Any) -> Any:
+        """With diffusers' features between the first latent frame and all others."""
+        x = vae.post_quant_conv(z)
+        features: list[Any] = [None] * vae._cached_conv_counts["decoder"]
+        parts = [
+            vae.decoder(part, feat_cache=features, feat_idx=[0], first_chunk=first)
+            for part, first in ((x[:, :, :1], True), (x[:, :, 1:], False))
+        ]
+        return torch.cat(parts, dim=2).clamp(-1, 1)
+
+    def between(net: Any, last: bool) -> Any:
+        """Only what stands between convolutions is compiled."""
+        act = compile_each(vae_alone.activated)
+        return lambda z: vae_alone.decoded(vae.post_quant_conv, net, z, last=last, act=act)
 
     bench.step("decode, eager", lambda: decoding(eager))
     reference = made.get("pictures")
     bench.step(
         "decode, first and rest",
-        lambda: decoding(lambda z: pipelines.decode_at_once(vae, z), reference),
+        lambda: decoding(at_once, reference),
     )
     bench.step(
         "decode, one pass",
@@ -270,14 +288,14 @@ def levers(arguments: argparse.Namespace) -> int:
     )
     bench.step(
         "decode, one pass, compiled between convolutions",
-        lambda: decoding(AloneDecoder(vae, last=False, compiled=True), reference),
+        lambda: decoding(between(vae.decoder, False), reference),
     )
 
     def in_float32() -> dict[str, Any]:
         import copy
 
         wide = copy.deepcopy(vae).float()
-        found = decoding(lambda z: pipelines.decode_eagerly(wide, z), reference, latents.float())
+        found = decoding(lambda z: vae_alone.decode_eagerly(wide, z), reference, latents.float())
         return found
 
     bench.step("decode, eager, float32 with cuDNN's TF32", in_float32)
@@ -288,7 +306,7 @@ def levers(arguments: argparse.Namespace) -> int:
     bench.step(
         "decode, one pass, channels last, compiled between convolutions",
         lambda: decoding(
-            made.setdefault("decoder", AloneDecoder(vae, last=True, compiled=True)), reference
+            made.setdefault("decoder", between(vae_alone.laid_out(vae.decoder), True)), reference
         ),
     )
 
@@ -368,12 +386,12 @@ def levers(arguments: argparse.Namespace) -> int:
     def streamed(steps: tuple[int, ...]) -> dict[str, Any]:
         helios.fast, helios.kernel = made["fast"], fast_kernel
         helios.fast.put_in()
-        helios.decode = lambda _, z: made["decoder"](z)
+        helios.decode = made["decoder"]
         try:
             return chunk_of(bench, helios, steps, CHUNKS)
         finally:
             helios.fast.take_out()
-            helios.fast, helios.kernel, helios.decode = None, "torch", pipelines.decode_eagerly
+            helios.fast, helios.kernel, helios.decode = None, "torch", eager
 
     bench.step("fast chunks, 1/1/1", lambda: streamed((1, 1, 1)))
     bench.step("fast chunks, 2/2/2", lambda: streamed((2, 2, 2)))
@@ -383,7 +401,7 @@ def levers(arguments: argparse.Namespace) -> int:
     )
     bench.step(
         "decode, one pass, channels last, compiled whole",
-        lambda: decoding(AloneDecoder(vae, last=True, compiled=False, whole=True), reference),
+        lambda: decoding(AloneDecoder(vae, last=True, compiled=True), reference),
         least_s=90,
     )
 
@@ -406,18 +424,334 @@ def levers(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def measure(arguments: argparse.Namespace) -> int:
+    """Both ways by turns, then whole clips, the VAE's precisions, the wipe, and the errors."""
+    import torch
+
+    from generator.lab import clock, generate, record
+    from generator.lab.models import attention, vae_alone
+    from generator.lab.pipelines import PIPELINES
+    from generator.lab.pipelines import helios as pipelines
+
+    bench = Bench(arguments, "helios.json")
+    report, known = bench.report, PIPELINES["helios"]
+    seconds = Fraction(3) if bench.rehearsal else Fraction(20)
+    frames = int(seconds * known.content_rate_hz)
+    report.data.update(cells={}, start={}, same_pictures={})
+    start = time.perf_counter()
+    fast = pipelines.assembled(bench.parts, fast=True, compiled=True)
+    net, vae, passes = fast.pipe.transformer, fast.pipe.vae, fast.fast
+    bench.synchronize()
+    report.data["start"]["weights drawn on the device, s"] = time.perf_counter() - start
+    slow = pipelines.Helios(
+        fast.pipe,
+        fast.source,
+        device=fast.device,
+        kernel="torch",
+        said={
+            **fast.said,
+            "attention kernel": "torch's own choice",
+            "compile mode": "none (eager)",
+            "path": "diffusers' own code throughout",
+        },
+        text_tokens=fast.text_tokens,
+        fast=None,
+        decode=lambda z: vae_alone.decode_eagerly(vae, z),
+    )
+    held = slow.pipe.vae.decode  # both take what is to be decoded from here
+    fast._decoding = held
+    ways = {"exact": fast, "eager-diffusers": slow}
+    titles = {
+        "exact": "Helios, this project's path (exact)",
+        "eager-diffusers": "Helios, eager diffusers",
+    }
+
+    def of(way: str) -> Any:
+        """The pipeline, with the network passing its way."""
+        passes.put_in() if way == "exact" else passes.take_out()
+        return ways[way]
+
+    cells = {
+        steps: record.Cell(
+            pipeline="helios",
+            prompt=PROMPT,
+            text=prompt_text(),
+            width=bench.size[0],
+            height=bench.size[1],
+            steps=steps,
+            seed=0,
+        )
+        for steps in STEPS
+    }
+    conditions = {}
+    for way, pipeline in ways.items():
+        plan = generate.Plan(
+            pipeline="helios", cells=tuple(cells.values()), parts=bench.parts, seconds=seconds
+        )
+        conditions[way] = {**generate.conditions_of(plan, pipeline), "repeats": 0}
+        if arguments.commit:
+            conditions[way]["software"]["Matrix Archive"] = f"commit {arguments.commit}"
+    report.data["memories"] = list(fast.memories)
+    takes: dict[tuple[str, tuple[int, ...]], list[Any]] = {}
+
+    def taken(way: str, steps: tuple[int, ...], frames_wanted: int, *, whole: bool) -> Any:
+        """A take; a whole clip stands first of its cell's."""
+        pipeline = of(way)
+        take = clock.measure(pipeline, bench.request(steps), known, frames=frames_wanted)
+        found = takes.setdefault((way, steps), [])
+        found.insert(0, take) if whole else found.append(take)
+        digest = take.frames_sha256
+        take = replace(take, frames=())
+        found[0 if whole else -1] = take
+        peaks = [one.peak_bytes for one in found if one.peak_bytes is not None]
+        entry = record.measured(
+            cells[steps],
+            timings=[one.timing for one in found],
+            peak_bytes=max(peaks, default=None),
+            frames=frames,
+            frames_sha256=[found[0].frames_sha256],
+            step_list=pipeline.step_list(bench.request(steps)),
+            conditions=conditions[way],
+            clip=None,
+            no_clip=generate.NOISE,
+            series={"id": way, "title": titles[way]},
+        )
+        report.data["cells"][entry["cell"]] = entry
+        if not whole:
+            report.data["same_pictures"].setdefault(entry["cell"], []).append(digest)
+        return {
+            "fps": take.timing.fps,
+            "arrivals_s": list(take.timing.arrivals_s),
+            "peak_gib": None if take.peak_bytes is None else take.peak_bytes / 2**30,
+        }
+
+    for way in ways:
+        start = time.perf_counter()
+        clock.warm_up(of(way), bench.request((1, 1, 1)), chunks=2)
+        report.data["start"][f"first two chunks, {way}, s"] = time.perf_counter() - start
+    report.say(f"start: {json.dumps(report.data['start'])}")
+    report.write()
+    for turn in range(arguments.rounds):
+        for steps in STEPS:
+            for way in ways:
+                name = f"turn {turn + 1}, {way}, {'/'.join(map(str, steps))}"
+                bench.step(
+                    name,
+                    lambda way=way, steps=steps: taken(way, steps, 33 * CHUNKS, whole=False),
+                    least_s=CHUNKS * 3.5,
+                )
+    for steps in STEPS:
+        bench.step(
+            f"whole clip, exact, {'/'.join(map(str, steps))}",
+            lambda steps=steps: taken("exact", steps, frames, whole=True),
+            least_s=20 * sum(steps) / 3,
+        )
+
+    # parts
+    of("exact")
+    fast.wipe()
+    fast.prepare(bench.request((1, 1, 1)))
+    next(fast.stream())
+    caught = Passes(fast)
+    calls, latents = caught.calls, caught.latents
+
+    @torch.inference_mode()
+    def stages() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for way, pipeline in ways.items():
+            of(way)
+            with attention.using(pipeline.kernel):
+                for i, call in enumerate(calls):
+                    found[f"{way}, pass of stage {i + 1}"] = bench.timed(
+                        lambda call=call: net(**call)
+                    )
+            with attention.using("torch"):
+                decode = pipeline.decode
+                found[f"{way}, decode"] = bench.timed(lambda decode=decode: decode(latents))
+                picture = pipeline.decode(latents)
+            found[f"{way}, to 8 bit on the host"] = bench.timed(
+                lambda picture=picture: pipelines.pictures(picture)
+            )
+        return found
+
+    bench.step("stages", stages, least_s=12)
+
+    @torch.inference_mode()
+    def precisions() -> dict[str, Any]:
+        """Of the VAE, each against float32 without TF32, on the same latents."""
+        import copy
+
+        wide = copy.deepcopy(vae).float()
+        found: dict[str, Any] = {}
+        allowed = torch.backends.cudnn.allow_tf32
+        with attention.using("torch"):
+            torch.backends.cudnn.allow_tf32 = False
+            wanted = vae_alone.decode_eagerly(wide, latents.float())
+            found["float32, eager"] = bench.timed(
+                lambda: vae_alone.decode_eagerly(wide, latents.float()), 2, 0
+            )
+            torch.backends.cudnn.allow_tf32 = allowed
+            told = {
+                "float32 with TF32, eager": lambda: vae_alone.decode_eagerly(wide, latents.float()),
+                "bfloat16, eager": lambda: vae_alone.decode_eagerly(vae, latents),
+                "bfloat16, exact": lambda: fast.decode(latents),
+            }
+            wide_fast = vae_alone.AloneDecoder(wide, last=True, compiled=True)
+            if bench.report.budget.allows(70):
+                told["float32 with TF32, exact"] = lambda: wide_fast(latents.float())
+            for name, decode in told.items():
+                picture = decode()
+                levels = (picture.float() - wanted).abs() * 127.5
+                found[name] = {
+                    **bench.timed(decode, 3, 0),
+                    "off": off(picture, wanted),
+                    "levels of 8 bit": {
+                        "mean": float(levels.mean()),
+                        "largest": float(levels.max()),
+                    },
+                }
+                del picture, levels
+        return found
+
+    bench.step("precision of the VAE", precisions, least_s=12)
+
+    def wipe() -> dict[str, Any]:
+        return wiped(bench, of("exact"), fast)
+
+    bench.step("wipe", wipe, least_s=45)
+
+    @torch.inference_mode()
+    def errors() -> dict[str, Any]:
+        """Of a pass in bfloat16, both ways, against the same network in float32."""
+        import copy
+
+        outs: dict[str, list[Any]] = {}
+        for way, pipeline in ways.items():
+            of(way)
+            fast.fast.forget_text()
+            fast.fast.new_chunk()
+            with attention.using(pipeline.kernel):
+                outs[way] = [net(**call)[0] for call in calls]
+        of("eager-diffusers")
+        again = [net(**call)[0] for call in calls]
+        wide = copy.deepcopy(net).float()
+        torch.backends.cuda.matmul.allow_tf32 = False
+        found: dict[str, Any] = {}
+        for i, call in enumerate(calls):
+            (wanted,) = wide(
+                **{
+                    name: value.float()
+                    if isinstance(value, torch.Tensor) and value.is_floating_point()
+                    else value
+                    for name, value in call.items()
+                }
+            )
+            for way in ways:
+                found[f"{way}, stage {i + 1}"] = off(outs[way][i], wanted)
+            found[f"both ways, stage {i + 1}"] = off(outs["exact"][i], outs["eager-diffusers"][i])
+            found[f"eager twice, stage {i + 1}"] = off(again[i], outs["eager-diffusers"][i])
+        return found
+
+    bench.step("errors of a pass against float32", errors, least_s=15)
+    bench.step(
+        "whole clip, eager-diffusers, 1/1/1",
+        lambda: taken("eager-diffusers", (1, 1, 1), frames, whole=True),
+        least_s=32,
+    )
+    report.say("done")
+    report.write()
+    return 0
+
+
+def wiped(bench: Bench, fast: Any, pipeline: Any) -> dict[str, Any]:
+    """As `generate --prove-wipe`, with the pipeline that is open: a clip of a fresh process, then
+    here after another one and a wipe, then once for each memory left out."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    import torch
+
+    from generator.lab.proof import another, fresh, streamed
+
+    request = bench.request((1, 1, 1))
+    context = multiprocessing.get_context("spawn")
+    threads = torch.get_num_threads()
+    with ProcessPoolExecutor(1, mp_context=context) as processes:
+        alone = processes.submit(fresh, "helios", bench.parts, request, 2, threads).result()
+
+    def after(*but: str, chunks: int) -> tuple[str, ...]:
+        pipeline.wipe()
+        streamed(pipeline, another(request), 1)
+        pipeline.wipe(but=frozenset(but))
+        return streamed(pipeline, request, chunks)
+
+    here = after(chunks=2)
+    left_out = {memory: after(memory, chunks=1) != alone[:1] for memory in pipeline.memories}
+    return {
+        "fresh": list(alone),
+        "wiped": list(here),
+        "identical": here == alone,
+        "noticed": left_out,
+        "holds": here == alone and all(left_out.values()),
+    }
+
+
+def adopt(arguments: argparse.Namespace) -> int:
+    """A run of content/runs from what `measure` wrote."""
+    from generator.lab import generate, record
+
+    data = json.loads(Path(arguments.json).read_text("utf-8"))
+    cells = list(data["cells"].values())
+    conditions = cells[0]["conditions"]
+    sentences = (
+        *generate.protocol(
+            "helios",
+            data["memories"],
+            Fraction(conditions["seconds"]),
+            conditions["clock_includes"],
+        ),
+        "Both series come from one process, by turns: three chunks a take, the first of which "
+        "is not counted. A whole clip, where there is one, is a cell's first take.",
+        "guidance_scale is 1.0. Each chunk of 33 frames is decoded alone.",
+    )
+    about = record.RunAbout(
+        id=arguments.run, title=arguments.title, machine=arguments.machine, protocol=sentences
+    )
+    folder = ROOT / "content" / "runs" / arguments.run
+    if folder.exists():
+        raise SystemExit(f"{folder} is there already, and runs are never changed")
+    for cell in cells:
+        host = cell["conditions"]["machine"]
+        host["host"] = host["host"].split("-fc-")[0]
+        record.keep(folder, about, cell)
+    parts = ("start", "stages", "precision of the VAE", "wipe", "errors of a pass against float32")
+    (folder / "parts.json").write_text(
+        json.dumps({name: data[name] for name in parts if name in data}, indent=1) + "\n",
+        encoding="utf-8",
+    )
+    print(f"{folder}: {len(cells)} cells")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for name, run, minutes in (("levers", levers, 8.0),):
+    for name, run, minutes in (("measure", measure, 6.0), ("levers", levers, 8.0)):
         one = commands.add_parser(name)
         one.add_argument("out")
         one.add_argument("--minutes", type=float, default=minutes)
         one.add_argument("--commit", default="", help="of this code, where git is not at hand")
         one.add_argument("--rehearse", action="store_true")
+        one.add_argument("--rounds", type=int, default=ROUNDS, help="turns of both ways")
         one.set_defaults(run_command=run)
+    last = commands.add_parser("adopt")
+    last.add_argument("json")
+    last.add_argument("--run", required=True)
+    last.add_argument("--title", default="Helios on one H200, random weights")
+    last.add_argument("--machine", default="h200-141gb")
+    last.set_defaults(run_command=adopt)
     arguments = parser.parse_args()
     code: int = arguments.run_command(arguments)
     return code

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from generator.records import Machine
 
 __all__ = [
+    "HELIOS_14B",
     "NETWORKS",
     "WAN_1_3B",
     "WAN_VAE",
     "Bound",
     "DiTShape",
-    "HELIOS_14B",
     "HeliosShape",
     "Limit",
     "Network",
@@ -141,9 +141,18 @@ class Network:
     """Sparse Memory Activation: sink and bank together are read as as many frames as the sink."""
 
 
-NETWORKS: Mapping[str, Network] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PyramidNetwork:
+    """What makes every frame of a series in stages of growing size; chunks are decoded alone."""
+
+    dit: HeliosShape
+    vae: VAEShape
+
+
+NETWORKS: Mapping[str, Network | PyramidNetwork] = {
     "memflow": Network(dit=WAN_1_3B, vae=WAN_VAE),
     "memflow-sparse": Network(dit=WAN_1_3B, vae=WAN_VAE, sparse=True),
+    "helios": PyramidNetwork(dit=HELIOS_14B, vae=WAN_VAE),
 }
 """By the names that a series of content/ may state as its `work`."""
 
@@ -307,12 +316,8 @@ def vae_alone(
     first = vae_chunk(
         replace(shape, time_up=(False,) * len(shape.time_up)), width, height, latent_frames=1
     )
-    rest = vae_chunk(
-        shape, width, height, latent_frames=latent_frames - 1, bytes_each=bytes_each
-    )
-    return Work(
-        flop=first.flop + rest.flop, bytes=rest.bytes + bytes_each * 3 * width * height
-    )
+    rest = vae_chunk(shape, width, height, latent_frames=latent_frames - 1, bytes_each=bytes_each)
+    return Work(flop=first.flop + rest.flop, bytes=rest.bytes + bytes_each * 3 * width * height)
 
 
 def vae_chunk(
@@ -359,11 +364,42 @@ def conv(elements: int, channels_in: int, channels_out: int, taps: int) -> int:
     return 2 * elements * channels_in * channels_out * taps
 
 
-def cell_work(network: Network, width: int, height: int, steps: int) -> tuple[Work, Work]:
-    """Of one chunk in the steady state: all its passes (one a step, and one that writes the clean
-    context), and its decoding."""
+def cell_work(
+    network: Network | PyramidNetwork, width: int, height: int, steps: tuple[int, ...]
+) -> tuple[Work, Work]:
+    """Of one chunk in the steady state: all its passes (one a step; where there is one stage, one
+    more that writes the clean context; where there are several, the history's tokens), and its
+    decoding."""
+    if isinstance(network, PyramidNetwork):
+        return (
+            sum(
+                (
+                    helios_pass(network.dit, width, height, stage) * count
+                    for stage, count in enumerate(steps)
+                ),
+                Work(flop=helios_history(network.dit, width, height), bytes=0),
+            ),
+            vae_alone(network.vae, width, height, latent_frames=network.dit.chunk),
+        )
     one = dit_pass(network.dit, width, height, sparse=network.sparse)
-    return one * (steps + 1), vae_chunk(network.vae, width, height)
+    return one * (sum(steps) + 1), vae_chunk(network.vae, width, height)
+
+
+def steady_frames(network: Network | PyramidNetwork) -> int:
+    """Frames of video that a chunk of the steady state becomes."""
+    if isinstance(network, PyramidNetwork):
+        return TEMPORAL * (network.dit.chunk - 1) + 1
+    return chunk_frames(network.dit, settled_chunk(network.dit))
+
+
+def can_be(
+    network: Network | PyramidNetwork, width: int, height: int, steps: tuple[int, ...]
+) -> bool:
+    """Whether the network makes pictures of such sides, in pixels, in as many stages."""
+    multiple, stages = 2 * SPATIAL, 1
+    if isinstance(network, PyramidNetwork):
+        multiple, stages = network.dit.multiple, network.dit.stages
+    return len(steps) == stages and width % multiple == height % multiple == 0
 
 
 def bound(work: Work, machine: Machine) -> Bound | None:
@@ -387,14 +423,20 @@ class Limit:
     """What takes more of the time: "compute" or "memory"."""
 
 
-def limit(network: Network, width: int, height: int, steps: int, machine: Machine) -> Limit | None:
+def limit(
+    network: Network | PyramidNetwork,
+    width: int,
+    height: int,
+    steps: tuple[int, ...],
+    machine: Machine,
+) -> Limit | None:
     """Frames a second of the steady state that `machine` cannot exceed in bf16; None where its
-    figures are not stated. Sides in pixels, multiples of 16."""
+    figures are not stated. Sides and steps as `can_be` has them."""
     parts = cell_work(network, width, height, steps)
     bounds = [found for found in (bound(part, machine) for part in parts) if found]
     if not bounds:
         return None
-    frames = chunk_frames(network.dit, settled_chunk(network.dit))
+    frames = steady_frames(network)
     return Limit(
         fps=frames / sum(one.seconds for one in bounds),
         flop_per_frame=sum(part.flop for part in parts) / frames,

@@ -8,6 +8,7 @@ kernels, and nothing kept. Padding in time is written together with what comes b
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -16,43 +17,58 @@ from torch.nn import functional
 
 from generator.lab.models.helios import compile_each
 
-__all__ = ["AloneDecoder"]
+__all__ = ["AloneDecoder", "decode_eagerly"]
 
 # Shapes: B batch, C channels, T frames, H and W sides
 
 LAST = torch.channels_last_3d
+MOST_ELEMENTS = 2**31
+"""Of one tensor: kernels of convolutions count no further. Larger chunks are decoded eagerly."""
 
 
 class AloneDecoder:
-    """Decodes by a VAE of diffusers. `last` lays channels out innermost throughout, which changes
-    the VAE's own weights for good; `compiled` fuses what stands between convolutions; `whole`
-    compiles all of it in one."""
+    """Decodes chunks by a VAE of diffusers. `last` lays channels out innermost throughout, in a
+    copy of the decoder; `compiled` is one graph for each size."""
 
-    def __init__(self, vae: Any, *, last: bool, compiled: bool, whole: bool = False) -> None:
-        self.vae, self.last = vae, last
-        if last:
-            lay_out(vae.decoder)
-        act: Callable[..., torch.Tensor] = compile_each(activated) if compiled else activated
+    def __init__(self, vae: Any, *, last: bool, compiled: bool) -> None:
+        self.vae = vae
+        net = laid_out(vae.decoder) if last else vae.decoder
 
         def decode(latents: torch.Tensor) -> torch.Tensor:
-            return decoded(vae, latents, act, last=last)
+            return decoded(vae.post_quant_conv, net, latents, last=last)
 
         self._decode: Callable[[torch.Tensor], torch.Tensor] = (
-            compile_each(decode) if whole else decode
+            compile_each(decode) if compiled else decode
         )
 
     def __call__(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents [B, C, T, H, W] as the VAE has them -> pictures [B, 3, 4 T - 3, 8 H, 8 W]."""
-        return self._decode(latents)
+        b, _, t, h, w = latents.shape
+        widest = b * (4 * t - 3) * 64 * h * w * 2 * self.vae.decoder.conv_out.in_channels
+        return (
+            self._decode(latents) if widest < MOST_ELEMENTS else decode_eagerly(self.vae, latents)
+        )
+
+
+def decode_eagerly(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """diffusers' own decoding, one latent frame after the other: the slow twin."""
+    pictures: torch.Tensor = type(vae).decode(vae, latents, return_dict=False)[0]
+    return pictures
 
 
 def decoded(
-    vae: Any, latents: torch.Tensor, act: Callable[..., torch.Tensor], *, last: bool
+    enter: Any,
+    net: Any,
+    latents: torch.Tensor,
+    *,
+    last: bool,
+    act: Callable[..., torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    x = vae.post_quant_conv(latents)
+    """All of it. `act` stands in for `activated`."""
+    act = act or activated
+    x = enter(latents)
     if last:
         x = x.contiguous(memory_format=LAST)
-    net = vae.decoder
     x = causal(net.conv_in, padded(x))
     middle = net.mid_block
     x = residual(middle.resnets[0], x, act, last)
@@ -109,10 +125,12 @@ def upsampled(resample: Any, x: torch.Tensor, *, last: bool) -> torch.Tensor:
     return flat.unflatten(0, (b, t)).transpose(1, 2)
 
 
-def lay_out(network: Any) -> None:
-    """Channels innermost in every convolution's weights."""
+def laid_out(network: Any) -> Any:
+    """A copy with channels innermost in every convolution's weights."""
+    network = copy.deepcopy(network)
     for module in network.modules():
         weight = getattr(module, "weight", None)
         if isinstance(weight, torch.nn.Parameter) and weight.ndim in (4, 5):
             layout = LAST if weight.ndim == 5 else torch.channels_last
             weight.data = weight.data.contiguous(memory_format=layout)
+    return network

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 from generator.errors import MediaError, UsageError
 from generator.lab.models import attention, text, vae, weights
 from generator.lab.models.helios import FastHelios, build_helios, load_helios
+from generator.lab.models.vae_alone import AloneDecoder, decode_eagerly
 from generator.lab.pipelines import Frames, Parts, Request
 from generator.lab.pipelines.memflow import TINY_VAE, device_of, dtype_of
 from generator.measure.roofline import HELIOS_14B, WAN_VAE, HeliosShape
@@ -34,8 +36,8 @@ REGULAR_GAMMA = 0.3333
 """In place of 1/3, with which the covariance of the noise between stages is singular: the solvers
 of GPUs accept that, those of CPUs do not."""
 
-Decode = Callable[[Any, torch.Tensor], torch.Tensor]
-"""(VAE, its own latents [1, C, T, H, W]) -> pictures [1, 3, frames, H, W], -1 to 1."""
+Decode = Callable[[torch.Tensor], torch.Tensor]
+"""A VAE's own latents [1, C, T, H, W] -> pictures [1, 3, frames, H, W], -1 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,7 @@ class Helios:
     @torch.inference_mode()
     def _decoded(self, latents: torch.Tensor) -> torch.Tensor:
         with attention.using("torch"):  # the VAE's heads are too wide for cuDNN's kernel
-            return self.decode(self.pipe.vae, latents)
+            return self.decode(latents)
 
     def synchronize(self) -> None:
         if self.device.type == "cuda":
@@ -229,24 +231,6 @@ def pictures(decoded: torch.Tensor) -> Frames:
     levels = ((decoded[0].float() * 0.5 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
     frames: Frames = levels.permute(1, 2, 3, 0).contiguous().cpu().numpy()
     return frames
-
-
-def decode_eagerly(autoencoder: Any, latents: torch.Tensor) -> torch.Tensor:
-    """diffusers' own decoding, one latent frame after the other: the slow twin."""
-    decoded: torch.Tensor = type(autoencoder).decode(autoencoder, latents, return_dict=False)[0]
-    return decoded
-
-
-def decode_at_once(autoencoder: Any, latents: torch.Tensor) -> torch.Tensor:
-    """The first latent frame, then all others in one call."""
-    x = autoencoder.post_quant_conv(latents)
-    features: list[Any] = [None] * autoencoder._cached_conv_counts["decoder"]
-    parts = [
-        autoencoder.decoder(part, feat_cache=features, feat_idx=[0], first_chunk=first)
-        for part, first in ((x[:, :, :1], True), (x[:, :, 1:], False))
-        if part.shape[2]
-    ]
-    return torch.cat(parts, dim=2).clamp(-1, 1)
 
 
 def open_pipeline(parts: Parts) -> Helios:
@@ -299,7 +283,7 @@ def assembled(
         "dtype": parts.dtype,
         "VAE dtype": vae_dtype or parts.dtype,
         "attention kernel": kernel,
-        "compile mode": "default, by the block" if compiled else "none (eager)",
+        "compile mode": "default: by the block, the decoder whole" if compiled else "none (eager)",
         "path": "this project's passes" if fast else "diffusers' own code throughout",
         "guidance": "1.0, one pass a step",
         "noise between stages": noise_said,
@@ -313,7 +297,9 @@ def assembled(
         said=described,
         text_tokens=shape.text_tokens,
         fast=FastHelios(net, compiled=compiled) if fast else None,
-        decode=decode_at_once if fast else decode_eagerly,
+        decode=AloneDecoder(autoencoder, last=compiled, compiled=compiled)
+        if fast
+        else partial(decode_eagerly, autoencoder),
     )
 
 
