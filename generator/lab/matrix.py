@@ -120,6 +120,7 @@ def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
     Raises UsageError for prompts that are not known, all at once, and for switches that cannot be.
     """
     switches = _switches(matrix, texts)
+    _check_axes(matrix)
     found: dict[str, Cell] = {}
     unknown: dict[str, None] = {}
     for block in matrix.blocks:
@@ -150,6 +151,23 @@ def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
     if len(found) > MOST_CELLS:
         raise UsageError(f"{len(found)} cells are more than the {MOST_CELLS} of one run")
     return tuple(found.values())
+
+
+def _check_axes(matrix: Matrix) -> None:
+    """What neither file nor options state stands at values that not every pipeline can make."""
+    known = about(matrix.pipeline)
+    for block in matrix.blocks:
+        try:
+            for width, height in block.sizes:
+                parse_size(f"{width}x{height}", known.multiple)
+            for steps in block.steps:
+                parse_steps("/".join(map(str, steps)), known.stages)
+        except ValueError as error:
+            raise UsageError(
+                f"--size {', '.join(f'{w}x{h}' for w, h in block.sizes)} --steps "
+                f"{', '.join('/'.join(map(str, one)) for one in block.steps)}: {error} "
+                f"(--pipeline {matrix.pipeline})"
+            ) from None
 
 
 def _switches(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Switch, ...]:
