@@ -439,7 +439,7 @@ def measure(arguments: argparse.Namespace) -> int:
     frames = int(seconds * known.content_rate_hz)
     report.data.update(cells={}, start={}, same_pictures={})
     start = time.perf_counter()
-    fast = pipelines.assembled(bench.parts, fast=True, compiled=True)
+    fast = pipelines.assembled(bench.parts, fast=True, compiled=bench.cuda)
     net, vae, passes = fast.pipe.transformer, fast.pipe.vae, fast.fast
     bench.synchronize()
     report.data["start"]["weights drawn on the device, s"] = time.perf_counter() - start
@@ -540,12 +540,17 @@ def measure(arguments: argparse.Namespace) -> int:
                     lambda way=way, steps=steps: taken(way, steps, 33 * CHUNKS, whole=False),
                     least_s=CHUNKS * 3.5,
                 )
-    for steps in STEPS:
+
+    def whole(steps: tuple[int, ...]) -> None:
         bench.step(
             f"whole clip, exact, {'/'.join(map(str, steps))}",
-            lambda steps=steps: taken("exact", steps, frames, whole=True),
+            lambda: taken("exact", steps, frames, whole=True),
             least_s=20 * sum(steps) / 3,
         )
+
+    whole((1, 1, 1))
+    bench.step("wipe", lambda: wiped(bench, of("exact")), least_s=35)
+    whole((2, 2, 2))
 
     # parts
     of("exact")
@@ -596,7 +601,7 @@ def measure(arguments: argparse.Namespace) -> int:
                 "bfloat16, eager": lambda: vae_alone.decode_eagerly(vae, latents),
                 "bfloat16, exact": lambda: fast.decode(latents),
             }
-            wide_fast = vae_alone.AloneDecoder(wide, last=True, compiled=True)
+            wide_fast = vae_alone.AloneDecoder(wide, last=True, compiled=bench.cuda)
             if bench.report.budget.allows(70):
                 told["float32 with TF32, exact"] = lambda: wide_fast(latents.float())
             for name, decode in told.items():
@@ -614,11 +619,6 @@ def measure(arguments: argparse.Namespace) -> int:
         return found
 
     bench.step("precision of the VAE", precisions, least_s=12)
-
-    def wipe() -> dict[str, Any]:
-        return wiped(bench, of("exact"), fast)
-
-    bench.step("wipe", wipe, least_s=45)
 
     @torch.inference_mode()
     def errors() -> dict[str, Any]:
@@ -663,7 +663,7 @@ def measure(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def wiped(bench: Bench, fast: Any, pipeline: Any) -> dict[str, Any]:
+def wiped(bench: Bench, pipeline: Any) -> dict[str, Any]:
     """As `generate --prove-wipe`, with the pipeline that is open: a clip of a fresh process, then
     here after another one and a wipe, then once for each memory left out."""
     import multiprocessing
