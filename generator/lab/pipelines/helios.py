@@ -33,8 +33,8 @@ TINY_HELIOS = HeliosShape(
 CHUNK_FRAMES = 33
 """Of video; nine latent frames, decoded alone."""
 REGULAR_GAMMA = 0.3333
-"""In place of 1/3, with which the covariance of the noise between stages is singular: the solvers
-of GPUs accept that, those of CPUs do not."""
+"""In place of 1/3, with which the covariance of the noise between stages is singular: those of GPUs
+solve that, with those of CPUs it hangs on rounding."""
 
 Decode = Callable[[torch.Tensor], torch.Tensor]
 """A VAE's own latents [1, C, T, H, W] -> pictures [1, 3, frames, H, W], -1 to 1."""
