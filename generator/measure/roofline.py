@@ -123,7 +123,7 @@ class HeliosShape:
     @property
     def multiple(self) -> int:
         """What both sides in pixels must divide by, so that every stage has whole patches."""
-        return SPATIAL * self.patch[1] * 2 ** (self.stages - 1)
+        return SPATIAL * self.patch[1] << (self.stages - 1)
 
 
 WAN_1_3B = DiTShape()

@@ -135,7 +135,8 @@ class FastHelios:
         ]
 
     def _patched(self, short: torch.Tensor, mid: torch.Tensor, long: torch.Tensor) -> torch.Tensor:
-        net, t, h, w = self.net, *self.net.config.patch_size
+        net = self.net
+        t, h, w = net.config.patch_size
         parts = (
             net.patch_long(filled(long, (4 * t, 4 * h, 4 * w))),
             net.patch_mid(filled(mid, (2 * t, 2 * h, 2 * w))),
