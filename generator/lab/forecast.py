@@ -18,11 +18,13 @@ from generator.records import Machine
 
 __all__ = ["EFFICIENCY", "PASS_AT_LEAST_S", "Forecast", "forecast"]
 
-EFFICIENCY = {"dit": 0.362, "vae": 0.163, "helios-dit": 0.6, "helios-vae": 0.25}
+EFFICIENCY = {"dit": 0.362, "vae": 0.163, "helios-dit": 0.582, "helios-vae": 0.322}
 """Shares of the bound that a time is predicted with: what this code's pass (bf16, eager, cuDNN's
 attention) and decoding with transfer reached on one H200 at 848x480, timed by themselves on
 2026-11-22 (benchmarks/results/memflow-h200.json, "stages"). The run of that day, 14 cells of both
-sizes, lies within 6 % of what they predict (tests/lab/test_forecast.py)."""
+sizes, lies within 6 % of what they predict (tests/lab/test_forecast.py). Helios' are of
+640x384 by its fused path on that day and machine (benchmarks/results/helios-h200.json).
+"""
 PASS_AT_LEAST_S = 0.0311
 """However small the picture, a pass launches as many kernels: what one took there at 512x288."""
 

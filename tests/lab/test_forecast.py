@@ -210,3 +210,43 @@ def test_a_run_keeps_the_ways_that_it_compares_apart(tmp_path: Path) -> None:
         ("eager-diffusers-dawn-640x384-1-1-1", "eager-diffusers", "1/1/1"),
     }
     assert [row["fps"] for row in rows] == ["33.00", "33.00"]
+
+
+HELIOS_MEASURED = json.loads((ROOT / "benchmarks/results/helios-h200.json").read_text("utf-8"))
+
+
+def test_the_shares_of_helios_are_those_of_the_committed_stages(h200: Machine) -> None:
+    """Three passes, and decoding with transfer, timed by themselves."""
+    stages = {name: one["median_ms"] for name, one in HELIOS_MEASURED["stages"].items()}
+    passes = sum(stages[f"exact, pass of stage {stage}"] for stage in (1, 2, 3))
+    decoding = stages["exact, decode"] + stages["exact, to 8 bit on the host"]
+    works = roofline.cell_work(roofline.NETWORKS["helios"], 640, 384, (1, 1, 1))
+    for part, work, took_ms in zip(("dit", "vae"), works, (passes, decoding), strict=True):
+        allowed = roofline.bound(work, h200)
+        assert allowed is not None
+        share = 1000 * allowed.seconds / took_ms
+        assert forecasting.EFFICIENCY[f"helios-{part}"] == pytest.approx(share, abs=5e-4), part
+
+
+@pytest.mark.parametrize("steps", [(1, 1, 1), (2, 2, 2)])
+def test_what_is_predicted_of_helios_lies_near_what_was_measured(
+    steps: tuple[int, ...], h200: Machine
+) -> None:
+    """The takes by turns of the committed run, made of stages timed at [1,1,1] only; and at least
+    1.2 times the eager rate of the same process."""
+    (told,) = forecasting.forecast(
+        [replace(HELIOS, steps=steps)],
+        seconds=Fraction(20),
+        content_rate_hz=Fraction(24),
+        machine=h200,
+    )
+    rates = {}
+    for record in HELIOS_MEASURED["cells"].values():
+        if tuple(record["steps"]) == steps:
+            found = summarised(recording.timings_of(record), Fraction(24))
+            assert found.repeats >= 5
+            rates[record["series"]["id"]] = found.fps
+    assert told.predicted_fps == pytest.approx(rates["exact"], rel=TOLERANCE)
+    assert told.bound_fps is not None
+    assert rates["exact"] < told.bound_fps
+    assert rates["exact"] >= 1.2 * rates["eager-diffusers"]

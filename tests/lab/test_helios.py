@@ -30,7 +30,7 @@ from generator.measure.roofline import HELIOS_14B, WAN_VAE, HeliosShape  # noqa:
 pytestmark = pytest.mark.filterwarnings(  # diffusers' scheduler, on numpy and torch
     "ignore:__array_wrap__ must accept context:DeprecationWarning"
 )
-PARTS = Parts(device="cpu", dtype="float32", weights="random", tiny=True)
+PARTS = Parts(device="cpu", dtype="float32", weights="random", tiny=True, compile="fused")
 REQUEST = Request(prompt="a lake at dawn", width=64, height=64, steps=(1, 1, 1), seed=7)
 STEPS = [(1, 1, 1), (2, 2, 2), (1, 2, 3)]
 
@@ -271,6 +271,30 @@ def test_a_wiped_pipeline_is_a_fresh_one_and_every_memory_matters() -> None:
     assert dict(proof.mutations) == dict.fromkeys(
         ("history-latents", "first-frame", "cross-attention", "noise"), 0
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"compile": "graphs"}, '--compile "graphs": Helios has none and fused'),
+        ({"products": "fp8"}, '--products "fp8": Helios has no other products'),
+        ({"sparse_memory": True}, "no sparse memory"),
+        ({"vace": True}, "reads no VACE context"),
+        ({"attention": "sage"}, 'attention kernel "sage": known are torch, cudnn'),
+    ],
+)
+def test_modes_that_helios_does_not_have_are_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        open_pipeline("helios", replace(PARTS, **change))
+
+
+def test_without_a_compile_mode_it_is_diffusers_throughout() -> None:
+    """The slow twin, which keeps nothing of the prompt between passes."""
+    plain = open_pipeline("helios", replace(PARTS, compile="none"))
+    assert plain.memories == ("history-latents", "first-frame", "noise")
+    assert plain.said["compile mode"].startswith("none (eager), diffusers' own code")
+    ours = open_pipeline("helios", PARTS)
+    assert ours.said["compile mode"].endswith("not compiled on a CPU")
 
 
 @pytest.mark.parametrize(

@@ -233,9 +233,24 @@ def pictures(decoded: torch.Tensor) -> Frames:
     return frames
 
 
+MODES = {
+    "none": "none (eager), diffusers' own code throughout",
+    "fused": "fused (this project's passes, torch.compile by the block, the decoder whole)",
+}
+"""Compile modes, and what a record says of them."""
+
+
 def open_pipeline(parts: Parts) -> Helios:
-    """Helios with its networks on their device, by the fast path; compiled on a GPU."""
-    return assembled(parts, fast=True, compiled=parts.device.startswith("cuda"))
+    """Helios with its networks on their device. Compile mode "fused" is this project's path; on a
+    CPU it is taken as it stands, uncompiled, which its record says."""
+    if parts.compile not in MODES:
+        raise UsageError(
+            f'--compile "{parts.compile}": Helios has {" and ".join(MODES)}; write fused'
+        )
+    if parts.products:
+        raise UsageError(f'--products "{parts.products}": Helios has no other products here')
+    fast = parts.compile == "fused"
+    return assembled(parts, fast=fast, compiled=fast and parts.device.startswith("cuda"))
 
 
 def assembled(
@@ -283,8 +298,8 @@ def assembled(
         "dtype": parts.dtype,
         "VAE dtype": vae_dtype or parts.dtype,
         "attention kernel": kernel,
-        "compile mode": "default: by the block, the decoder whole" if compiled else "none (eager)",
-        "path": "this project's passes" if fast else "diffusers' own code throughout",
+        "compile mode": MODES["fused" if fast else "none"]
+        + (", not compiled on a CPU" if fast and not compiled else ""),
         "guidance": "1.0, one pass a step",
         "noise between stages": noise_said,
         "architecture": "tiny, for tests" if parts.tiny else "Helios 14B, distilled",
