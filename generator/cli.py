@@ -755,7 +755,7 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "python -m generator generate --weights ~/memflow --size 832x480 --reference figure.png "
     "--control depth.mp4 --mask mask.png --run 2026-11-vace --machine h200-141gb",
     "python -m generator generate --pipeline helios --weights ~/Helios-Distilled --size 640x384 "
-    "--steps 1/1/1 --steps 2/2/2 --run 2026-11-helios --machine h200-141gb",
+    "--steps 1/1/1 --steps 2/2/2 --compile fused --run 2026-11-helios --machine h200-141gb",
 )
 def generate(
     root: Path | None,

@@ -17,6 +17,9 @@ pytest.importorskip("diffusers", reason="the extra `lab` is not installed")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from generator.catalogue import load  # noqa: E402
+from generator.cli import main  # noqa: E402
+from generator.clips.probe import probe  # noqa: E402
 from generator.errors import MediaError, UsageError  # noqa: E402
 from generator.lab.models import attention, helios, text, vae_alone, weights  # noqa: E402
 from generator.lab.models import vae as vaes  # noqa: E402
@@ -26,6 +29,7 @@ from generator.lab.pipelines.memflow import TINY_VAE  # noqa: E402
 from generator.lab.proof import another, prove, streamed  # noqa: E402
 from generator.measure import roofline  # noqa: E402
 from generator.measure.roofline import HELIOS_14B, WAN_VAE, HeliosShape  # noqa: E402
+from generator.project import Project  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(  # diffusers' scheduler, on numpy and torch
     "ignore:__array_wrap__ must accept context:DeprecationWarning"
@@ -460,3 +464,32 @@ def test_a_file_cut_short_is_named(released: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(MediaError, match=f"{path.name}: no safetensors file that can be read"):
         opened(folder)
+
+
+def test_the_command_makes_clips_of_exactly_the_length_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 s at 24 frames a second of two chunks of 33; every chunk's arrival in the record."""
+    sample = Path(__file__).resolve().parents[1] / "sample"
+    shutil.copytree(sample / "content", tmp_path / "content")
+    described = 'title = "Helios"\nsummary = "A model."\ncontent_rate_hz = 24\n'
+    (tmp_path / "content" / "pipelines" / "helios.toml").write_text(described, "utf-8")
+    arguments = [
+        *("generate", "--root", str(tmp_path), "--pipeline", "helios", "--weights", "random"),
+        *("--tiny", "--device", "cpu", "--dtype", "float32", "--size", "64x64"),
+        *("--steps", "1/1/1", "--steps", "1/1/2", "--seconds", "2", "--repeats", "1"),
+        *("--compile", "fused", "--run", "mine", "--machine", "sample-gpu", "--keep-noise"),
+    ]
+    assert main(arguments) == 0, capsys.readouterr().err
+    clips = [clip for clip in load(Project(root=tmp_path)).clips if clip.run == "mine"]
+    assert [clip.steps for clip in clips] == [(1, 1, 1), (1, 1, 2)]
+    folder = tmp_path / "content" / "runs" / "mine"
+    for clip in clips:
+        facts = probe(folder / "media" / str(clip.file))
+        assert (facts.frame_count, facts.duration_s) == (48, 2)
+        cell = json.loads((folder / "cells" / f"{clip.row_id}.json").read_text("utf-8"))
+        assert cell["takes"][0]["frames"] == [33, 33]
+        first, second = cell["takes"][0]["arrivals_s"]
+        assert list(clip.per_frame.arrivals_s or ()) == pytest.approx(
+            [first] * 33 + [second] * 15, abs=1e-6
+        )
