@@ -435,7 +435,7 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
-    title = {"memflow": "MemFlow", "helios": "Helios"}.get(pipeline, pipeline)
+    title = {"memflow": "MemFlow", "helios": "Helios (diffusers' pipeline)"}.get(pipeline, pipeline)
     return (
         f"{title}, this project's code"
         + (", prompts switched" if SWITCHES in said else "")
