@@ -654,7 +654,7 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "steps",
     multiple=True,
     metavar="N",
-    help="Denoising steps. May be repeated.  [default: 4]",
+    help="Denoising steps; 2/2/2 where there are stages. May be repeated.  [default: 4]",
 )
 @click.option(
     "--seed",
@@ -672,7 +672,8 @@ def _name_and_version(entry: str) -> tuple[str, str]:
 @click.option(
     "--weights",
     metavar="WHERE",
-    help="A folder with base.pt and lora.pt (and vace.safetensors), or in diffusers' manner; or "
+    help="A folder with base.pt and lora.pt (and vace.safetensors), or in diffusers' manner (for "
+    "helios a whole pipeline's, such as a copy of BestWishYsh/Helios-Distilled); or "
     '"random".',
 )
 @click.option("--text", metavar="PATH", help="The text encoder's folder, or a file of embeddings.")
@@ -682,6 +683,17 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     metavar="ID",
     shell_complete=_ids("machines", ".toml"),
     help="A machine of content/machines: what the numbers were measured on.",
+)
+@click.option(
+    "--compile",
+    metavar="MODE",
+    help="none (eager), fused (torch.compile) or graphs (with CUDA graphs: the fastest).  "
+    "[default: none]",
+)
+@click.option(
+    "--products",
+    metavar="KIND",
+    help="fp8: heavy matrix products in 8 bits, with --compile. Not exact, and the record says so.",
 )
 @click.option(
     "--sparse-memory",
@@ -742,6 +754,8 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "--run 2026-11-switched --machine h200-141gb",
     "python -m generator generate --weights ~/memflow --size 832x480 --reference figure.png "
     "--control depth.mp4 --mask mask.png --run 2026-11-vace --machine h200-141gb",
+    "python -m generator generate --pipeline helios --weights ~/Helios-Distilled --size 640x384 "
+    "--steps 1/1/1 --steps 2/2/2 --compile fused --run 2026-11-helios --machine h200-141gb",
 )
 def generate(
     root: Path | None,
@@ -866,7 +880,7 @@ def _prove_wipe(pipeline: str, parts: Any, cell: Any, context: Any) -> int:
     for memory, noticed in proof.mutations.items():
         told = "not noticed" if noticed is None else f"noticed in chunk {noticed + 1}"
         click.echo(f"  leaving out {memory}: {told}")
-    if context is None:
+    if context is None and about(pipeline).reads_context:
         click.echo("  no VACE context here to leave out; give --reference or --control to add it")
     return 0 if proof.holds else 1
 

@@ -10,18 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from generator.errors import UsageError
 from generator.lab.record import Cell
 from generator.measure import roofline
-from generator.measure.roofline import NETWORKS, WAN_1_3B, Work
+from generator.measure.roofline import NETWORKS, PyramidNetwork, Work
 from generator.records import Machine
 
 __all__ = ["EFFICIENCY", "PASS_AT_LEAST_S", "Forecast", "forecast"]
 
-EFFICIENCY = {"dit": 0.362, "vae": 0.163}
+EFFICIENCY = {"dit": 0.362, "vae": 0.163, "helios-dit": 0.582, "helios-vae": 0.322}
 """Shares of the bound that a time is predicted with: what this code's pass (bf16, eager, cuDNN's
 attention) and decoding with transfer reached on one H200 at 848x480, timed by themselves on
 2026-11-22 (benchmarks/results/memflow-h200.json, "stages"). The run of that day, 14 cells of both
-sizes, lies within 6 % of what they predict (tests/lab/test_forecast.py)."""
+sizes, lies within 6 % of what they predict (tests/lab/test_forecast.py). Helios' are of
+640x384 by its fused path on that day and machine (benchmarks/results/helios-h200.json).
+"""
 PASS_AT_LEAST_S = 0.0311
 """However small the picture, a pass launches as many kernels: what one took there at 512x288."""
 
@@ -37,6 +40,8 @@ class Forecast:
     """Tokens whose keys each of them sees."""
     chunks: int
     frames: int
+    chunk_frames: int
+    """Of a chunk in the steady state."""
     dit: Work
     vae: Work
     bound_s: float | None
@@ -55,7 +60,7 @@ class Forecast:
         """Every chunk is taken for one of the steady state; the first has fewer frames."""
         if not clip_s:
             return None
-        return roofline.chunk_frames(WAN_1_3B, chunk=1) * self.chunks / clip_s
+        return self.chunk_frames * self.chunks / clip_s
 
 
 def forecast(
@@ -66,39 +71,52 @@ def forecast(
     machine: Machine | None,
     sparse_memory: bool = False,
 ) -> list[Forecast]:
-    """Of MemFlow's cells at full size. With `sparse_memory` less is attended to; what choosing it
-    costs was never measured and is not in the time."""
+    """Of cells of one pipeline at full size. With `sparse_memory` less is attended to; what
+    choosing it costs was never measured and is not in the time."""
     frames = int(seconds * content_rate_hz)
-    network = NETWORKS["memflow-sparse" if sparse_memory else "memflow"]
-    shape = network.dit
-    chunks = 1
-    while sum(roofline.chunk_frames(shape, chunk) for chunk in range(chunks)) < frames:
-        chunks += 1
     found = []
     for cell in cells:
-        per_frame = roofline.tokens_per_frame(shape, cell.width, cell.height)
-        dit, vae = roofline.cell_work(network, cell.width, cell.height, sum(cell.steps))
+        name = f"{cell.pipeline}-sparse" if sparse_memory else cell.pipeline
+        if name not in NETWORKS:
+            raise UsageError(f"--sparse-memory: {cell.pipeline} has none")
+        network = NETWORKS[name]
+        dit, vae = roofline.cell_work(network, cell.width, cell.height, cell.steps)
+        steady = roofline.steady_frames(network)
+        if isinstance(network, PyramidNetwork):
+            shape = network.dit
+            tokens, old = roofline.helios_tokens(
+                shape, cell.width, cell.height, stage=shape.stages - 1
+            )
+            attended, chunks = tokens + old, -(-frames // steady)
+            shares, least_s = (EFFICIENCY["helios-dit"], EFFICIENCY["helios-vae"]), 0.0
+        else:
+            per_frame = roofline.tokens_per_frame(network.dit, cell.width, cell.height)
+            tokens = network.dit.chunk * per_frame
+            attended = per_frame * roofline.attended_frames(
+                network.dit, roofline.settled_chunk(network.dit), sparse=network.sparse
+            )
+            chunks = 1
+            while roofline.first_frame(network.dit, chunks) < frames:
+                chunks += 1
+            shares = EFFICIENCY["dit"], EFFICIENCY["vae"]
+            least_s = (sum(cell.steps) + 1) * PASS_AT_LEAST_S
         bounds = None
         if machine is not None:
             bounds = roofline.bound(dit, machine), roofline.bound(vae, machine)
         bound_s = predicted_s = None
         if bounds is not None and bounds[0] is not None and bounds[1] is not None:
             bound_s = chunks * (bounds[0].seconds + bounds[1].seconds)
-            passes = sum(cell.steps) + 1
             predicted_s = chunks * (
-                max(bounds[0].seconds / EFFICIENCY["dit"], passes * PASS_AT_LEAST_S)
-                + bounds[1].seconds / EFFICIENCY["vae"]
+                max(bounds[0].seconds / shares[0], least_s) + bounds[1].seconds / shares[1]
             )
         found.append(
             Forecast(
                 cell=cell,
-                tokens=shape.chunk * per_frame,
-                attended=per_frame
-                * roofline.attended_frames(
-                    shape, roofline.settled_chunk(shape), sparse=network.sparse
-                ),
+                tokens=tokens,
+                attended=attended,
                 chunks=chunks,
                 frames=frames,
+                chunk_frames=steady,
                 dit=dit,
                 vae=vae,
                 bound_s=bound_s,

@@ -7,6 +7,7 @@ sizes = ["512x288", "848x480"]
 steps = [2, 3, 4, 6, 8, 10, 12]
 seconds = 20
 repeats = 3
+compile = "graphs"    # none, fused or graphs
 switches = ["5=lighthouse", "12.5=cyberpunk-detective"]    # SECONDS=PROMPT, in order
 references = ["figure.png"]    # a VACE context; also control, mask and context_scale
 
@@ -78,6 +79,8 @@ class Matrix:
     weights_seed: int = 0
     text: str = ""
     sparse_memory: bool = False
+    compile: str = "none"
+    products: str = ""
     switches: tuple[str, ...] = ()
     """SECONDS=PROMPT each, in order of time."""
     references: tuple[str, ...] = ()
@@ -120,6 +123,7 @@ def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
     Raises UsageError for prompts that are not known, all at once, and for switches that cannot be.
     """
     switches = _switches(matrix, texts)
+    _check_axes(matrix)
     found: dict[str, Cell] = {}
     unknown: dict[str, None] = {}
     for block in matrix.blocks:
@@ -150,6 +154,23 @@ def cells_of(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Cell, ...]:
     if len(found) > MOST_CELLS:
         raise UsageError(f"{len(found)} cells are more than the {MOST_CELLS} of one run")
     return tuple(found.values())
+
+
+def _check_axes(matrix: Matrix) -> None:
+    """What neither file nor options state stands at values that not every pipeline can make."""
+    known = about(matrix.pipeline)
+    for block in matrix.blocks:
+        try:
+            for width, height in block.sizes:
+                parse_size(f"{width}x{height}", known.multiple)
+            for steps in block.steps:
+                parse_steps("/".join(map(str, steps)), known.stages)
+        except ValueError as error:
+            raise UsageError(
+                f"--size {', '.join(f'{w}x{h}' for w, h in block.sizes)} --steps "
+                f"{', '.join('/'.join(map(str, one)) for one in block.steps)}: {error} "
+                f"(--pipeline {matrix.pipeline})"
+            ) from None
 
 
 def _switches(matrix: Matrix, texts: Mapping[str, str]) -> tuple[Switch, ...]:
@@ -296,6 +317,8 @@ def parts_of(matrix: Matrix, *, tiny: bool = False) -> Parts:
         weights_seed=matrix.weights_seed,
         text=Path(matrix.text) if matrix.text else None,
         sparse_memory=matrix.sparse_memory,
+        compile=matrix.compile,
+        products=matrix.products,
         vace=bool(context_files(matrix)),
         tiny=tiny,
     )
@@ -315,7 +338,10 @@ def about_of(matrix: Matrix) -> RunAbout:
     return RunAbout(id=matrix.run, title=matrix.title or matrix.run, machine=matrix.machine)
 
 
-_TEXTS = ("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask")
+_TEXTS = (
+    *("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask"),
+    *("compile", "products"),
+)
 _LISTS = ("switches", "references")
 _KNOWN = (
     *("pipeline", "seconds", "repeats", "weights_seed", "sparse_memory", "cells"),

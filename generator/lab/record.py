@@ -110,14 +110,17 @@ def measured(
     clip: Mapping[str, str] | None,
     no_clip: str,
     failed: str = "",
+    series: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A cell's record. `clip` holds `file` and `sha256`; `failed` says why there is no number."""
+    """A cell's record. `clip` holds `file` and `sha256`; `failed` says why there is no number;
+    `series` (`id`, `title`) keeps numbers of several ways apart that one run compares."""
     missing = [name for name in CONDITIONS if name not in conditions]
     if missing:
         raise ValueError(f"conditions without {', '.join(missing)}")
     return {
         "version": VERSION,
-        "cell": cell.id,
+        "cell": f"{series['id']}-{cell.id}" if series else cell.id,
+        **({"series": dict(series)} if series else {}),
         "prompt": cell.prompt,
         "prompt_text": cell.text,
         **({"switches": [_switch(one) for one in cell.switches]} if cell.switches else {}),
@@ -265,7 +268,7 @@ def _row(cell: Mapping[str, Any]) -> dict[str, str]:
     pipeline = cell["conditions"]["pipeline"]
     row = {
         "id": cell["cell"],
-        "series": pipeline,
+        "series": _row_series(cell),
         "pipeline": pipeline,
         "prompt": cell["prompt"],
         "size": cell["size"],
@@ -344,20 +347,14 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
         "notes = " + quoted(_notes(random, toy)),
         "",
         "[software]",
-        *(f"{quoted(name)} = {quoted(str(value))}" for name, value in _software(conditions)),
-        "",
-        "[[series]]",
-        f"id = {quoted(pipeline)}",
-        f"title = {quoted(_series_title(pipeline, said, random, toy))}",
-        'label = "measured-here"',
-        f"fps_means = {quoted(FPS_MEANS)}",
+        *(
+            f"{quoted(name)} = {quoted(str(value))}"
+            for name, value in _software(conditions)
+            if name not in _other_words(cells)
+        ),
     ]
-    if toy:
-        lines += ["chart = false", f"note = {quoted(TOY)}"]
-    elif _work(pipeline, said):
-        lines.append(f"work = {quoted(_work(pipeline, said))}")
-    if random and not toy:
-        lines.append(f"note = {quoted(NOTE)}")
+    for of_series in _by_series(cells):
+        lines += _series_toml(of_series, _other_words(cells), random, toy)
     if with_clip:
         lines += [
             "",
@@ -369,6 +366,47 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
             "tolerance_s = 0.001",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _by_series(cells: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """One list for each series, which most runs have one of."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        found.setdefault(_row_series(cell), []).append(cell)
+    return list(found.values())
+
+
+def _row_series(cell: Mapping[str, Any]) -> str:
+    return str(cell.get("series", {}).get("id", cell["conditions"]["pipeline"]))
+
+
+def _other_words(cells: Sequence[Mapping[str, Any]]) -> set[str]:
+    """What the pipelines of a run's series do not all say alike."""
+    told = [cell["conditions"]["said"] for cell in cells]
+    names = {name for said in told for name in said}
+    return {name for name in names if len({str(said.get(name)) for said in told}) > 1}
+
+
+def _series_toml(
+    cells: Sequence[Mapping[str, Any]], apart: set[str], random: bool, toy: bool
+) -> Iterable[str]:
+    from generator.clips.draft import quoted
+
+    pipeline, said = cells[0]["conditions"]["pipeline"], cells[0]["conditions"]["said"]
+    title = _series_title(pipeline, said, random, toy)
+    if "series" in cells[0]:
+        title = f"{cells[0]['series']['title']}{', random weights' if random else ''}"
+    yield from ("", "[[series]]", f"id = {quoted(_row_series(cells[0]))}")
+    yield from (f"title = {quoted(title)}", 'label = "measured-here"')
+    yield f"fps_means = {quoted(FPS_MEANS)}"
+    if toy:
+        yield from ("chart = false", f"note = {quoted(TOY)}")
+        return
+    if work := _work(pipeline, said):
+        yield f"work = {quoted(work)}"
+    words = [f"{name}: {said[name]}." for name in sorted(apart) if name in said]
+    if note := " ".join([NOTE] * random + words):
+        yield f"note = {quoted(note)}"
 
 
 def _work(pipeline: str, said: Mapping[str, str]) -> str:
@@ -397,7 +435,7 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
-    title = {"memflow": "MemFlow"}.get(pipeline, pipeline)
+    title = {"memflow": "MemFlow", "helios": "Helios (diffusers' pipeline)"}.get(pipeline, pipeline)
     return (
         f"{title}, this project's code"
         + (", prompts switched" if SWITCHES in said else "")

@@ -9,16 +9,18 @@ Wan2.1-T2V-1.3B (DiT) and of the Wan2.1 VAE.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.records import Machine
 
 __all__ = [
+    "HELIOS_14B",
     "NETWORKS",
     "WAN_1_3B",
     "WAN_VAE",
     "Bound",
     "DiTShape",
+    "HeliosShape",
     "Limit",
     "Network",
     "VAEShape",
@@ -90,8 +92,43 @@ class VAEShape:
     """For each stage but the last, whether it doubles the frames as well as the sides."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeliosShape:
+    """Helios: a video transformer that makes a chunk in stages of growing size, and reads older
+    latents beside it as tokens of their own.
+
+    Lengths of time are in latent frames.
+    """
+
+    layers: int = 40
+    dim: int = 5120
+    heads: int = 40
+    ffn: int = 13824
+    latent_channels: int = 16
+    text_dim: int = 4096
+    text_tokens: int = 512
+    time_dim: int = 256
+    patch: tuple[int, int, int] = (1, 2, 2)
+    chunk: int = 9
+    history: tuple[int, int, int] = (16, 2, 1)
+    """Old latents, patched at four times, twice and once the patch; with the last of them the
+    clip's first frame."""
+    stages: int = 3
+    """Each has twice the sides of the one before; the last is the whole size."""
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.heads
+
+    @property
+    def multiple(self) -> int:
+        """What both sides in pixels must divide by, so that every stage has whole patches."""
+        return SPATIAL * self.patch[1] << (self.stages - 1)
+
+
 WAN_1_3B = DiTShape()
 WAN_VAE = VAEShape()
+HELIOS_14B = HeliosShape()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +141,18 @@ class Network:
     """Sparse Memory Activation: sink and bank together are read as as many frames as the sink."""
 
 
-NETWORKS: Mapping[str, Network] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PyramidNetwork:
+    """What makes every frame of a series in stages of growing size; chunks are decoded alone."""
+
+    dit: HeliosShape
+    vae: VAEShape
+
+
+NETWORKS: Mapping[str, Network | PyramidNetwork] = {
     "memflow": Network(dit=WAN_1_3B, vae=WAN_VAE),
     "memflow-sparse": Network(dit=WAN_1_3B, vae=WAN_VAE, sparse=True),
+    "helios": PyramidNetwork(dit=HELIOS_14B, vae=WAN_VAE),
 }
 """By the names that a series of content/ may state as its `work`."""
 
@@ -209,6 +255,71 @@ def time_flop(shape: DiTShape, timesteps: int) -> int:
     return 2 * timesteps * shape.dim * (shape.time_dim + shape.dim + 6 * shape.dim)
 
 
+def helios_tokens(shape: HeliosShape, width: int, height: int, stage: int) -> tuple[int, int]:
+    """(of the chunk, of its history) in a pass of a stage, from 0; sides in pixels."""
+    h, w = height // SPATIAL, width // SPATIAL
+    fewer = 2 ** (shape.stages - 1 - stage)
+    _, ph, pw = shape.patch
+    own = shape.chunk * (h // fewer // ph) * (w // fewer // pw)
+    long, mid, short = shape.history
+    old = (short + 1) * (h // ph) * (w // pw)
+    for frames, fold in ((mid, 2), (long, 4)):
+        old += -(-frames // fold) * -(-h // (fold * ph)) * -(-w // (fold * pw))
+    return own, old
+
+
+def helios_pass(
+    shape: HeliosShape,
+    width: int,
+    height: int,
+    stage: int,
+    *,
+    kept: bool = True,
+    bytes_each: int = 2,
+) -> Work:
+    """One pass of a stage. With `kept` the prompt's keys and values and the history's tokens are at
+    hand (they are the same in every pass of a chunk); without, it is what diffusers computes."""
+    own, old = helios_tokens(shape, width, height, stage)
+    d, text = shape.dim, shape.text_tokens
+    n = own + old
+    linear = 2 * n * (4 * d * d + 2 * d * shape.ffn) + 2 * own * 2 * d * d
+    mixing = 4 * n * n * d + 4 * own * text * d
+    patch = shape.patch[0] * shape.patch[1] * shape.patch[2] * shape.latent_channels
+    flop = shape.layers * (linear + mixing) + 2 * own * patch * d * 2
+    flop += 2 * 2 * d * (shape.time_dim + d + 6 * d)  # timesteps: the history's and its own
+    weights = shape.layers * (6 * d * d + 2 * d * shape.ffn) + 2 * patch * d
+    if not kept:
+        flop += shape.layers * 2 * text * 2 * d * d + 2 * text * d * (shape.text_dim + d)
+        flop += helios_history(shape, width, height)
+        weights += shape.layers * 2 * d * d + d * (shape.text_dim + d)
+    return Work(flop=flop, bytes=bytes_each * (weights + shape.layers * 2 * d * text))
+
+
+def helios_history(shape: HeliosShape, width: int, height: int) -> int:
+    """Operations that make tokens of old latents."""
+    h, w = height // SPATIAL, width // SPATIAL
+    pt, ph, pw = shape.patch
+    long, mid, short = shape.history
+    flop = 0
+    for frames, fold in ((short + 1, 1), (mid, 2), (long, 4)):
+        tokens = -(-frames // (fold * pt)) * -(-h // (fold * ph)) * -(-w // (fold * pw))
+        volume = pt * ph * pw * fold**3
+        flop += conv(tokens, shape.latent_channels, shape.dim, volume)
+    return flop
+
+
+def vae_alone(
+    shape: VAEShape, width: int, height: int, *, latent_frames: int, bytes_each: int = 2
+) -> Work:
+    """Decoding a chunk that stands alone: its first latent frame becomes one frame, each further
+    one four."""
+    first = vae_chunk(
+        replace(shape, time_up=(False,) * len(shape.time_up)), width, height, latent_frames=1
+    )
+    rest = vae_chunk(shape, width, height, latent_frames=latent_frames - 1, bytes_each=bytes_each)
+    return Work(flop=first.flop + rest.flop, bytes=rest.bytes + bytes_each * 3 * width * height)
+
+
 def vae_chunk(
     shape: VAEShape, width: int, height: int, *, latent_frames: int = 3, bytes_each: int = 2
 ) -> Work:
@@ -253,11 +364,42 @@ def conv(elements: int, channels_in: int, channels_out: int, taps: int) -> int:
     return 2 * elements * channels_in * channels_out * taps
 
 
-def cell_work(network: Network, width: int, height: int, steps: int) -> tuple[Work, Work]:
-    """Of one chunk in the steady state: all its passes (one a step, and one that writes the clean
-    context), and its decoding."""
+def cell_work(
+    network: Network | PyramidNetwork, width: int, height: int, steps: tuple[int, ...]
+) -> tuple[Work, Work]:
+    """Of one chunk in the steady state: all its passes (one a step; where there is one stage, one
+    more that writes the clean context; where there are several, the history's tokens), and its
+    decoding."""
+    if isinstance(network, PyramidNetwork):
+        return (
+            sum(
+                (
+                    helios_pass(network.dit, width, height, stage) * count
+                    for stage, count in enumerate(steps)
+                ),
+                Work(flop=helios_history(network.dit, width, height), bytes=0),
+            ),
+            vae_alone(network.vae, width, height, latent_frames=network.dit.chunk),
+        )
     one = dit_pass(network.dit, width, height, sparse=network.sparse)
-    return one * (steps + 1), vae_chunk(network.vae, width, height)
+    return one * (sum(steps) + 1), vae_chunk(network.vae, width, height)
+
+
+def steady_frames(network: Network | PyramidNetwork) -> int:
+    """Frames of video that a chunk of the steady state becomes."""
+    if isinstance(network, PyramidNetwork):
+        return TEMPORAL * (network.dit.chunk - 1) + 1
+    return chunk_frames(network.dit, settled_chunk(network.dit))
+
+
+def can_be(
+    network: Network | PyramidNetwork, width: int, height: int, steps: tuple[int, ...]
+) -> bool:
+    """Whether the network makes pictures of such sides, in pixels, in as many stages."""
+    multiple, stages = 2 * SPATIAL, 1
+    if isinstance(network, PyramidNetwork):
+        multiple, stages = network.dit.multiple, network.dit.stages
+    return len(steps) == stages and width % multiple == height % multiple == 0
 
 
 def bound(work: Work, machine: Machine) -> Bound | None:
@@ -281,14 +423,20 @@ class Limit:
     """What takes more of the time: "compute" or "memory"."""
 
 
-def limit(network: Network, width: int, height: int, steps: int, machine: Machine) -> Limit | None:
+def limit(
+    network: Network | PyramidNetwork,
+    width: int,
+    height: int,
+    steps: tuple[int, ...],
+    machine: Machine,
+) -> Limit | None:
     """Frames a second of the steady state that `machine` cannot exceed in bf16; None where its
-    figures are not stated. Sides in pixels, multiples of 16."""
+    figures are not stated. Sides and steps as `can_be` has them."""
     parts = cell_work(network, width, height, steps)
     bounds = [found for found in (bound(part, machine) for part in parts) if found]
     if not bounds:
         return None
-    frames = chunk_frames(network.dit, settled_chunk(network.dit))
+    frames = steady_frames(network)
     return Limit(
         fps=frames / sum(one.seconds for one in bounds),
         flop_per_frame=sum(part.flop for part in parts) / frames,

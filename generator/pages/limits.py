@@ -70,11 +70,11 @@ def bounds(view: ClipView, machine: Machine | None, others: Sequence[Machine]) -
     the work, the number or the machine's peaks are not known."""
     clip = view.clip
     network = roofline.NETWORKS.get(view.series.work)
-    if network is None or machine is None or clip.fps is None or len(clip.steps) != 1:
+    if network is None or machine is None or clip.fps is None:
         return ()
-    if clip.width % 16 or clip.height % 16:
+    cell = (network, clip.width, clip.height, clip.steps)
+    if not roofline.can_be(*cell):
         return ()
-    cell = (network, clip.width, clip.height, clip.steps[0])
     here = roofline.limit(*cell, machine)
     if here is None:
         return ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import tomllib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from generator.catalogue import load
+from generator.errors import UsageError
 from generator.lab import forecast as forecasting
 from generator.lab import record as recording
 from generator.lab.record import Cell, RunAbout
@@ -117,3 +121,132 @@ def test_sparse_memory_is_counted(h200: Machine) -> None:
     assert (dense.attended, sparse.attended) == (15 * 1590, 12 * 1590)
     assert sparse.dit.flop / 5e9 == pytest.approx(29_151, rel=2e-4)
     assert sparse.vae == dense.vae
+
+
+HELIOS = Cell(
+    pipeline="helios",
+    prompt="dawn",
+    text="A lake at dawn.",
+    width=640,
+    height=384,
+    steps=(1, 1, 1),
+    seed=0,
+)
+
+
+def test_stages_chunks_and_both_parts_of_helios_are_told(h200: Machine) -> None:
+    """15 chunks of 33 frames for 20 s at 24; the work by hand as in test_roofline."""
+    one, two = forecasting.forecast(
+        [HELIOS, replace(HELIOS, steps=(2, 2, 2))],
+        seconds=Fraction(20),
+        content_rate_hz=Fraction(24),
+        machine=h200,
+    )
+    assert (one.chunks, one.frames, one.tokens, one.attended) == (15, 480, 8640, 11040)
+    assert one.dit.flop / 1e12 == pytest.approx(541.8, abs=0.1)
+    assert two.dit.flop / 1e12 == pytest.approx(1083.6, abs=0.1)
+    assert one.vae.flop / 1e12 == pytest.approx(69.3, abs=0.1)
+    assert one.bound_fps == pytest.approx(33 * 989 / (541.8 + 69.3), rel=2e-3)
+    assert one.predicted_s is not None
+    assert one.bound_s is not None
+    assert one.predicted_s > one.bound_s
+
+
+def test_helios_has_no_sparse_memory_to_tell_of() -> None:
+    with pytest.raises(UsageError, match="--sparse-memory: helios has none"):
+        forecasting.forecast(
+            [HELIOS],
+            seconds=Fraction(20),
+            content_rate_hz=Fraction(24),
+            machine=None,
+            sparse_memory=True,
+        )
+
+
+def a_record(series: str, path: str) -> dict[str, Any]:
+    return recording.measured(
+        HELIOS,
+        timings=[Timing(arrivals_s=(1.0, 2.0, 3.0), frames=(33, 33, 33), settled_chunk=1)],
+        peak_bytes=2**30,
+        frames=480,
+        frames_sha256=["0" * 64],
+        step_list=(999.0, 743.0, 385.0),
+        conditions={
+            "pipeline": "helios",
+            "machine": {"device": "NVIDIA H200"},
+            "software": {"torch": "2.11"},
+            "said": {
+                "weights": "random, seed 0",
+                "VAE weights": "random, seed 1",
+                "dtype": "bfloat16",
+                "path": path,
+            },
+            "seconds": "20",
+            "repeats": 0,
+            "day": "2026-11-22",
+        },
+        clip=None,
+        no_clip="noise",
+        series={"id": series, "title": f"Helios, {series}"},
+    )
+
+
+def test_a_run_keeps_the_ways_that_it_compares_apart(tmp_path: Path) -> None:
+    """Each a series of its own, with what only holds of it beside it."""
+    about = RunAbout(id="r", title="R", machine="h200-141gb", protocol=("How.",))
+    for series, path in (("exact", "ours"), ("eager-diffusers", "theirs")):
+        recording.keep(tmp_path / "r", about, a_record(series, path))
+    found = tomllib.loads((tmp_path / "r" / "run.toml").read_text("utf-8"))
+    assert [one["id"] for one in found["series"]] == ["eager-diffusers", "exact"]
+    assert [one["work"] for one in found["series"]] == ["helios", "helios"]
+    assert found["series"][1]["title"] == "Helios, exact, random weights"
+    assert found["series"][1]["note"].endswith("path: ours.")
+    assert found["series"][0]["note"].endswith("path: theirs.")
+    assert "path" not in found["software"]
+    assert found["software"]["dtype"] == "bfloat16"
+    rows = list(csv.DictReader((tmp_path / "r" / "clips.csv").read_text("utf-8").splitlines()))
+    assert {(row["id"], row["series"], row["steps"]) for row in rows} == {
+        ("exact-dawn-640x384-1-1-1", "exact", "1/1/1"),
+        ("eager-diffusers-dawn-640x384-1-1-1", "eager-diffusers", "1/1/1"),
+    }
+    assert [row["fps"] for row in rows] == ["33.00", "33.00"]
+
+
+HELIOS_MEASURED = json.loads((ROOT / "benchmarks/results/helios-h200.json").read_text("utf-8"))
+
+
+def test_the_shares_of_helios_are_those_of_the_committed_stages(h200: Machine) -> None:
+    """Three passes, and decoding with transfer, timed by themselves."""
+    stages = {name: one["median_ms"] for name, one in HELIOS_MEASURED["stages"].items()}
+    passes = sum(stages[f"exact, pass of stage {stage}"] for stage in (1, 2, 3))
+    decoding = stages["exact, decode"] + stages["exact, to 8 bit on the host"]
+    works = roofline.cell_work(roofline.NETWORKS["helios"], 640, 384, (1, 1, 1))
+    for part, work, took_ms in zip(("dit", "vae"), works, (passes, decoding), strict=True):
+        allowed = roofline.bound(work, h200)
+        assert allowed is not None
+        share = 1000 * allowed.seconds / took_ms
+        assert forecasting.EFFICIENCY[f"helios-{part}"] == pytest.approx(share, abs=5e-4), part
+
+
+@pytest.mark.parametrize("steps", [(1, 1, 1), (2, 2, 2)])
+def test_what_is_predicted_of_helios_lies_near_what_was_measured(
+    steps: tuple[int, ...], h200: Machine
+) -> None:
+    """The takes by turns of the committed run, made of stages timed at [1,1,1] only; and at least
+    1.2 times the eager rate of the same process."""
+    (told,) = forecasting.forecast(
+        [replace(HELIOS, steps=steps)],
+        seconds=Fraction(20),
+        content_rate_hz=Fraction(24),
+        machine=h200,
+    )
+    rates = {}
+    for record in HELIOS_MEASURED["cells"].values():
+        if tuple(record["steps"]) == steps:
+            found = summarised(recording.timings_of(record), Fraction(24))
+            assert found.repeats >= 5
+            rates[record["series"]["id"]] = found.fps
+    assert told.predicted_fps == pytest.approx(rates["exact"], rel=TOLERANCE)
+    assert told.bound_fps is not None
+    assert rates["exact"] < told.bound_fps
+    assert rates["exact"] >= 1.2 * rates["eager-diffusers"]

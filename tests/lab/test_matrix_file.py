@@ -156,3 +156,29 @@ def test_mistakes_in_switches_and_context_have_their_place(tmp_path: Path) -> No
     for place in ("$.switches[1]", "$.references", "$.control", "$.context_scale"):
         assert place in told
     assert len(caught.value.complaints) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "--size 832x480 --steps 4: does not divide by 64 on both sides; .* 832x512"),
+        ({"sizes": ["640x384"]}, "holds 1 numbers where this pipeline has 3 stages"),
+        ({"steps": ["2/2/2"]}, "does not divide by 64"),
+    ],
+)
+def test_values_that_nobody_stated_are_held_against_the_pipeline(
+    options: dict[str, list[str]], said: str
+) -> None:
+    """Helios has neither the usual size nor the usual steps."""
+    stated = matrix.with_options(matrix.Matrix(), pipeline="helios", **options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=said):
+        matrix.cells_of(stated, TEXTS)
+
+
+def test_stages_are_told_apart_in_a_cells_name() -> None:
+    stated = matrix.with_options(
+        matrix.Matrix(), pipeline="helios", sizes=["640x384"], steps=["1/1/1", "2/2/2"]
+    )
+    assert ids(stated) == [
+        f"{prompt}-640x384-{steps}" for prompt in TEXTS for steps in ("1-1-1", "2-2-2")
+    ]

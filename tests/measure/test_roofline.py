@@ -9,7 +9,7 @@ import pytest
 
 from generator.catalogue.forms import SeriesForm
 from generator.measure import roofline
-from generator.measure.roofline import WAN_1_3B, WAN_VAE, Work
+from generator.measure.roofline import HELIOS_14B, WAN_1_3B, WAN_VAE, Work
 from generator.records import Machine
 
 H200 = Machine(
@@ -75,7 +75,7 @@ def test_sparse_memory_attends_to_as_many_frames_as_the_design_says() -> None:
 
 def test_a_limit_is_the_frames_of_a_chunk_over_both_parts_times() -> None:
     """512x288 at 4 steps by hand: 5 passes of 7,236 GFLOP and 14,970 of decoding make 12 frames."""
-    found = roofline.limit(roofline.NETWORKS["memflow"], 512, 288, 4, H200)
+    found = roofline.limit(roofline.NETWORKS["memflow"], 512, 288, (4,), H200)
     assert found is not None
     assert found.flop_per_frame / 1e9 == pytest.approx((5 * 7_236 + 14_970) / 12, rel=3e-4)
     assert found.fps == pytest.approx(989e3 / ((5 * 7_236 + 14_970) / 12), rel=3e-4)
@@ -86,13 +86,61 @@ def test_a_slow_memory_bounds_instead() -> None:
     """With a hundredth of the bandwidth the weights' and keys' way takes longer."""
     network = roofline.NETWORKS["memflow"]
     slow = replace(H200, bandwidth_tb_s=0.048)
-    found = roofline.limit(network, 512, 288, 4, slow)
-    passes, decoding = roofline.cell_work(network, 512, 288, 4)
+    found = roofline.limit(network, 512, 288, (4,), slow)
+    passes, decoding = roofline.cell_work(network, 512, 288, (4,))
     assert found is not None
     assert found.by == "memory"
     decoded = max(decoding.flop / 989e12, decoding.bytes / 0.048e12)
     assert found.fps == pytest.approx(12 / (passes.bytes / 0.048e12 + decoded))
-    assert roofline.limit(network, 512, 288, 4, replace(H200, bandwidth_tb_s=None)) is None
+    assert roofline.limit(network, 512, 288, (4,), replace(H200, bandwidth_tb_s=None)) is None
+
+
+def test_a_pass_of_helios_counts_as_torch_counted_diffusers_network() -> None:
+    """On meta tensors of the full size, 512 tokens of text: TFLOP of its three stages."""
+    wanted = {
+        (320, 192): (17.8, 28.2, 72.8),
+        (512, 320): (45.7, 76.3, 218),
+        (640, 384): (69.7, 119.1, 359.6),
+        (832, 448): (110, 193, 622),
+        (1280, 704): (319, 597, 2289),
+    }
+    for size, tera in wanted.items():
+        found = [
+            roofline.helios_pass(HELIOS_14B, *size, stage, kept=False).flop / 1e12
+            for stage in range(3)
+        ]
+        assert found == pytest.approx(tera, rel=3e-3), size
+    tokens = [roofline.helios_tokens(HELIOS_14B, 640, 384, stage) for stage in range(3)]
+    assert tokens == [(540, 2400), (2160, 2400), (8640, 2400)]
+
+
+def test_a_limit_of_stages_counts_every_stage() -> None:
+    """640x384 by hand: 67.5, 116.9 and 357.4 TFLOP a pass where text and history are kept, 69.3 of
+    decoding, 33 frames; doubled steps double the passes only."""
+    network = roofline.NETWORKS["helios"]
+    one = roofline.limit(network, 640, 384, (1, 1, 1), H200)
+    two = roofline.limit(network, 640, 384, (2, 2, 2), H200)
+    assert one is not None
+    assert two is not None
+    assert one.fps == pytest.approx(33 * 989 / (67.5 + 116.9 + 357.4 + 69.3), rel=2e-3)
+    assert two.fps == pytest.approx(33 * 989 / (2 * 541.8 + 69.3), rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("work", "width", "height", "steps", "possible"),
+    [
+        ("helios", 640, 384, (1, 1, 1), True),
+        ("helios", 640, 384, (3,), False),
+        ("helios", 832, 480, (1, 1, 1), False),
+        ("memflow", 832, 480, (4,), True),
+        ("memflow", 832, 480, (1, 1, 1), False),
+        ("memflow", 832, 488, (4,), False),
+    ],
+)
+def test_only_what_a_network_can_make_is_counted(
+    work: str, width: int, height: int, steps: tuple[int, ...], possible: bool
+) -> None:
+    assert roofline.can_be(roofline.NETWORKS[work], width, height, steps) is possible
 
 
 def test_every_work_that_content_may_state_is_counted() -> None:

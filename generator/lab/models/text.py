@@ -15,7 +15,7 @@ import torch
 from generator.errors import MediaError, UsageError
 from generator.lab.models.weights import read_state
 
-__all__ = ["TextSource", "precomputed", "random_text", "save_embeddings", "umt5"]
+__all__ = ["TextSource", "precomputed", "random_text", "save_embeddings", "source_of", "umt5"]
 
 # Shapes: S tokens of the prompt (no padding), E width of the embeddings
 
@@ -26,6 +26,26 @@ class TextSource:
 
     said: str
     embed: Callable[[str], torch.Tensor]
+
+
+def source_of(
+    stated: Path | None,
+    weights: str,
+    *,
+    width: int,
+    most_tokens: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> TextSource:
+    """A file of embeddings or a folder with the encoder, as stated; beside the weights, or random
+    with random weights, where nothing is."""
+    if stated is None:
+        if weights == "random":
+            return random_text(width, most_tokens)
+        stated = Path(weights)
+    if stated.is_file():
+        return precomputed(stated, width)
+    return umt5(stated, device=device, dtype=dtype, most_tokens=most_tokens)
 
 
 def random_text(width: int, most_tokens: int) -> TextSource:

@@ -29,10 +29,12 @@ from generator.measure.roofline import DiTShape
 __all__ = [
     "Weights",
     "build",
+    "fill",
     "fill_randomly",
     "from_pretrained",
     "load",
     "merged",
+    "read_json",
     "read_state",
     "save_pretrained",
 ]
@@ -147,6 +149,45 @@ def load(model: CausalDiT, path: Path) -> Weights:
     return Weights(said=f"{said}; LoRA merged" if lora is not None else said, random=False)
 
 
+def fill(model: nn.Module, folder: Path) -> Weights:
+    """Fill any model from a folder in diffusers' manner, file after file, under the model's own
+    names: no more than one file is in memory beside it.
+
+    Raises MediaError naming what is missing or does not belong there, before anything is filled.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    base, _, _ = _parts(folder)
+    files = _shards(base) if base.name == INDEX else [base]
+    wanted = dict(model.named_parameters())
+    shapes: dict[str, Any] = {}
+    for file in files:
+        if not file.is_file():
+            raise MediaError(f"{file}: no such file, though {base.name} names it; fetch it again")
+        try:
+            with safe_open(file, framework="pt") as held:
+                for name in held.keys():  # noqa: SIM118 - it is no dictionary
+                    shapes[name] = _Shaped(torch.Size(held.get_slice(name).get_shape()))
+        except (SafetensorError, OSError) as error:
+            raise MediaError(
+                f"{file}: no safetensors file that can be read ({error}); fetch it again"
+            ) from error
+    _check(model, shapes, base)
+    with torch.no_grad():
+        for file in files:
+            for name, value in read_state(file).items():
+                wanted[name].copy_(value)
+    said = ", ".join(f"{file.name} sha256 {_sha256(file)}" for file in files)
+    return Weights(said=said, random=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shaped:
+    """A tensor of which only the shape is known."""
+
+    shape: torch.Size
+
+
 def from_pretrained(
     path: Path, *, device: torch.device, dtype: torch.dtype
 ) -> tuple[CausalDiT, Weights]:
@@ -240,14 +281,15 @@ def _parts(path: Path) -> tuple[Path, Path | None, Path | None]:
 
 def _shards(index: Path) -> list[Path]:
     """The files that an index of diffusers' spreads a model over, none outside its folder."""
-    stated = _json(index).get("weight_map")
+    stated = read_json(index).get("weight_map")
     names = set(stated.values()) if isinstance(stated, dict) else set()
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise MediaError(f"{index}: names no files of weights; fetch it again")
     return sorted(index.parent / name for name in names)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """What a configuration states. Raises MediaError where it is none."""
     try:
         stated = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -309,7 +351,7 @@ def _adapters(state: Mapping[str, Any], path: Path) -> dict[str, tuple[torch.Ten
     return {name: (half["A"], half["B"]) for name, half in halves.items()}
 
 
-def _check(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> None:
+def _check(model: nn.Module, state: Mapping[str, Any], path: Path) -> None:
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in state]
     unexpected = [name for name in state if name not in wanted]
@@ -335,7 +377,7 @@ def _check(model: nn.Module, state: Mapping[str, torch.Tensor], path: Path) -> N
 
 
 def _shape(config: Path) -> DiTShape:
-    stated = _json(config)
+    stated = read_json(config)
     given = {name: value for name, value in stated.items() if not name.startswith("_")}
     if stated.get("_class_name") in ("WanTransformer3DModel", "WanVACETransformer3DModel"):
         missing = [name for name in THEIR_WORDS if name not in given]

@@ -67,6 +67,10 @@ class Parts:
     """With the branch that reads a VACE context."""
     attention: str = ""
     """A kernel's name; the device's usual one when empty."""
+    compile: str = "none"
+    """"none": eager, the slow twin; or a faster mode, where a pipeline has it."""
+    products: str = ""
+    """"fp8": the heavy matrix products in 8 bits, where a pipeline has it. Not exact."""
 
 
 class Pipeline(Protocol):
@@ -135,6 +139,19 @@ PIPELINES: Mapping[str, About] = {
         ),
         chunk_starts=lambda chunk: roofline.first_frame(roofline.WAN_1_3B, chunk),
         reads_context=True,
+    ),
+    "helios": About(
+        module="generator.lab.pipelines.helios",
+        content_rate_hz=Fraction(24),
+        settled_chunk=1,
+        clock_includes=(
+            "denoising in three sizes",
+            "VAE decode",
+            "conversion to 8-bit RGB",
+            "transfer to host",
+        ),
+        stages=roofline.HELIOS_14B.stages,
+        multiple=roofline.HELIOS_14B.multiple,
     ),
 }
 

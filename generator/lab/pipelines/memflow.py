@@ -301,7 +301,7 @@ class MemFlow:
 
 def open_pipeline(parts: Parts) -> MemFlow:
     """MemFlow with its networks on their device."""
-    device, dtype = _device(parts.device), _dtype(parts.dtype)
+    device, dtype = device_of(parts.device), dtype_of(parts.dtype)
     kernel = parts.attention or attention.choose(device, dtype)
     if kernel not in ("torch", *attention.KERNELS):
         raise UsageError(
@@ -334,7 +334,14 @@ def open_pipeline(parts: Parts) -> MemFlow:
             said = weights.load(dit, folder)
         autoencoder = vae.load_vae(whole / "vae", device=device, dtype=dtype)
         vae_said = "AutoencoderKLWan"
-    source = _text(parts, dit.shape, device, dtype)
+    source = text.source_of(
+        parts.text,
+        parts.weights,
+        width=dit.shape.text_dim,
+        most_tokens=dit.shape.text_tokens,
+        device=device,
+        dtype=dtype,
+    )
     described = {
         "weights": said.said,
         "VAE weights": vae_said,
@@ -371,20 +378,7 @@ def check_switches(switches: Sequence[tuple[int, str]], most_chunks: int) -> Non
         before = chunk
 
 
-def _text(
-    parts: Parts, shape: DiTShape, device: torch.device, dtype: torch.dtype
-) -> text.TextSource:
-    path = parts.text
-    if path is None:
-        if parts.weights == "random":
-            return text.random_text(shape.text_dim, shape.text_tokens)
-        path = Path(parts.weights)
-    if path.is_file():
-        return text.precomputed(path, shape.text_dim)
-    return text.umt5(path, device=device, dtype=dtype, most_tokens=shape.text_tokens)
-
-
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -399,7 +393,7 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _dtype(name: str) -> torch.dtype:
+def dtype_of(name: str) -> torch.dtype:
     known = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
     if name not in known:
         raise UsageError(f'--dtype "{name}": known are {", ".join(known)}')
