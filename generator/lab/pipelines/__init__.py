@@ -67,6 +67,8 @@ class Parts:
     """With the branch that reads a VACE context."""
     attention: str = ""
     """A kernel's name; the device's usual one when empty."""
+    compile: str = "none"
+    """"none": eager, the slow twin; or a faster mode, where a pipeline has it."""
 
 
 class Pipeline(Protocol):
