@@ -92,6 +92,7 @@ class MemFlow:
         reader: ContextReader | None = None,
         fast: FastPasses | None = None,
         second: SecondStream | None = None,
+        autoencoder: Any = None,
     ) -> None:
         """`full_clean_pass` runs the context update through the whole network, as the official
         code does: the slow twin. Without a `decoder` only latents can be had. `reader` reads VACE
@@ -103,7 +104,7 @@ class MemFlow:
         self.sparse_memory, self.full_clean_pass = sparse_memory, full_clean_pass
         self.noise = noise or Noise(device)
         self.reader = reader
-        self.fast, self.second = fast, second
+        self.fast, self.second, self.autoencoder = fast, second, autoencoder
         self.passes: Passes = fast or dit
         self.text = TextCache()
         self.cache: KVCache | None = None
@@ -412,6 +413,7 @@ def open_pipeline(parts: Parts) -> MemFlow:
         reader=ContextReader(autoencoder) if dit.shape.vace_layers else None,
         fast=FastPasses(dit, graphs=graphs) if fast else None,
         second=SecondStream(device) if graphs else None,
+        autoencoder=autoencoder,
     )
 
 

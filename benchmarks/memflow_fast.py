@@ -1,0 +1,637 @@
+"""MemFlow in exact mode near the limit of the chip, beside the official code: one GPU, random
+weights, so speed and rounding only.
+
+  levers OUT    what single changes bring to a pass, to a decode and to convolutions; golden tensors
+                on this device; what bfloat16 costs eager and fused code against float32; profiles
+  compare OUT   the official code and ours in turn, 4 steps, both sizes (`--official FOLDER`: a
+                checkout of KlingTeam/MemFlow at 7ed5147, which this script adapts as it loads it)
+  cells OUT     the archive's 14 cells, 20.0 s each, then further takes; start-up, 200 chunks
+  modes OUT     modes that are not exact beside exact: speed, and error on the same noise
+  adopt JSON    a run of content/runs from what `cells` wrote
+
+OUT holds one JSON file a command, written anew after each step. `--rehearse` does all but
+`compare` on a CPU with a toy network. Needs torch, diffusers, safetensors and numpy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from memflow_h200 import Budget, Report, golden, prompt_text  # noqa: E402
+
+SIZES = ((512, 288), (848, 480))
+TINY_SIZES = ((32, 32), (48, 32))
+TIMES = 7
+
+
+class Steps(Report):
+    """A report whose steps may fail: what went wrong is said, and the next one begins."""
+
+    def __init__(self, path: Path, minutes: float) -> None:
+        super().__init__(path, Budget(minutes))
+        self.data = {"version": 1, "log": []}
+
+    def step(self, name: str, work: Callable[[], Any], *, needs_s: float = 0) -> Any:
+        if not self.budget.allows(needs_s):
+            self.say(f"{name}: left out, no time")
+            return None
+        try:
+            found = work()
+        except Exception as error:
+            found = f"not possible ({type(error).__name__}: {str(error)[:300]})"
+        place = self.data
+        *path, last = name.split("/")
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = found
+        self.say(f"{name}: {json.dumps(found)[:400]}")
+        self.write()
+        return found
+
+
+def opened(asked: argparse.Namespace, mode: str, **further: Any) -> Any:
+    from generator.lab.pipelines import Parts, open_pipeline
+
+    tiny = asked.rehearse
+    return open_pipeline(
+        "memflow",
+        Parts(
+            device="cpu" if tiny else "cuda",
+            dtype=further.pop("dtype", "float32" if tiny else "bfloat16"),
+            weights="random",
+            tiny=tiny,
+            compile="fused" if tiny and mode == "graphs" else mode,
+            **further,
+        ),
+    )
+
+
+def request(width: int, height: int, steps: int = 4) -> Any:
+    from generator.lab.pipelines import Request
+
+    return Request(prompt=prompt_text(), width=width, height=height, steps=(steps,), seed=0)
+
+
+def synchronize() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def milliseconds(work: Callable[[], Any], times: int = TIMES) -> dict[str, float]:
+    """Median, least and most of single runs, the device waited for after each."""
+    for _ in range(2):
+        work()
+    synchronize()
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        synchronize()
+        found.append((time.perf_counter() - start) * 1e3)
+    return {
+        "median_ms": round(statistics.median(found), 3),
+        "least_ms": round(min(found), 3),
+        "most_ms": round(max(found), 3),
+    }
+
+
+def off(found: Any, wanted: Any) -> dict[str, float]:
+    """Largest difference over largest value, and root of the mean square over that of the value."""
+    found, wanted = found.float(), wanted.float()
+    gap = found - wanted
+    return {
+        "largest": float(gap.abs().max() / wanted.abs().max()),
+        "rms": float(gap.square().mean().sqrt() / wanted.square().mean().sqrt()),
+    }
+
+
+def graphed(work: Callable[[], Any]) -> tuple[Callable[[], Any], Any]:
+    """The same kernels, recorded once and started at once; and the tensor they write to."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return work, work()
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(2):
+            work()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        out = work()
+    return graph.replay, out
+
+
+def at_steady_state(pipeline: Any, width: int, height: int, steps: int = 4) -> tuple[Any, Any]:
+    """A stream whose next chunk costs as much as every further one: latents of the last chunk, and
+    what a pass is told besides them."""
+    pipeline.wipe()
+    pipeline.prepare(request(width, height, steps))
+    stream = pipeline.latents()
+    latents = None
+    for _ in range(8):
+        latents = next(stream)
+    shape, done = pipeline.dit.shape, pipeline._prepared
+    rotation = pipeline.dit.rotation(
+        pipeline.chunk * shape.chunk, shape.chunk, height // 16, width // 16
+    )
+    told = (done.modulations[done.timesteps[-1]], rotation, pipeline.cache, pipeline.text)
+    return latents, told
+
+
+# --- levers ---------------------------------------------------------------------------------------
+
+
+def levers(asked: argparse.Namespace) -> int:
+    import torch
+
+    from generator.lab import clock
+
+    report = Steps(asked.out / "memflow-fast-levers.json", asked.minutes)
+    device = "cpu" if asked.rehearse else "cuda"
+    report.data["machine"] = dict(clock.machine(device))
+    report.data["software"] = software(asked)
+    report.data["weights"] = "random"
+    pipeline = opened(asked, "graphs")
+    report.say(f"opened on {device}, torch {torch.__version__}")
+    sizes = TINY_SIZES if asked.rehearse else SIZES
+    with torch.inference_mode():
+        if not asked.rehearse:
+            for width, height in reversed(sizes):
+                convolutions(report, width, height)
+        for width, height in sizes:
+            passes(report, pipeline, width, height)
+            decodes(report, pipeline, width, height)
+        for width, height in sizes:
+            clips(report, asked, pipeline, width, height)
+    golden(report, device, compile_mode="fused" if asked.rehearse else "graphs")
+    with torch.inference_mode():
+        for width, height in sizes:
+            rounding(report, asked, pipeline, width, height)
+        if not asked.rehearse:
+            for width, height in sizes:
+                profiles(report, pipeline, width, height)
+            eighths(report)
+            searched(report)
+    report.say("done")
+    report.write()
+    return 0
+
+
+def software(asked: argparse.Namespace) -> dict[str, str]:
+    from generator.lab import clock
+
+    commit = {"Matrix Archive": f"commit {asked.commit}"} if asked.commit else {}
+    return {**clock.software(), **commit}
+
+
+def convolutions(report: Steps, width: int, height: int) -> None:
+    """The decoder's heaviest convolutions by themselves, ways to compute them side by side."""
+    import torch
+    from torch.nn import functional
+
+    for name, channels, frames, h, w in (
+        ("96", 96, 12, height, width),
+        ("192", 192, 12, height // 2, width // 2),
+        ("384", 384, 6, height // 4, width // 4),
+    ):
+        place = f"convolutions/{width}x{height}/{name}"
+        flop = 2 * 27 * channels**2 * frames * h * w
+        try:
+            x = torch.randn(1, channels, frames + 2, h, w, device="cuda", dtype=torch.bfloat16)
+            weight = torch.randn(channels, channels, 3, 3, 3, device="cuda", dtype=torch.bfloat16)
+            rows = torch.channels_last_3d
+            x_rows, weight_rows = (
+                x.contiguous(memory_format=rows),
+                weight.contiguous(memory_format=rows),
+            )
+            thwc = x_rows[0].permute(1, 2, 3, 0)
+            flat = weight.transpose(1, 2).flatten(1, 2)
+            flat = flat.contiguous(memory_format=torch.channels_last)
+            joined = torch.cat([thwc[i : i + frames] for i in range(3)], dim=3)
+        except torch.OutOfMemoryError as error:
+            report.say(f"{place}: {error}")
+            continue
+
+        def by_frames(joined: Any = joined, flat: Any = flat) -> Any:
+            return functional.conv2d(joined.permute(0, 3, 1, 2), flat, padding=1)
+
+        def with_copy(thwc: Any = thwc, frames: int = frames, flat: Any = flat) -> Any:
+            beside = torch.cat([thwc[i : i + frames] for i in range(3)], dim=3)
+            return functional.conv2d(beside.permute(0, 3, 1, 2), flat, padding=1)
+
+        ways: dict[str, Callable[[], Any]] = {
+            "3d, channels first": lambda x=x, weight=weight: functional.conv3d(
+                x, weight, padding=(0, 1, 1)
+            ),
+            "3d, channels last": lambda x=x_rows, weight=weight_rows: functional.conv3d(
+                x, weight, padding=(0, 1, 1)
+            ),
+            "2d, three frames side by side": by_frames,
+            "the same with its copy": with_copy,
+        }
+        for way, work in ways.items():
+            for search in (False, True):
+                torch.backends.cudnn.benchmark = search
+
+                def measured(work: Callable[[], Any] = work) -> dict[str, float]:
+                    found = milliseconds(work)
+                    rate = flop / (found["median_ms"] * 1e-3) / 1e12
+                    return {**found, "tflop_per_s": round(rate, 1)}
+
+                report.step(f"{place}/{way}{', search' if search else ''}", measured)
+        torch.backends.cudnn.benchmark = False
+        del x, x_rows, thwc, joined, ways
+        torch.cuda.empty_cache()
+
+
+def passes(report: Steps, pipeline: Any, width: int, height: int) -> None:
+    """One pass at the steady state, lever by lever, each from the same keys."""
+    import torch
+    from torch.nn import functional
+
+    from generator.lab.models import attention, fast
+
+    size = f"{width}x{height}"
+    latents, told = at_steady_state(pipeline, width, height)
+    x = latents.to(pipeline.dtype)
+    dit, recorded = pipeline.dit, pipeline.fast
+    plain = fast.FastPasses(dit, graphs=False)
+
+    def eager() -> Any:
+        return dit(x, *told)
+
+    with attention.using(pipeline.kernel):
+        wanted = eager().clone()
+        report.step(f"pass/{size}/eager", lambda: milliseconds(eager))
+        for name, work in (
+            ("fused", lambda: plain.forward(x, *told)),
+            ("fused, graph", lambda: recorded.forward(x, *told)),
+        ):
+            report.step(
+                f"pass/{size}/{name}",
+                lambda work=work: {**milliseconds(work), "off": off(work(), wanted)},
+            )
+        report.step(
+            f"pass/{size}/clean, fused, graph",
+            lambda: milliseconds(lambda: recorded.remember(x, *told)),
+        )
+        up = fast.Products.up
+
+        def without_epilogue() -> dict[str, Any]:
+            fast.Products.up = lambda self, m: fast._fused().gelu(self.block.ffn[0](m))
+            work, _ = graphed(lambda: plain.forward(x, *told))
+            return milliseconds(work)
+
+        report.step(f"pass/{size}/GELU apart, graph", without_epilogue)
+        fast.Products.up = up
+
+        shape, tokens = dit.shape, 3 * width * height // 256
+        q = torch.randn(1, tokens, shape.heads, shape.head_dim).to(x)
+        k, v = pipeline.cache.read(0)
+
+        def attention_alone() -> Any:
+            for _ in range(shape.layers):
+                out = attention.attend(q, k, v)
+            return out
+
+        report.step(
+            f"pass/{size}/attention alone", lambda: milliseconds(graphed(attention_alone)[0])
+        )
+        m = torch.randn(1, tokens, shape.dim).to(x)
+        wide = torch.randn(1, tokens, shape.ffn).to(x)
+
+        def products_alone() -> Any:
+            for one in plain.products:
+                one.qkv(m), one.o(m), one.cross_q(m), one.cross_o(m), one.up(m)
+                out = one.down(wide)
+            return out
+
+        report.step(
+            f"pass/{size}/products alone", lambda: milliseconds(graphed(products_alone)[0])
+        )
+    _ = functional
+
+
+def decoders(pipeline: Any) -> dict[str, Any]:
+    from generator.lab.models import fast_vae, vae
+
+    autoencoder = pipeline.autoencoder
+    on_gpu = pipeline.device.type == "cuda"
+    return {
+        "eager": vae.StreamingDecoder(autoencoder),
+        "3d, not fused": fast_vae.FastDecoder(autoencoder, compiled=False),
+        "3d, fused": fast_vae.FastDecoder(autoencoder),
+        "3d, fused, graph": fast_vae.FastDecoder(autoencoder, graphs=on_gpu),
+        "2d, fused, graph": fast_vae.FastDecoder(autoencoder, graphs=on_gpu, convolution="2d"),
+    }
+
+
+def decodes(report: Steps, pipeline: Any, width: int, height: int) -> None:
+    """One chunk's decode at the steady state, lever by lever."""
+    import torch
+
+    size = f"{width}x{height}"
+    drawn = torch.Generator().manual_seed(3)
+    chunks = torch.randn(4, 3, 16, height // 8, width // 8, generator=drawn).to(pipeline.device)
+    wanted: Any = None
+    for name, decoder in decoders(pipeline).items():
+        for search in (False, True) if "graph" in name else (False,):
+            torch.backends.cudnn.benchmark = search
+
+            def one(decoder: Any = decoder) -> dict[str, Any]:
+                nonlocal wanted
+                began = time.perf_counter()
+                decoder.wipe()
+                if hasattr(decoder, "_resize"):
+                    decoder._resize(height // 8, width // 8)
+                for chunk in chunks[:3]:
+                    out = decoder.levels(chunk)
+                out = decoder.levels(chunks[3]).clone()
+                synchronize()
+                prepared = time.perf_counter() - began
+                wanted = out if wanted is None else wanted
+                gap = (out.float() - wanted.float()).abs()
+                found = milliseconds(lambda: decoder.levels(chunks[3]), 5)
+                return {
+                    **found,
+                    "prepared_s": round(prepared, 2),
+                    "levels_off_mean": round(float(gap.mean()), 4),
+                    "levels_off_most": float(gap.max()),
+                }
+
+            report.step(f"decode/{size}/{name}{', search' if search else ''}", one)
+        if hasattr(decoder, "_resize"):
+            decoder._resize(0, 0)
+            if pipeline.device.type == "cuda":
+                torch.cuda.empty_cache()
+    torch.backends.cudnn.benchmark = False
+
+
+def chunk_times(pipeline: Any, width: int, height: int, steps: int, chunks: int) -> dict[str, Any]:
+    """Seconds from chunk to chunk of one stream; the rate is that of the steady state."""
+    from generator.lab import clock
+    from generator.lab.pipelines import PIPELINES
+
+    known = PIPELINES["memflow"]
+    asked = request(width, height, steps)
+    clock.warm_up(pipeline, asked, chunks=3)
+    take = clock.measure(pipeline, asked, known, frames=9 + 12 * (chunks - 1))
+    return {
+        "fps": round(take.timing.fps, 2),
+        "first_frame_s": round(take.timing.first_frame_s, 4),
+        "arrivals_s": [round(at, 4) for at in take.timing.arrivals_s],
+        "peak_gib": None if take.peak_bytes is None else round(take.peak_bytes / 2**30, 2),
+    }
+
+
+def clips(report: Steps, asked: argparse.Namespace, pipeline: Any, width: int, height: int) -> None:
+    """End to end at 4 steps: as it is, and with the decode on the same stream as the passes."""
+    size = f"{width}x{height}"
+    report.step(f"clip/{size}/graphs", lambda: chunk_times(pipeline, width, height, 4, 14))
+    second, pipeline.second = pipeline.second, None
+    report.step(
+        f"clip/{size}/graphs, one stream", lambda: chunk_times(pipeline, width, height, 4, 14)
+    )
+    pipeline.second = second
+
+
+def rounding(
+    report: Steps, asked: argparse.Namespace, pipeline: Any, width: int, height: int
+) -> None:
+    """Eager and fused bfloat16 against float32 of the same weights and inputs: a pass at the steady
+    state, and the third chunk's decode."""
+    import copy
+
+    import torch
+
+    from generator.lab.models import attention, fast, fast_vae, vae
+    from generator.lab.models.cache import TextCache
+
+    size = f"{width}x{height}"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    latents, (modulation, rotation, cache, heard) = at_steady_state(pipeline, width, height)
+    x = latents.to(pipeline.dtype)
+    told = (modulation, rotation, cache, heard)
+
+    def one_pass() -> dict[str, Any]:
+        plain = fast.FastPasses(pipeline.dit, graphs=False)
+        with attention.using(pipeline.kernel):
+            eager = pipeline.dit(x, *told).clone()
+            fused = plain.forward(x, *told).clone()
+        wide = copy.deepcopy(pipeline.dit).float()
+        wide_cache = copy.copy(cache)
+        wide_cache.k, wide_cache.v = cache.k.float(), cache.v.float()
+        wide_text = TextCache()
+        kept_k, kept_v = heard.filled()
+        wide_text.k, wide_text.v = kept_k.float(), kept_v.float()
+        truth = wide(x.float(), modulation, rotation, wide_cache, wide_text)
+        return {
+            "eager against float32": off(eager, truth),
+            "fused against float32": off(fused, truth),
+            "fused against eager": off(fused, eager),
+        }
+
+    report.step(f"rounding/{size}/pass", one_pass)
+    if pipeline.device.type == "cuda":
+        torch.cuda.empty_cache()
+
+    def one_decode() -> dict[str, Any]:
+        drawn = torch.Generator().manual_seed(3)
+        chunks = torch.randn(3, 3, 16, height // 8, width // 8, generator=drawn)
+        chunks = chunks.to(pipeline.device)
+        wide = copy.deepcopy(pipeline.autoencoder).float()
+        made: dict[str, Any] = {}
+        for name, decoder in (
+            ("truth", vae.StreamingDecoder(wide)),
+            ("eager", vae.StreamingDecoder(pipeline.autoencoder)),
+            *(
+                (how, fast_vae.FastDecoder(pipeline.autoencoder, convolution=how))
+                for how in fast_vae.CONVOLUTIONS
+            ),
+        ):
+            if isinstance(decoder, fast_vae.FastDecoder):
+                decoder._fused = as_floats(decoder._fused)
+                for chunk in chunks:
+                    out = decoder.levels(chunk).clamp(-1, 1).permute(0, 3, 1, 2)
+            else:
+                for chunk in chunks:
+                    out = decoder.decode(chunk)
+            made[name] = out.float().cpu()
+            decoder.wipe()
+            del decoder, out
+            if pipeline.device.type == "cuda":
+                torch.cuda.empty_cache()
+        truth = made.pop("truth")
+        return {
+            **{f"{name} against float32": off(one, truth) for name, one in made.items()},
+            "fused against eager": off(made["3d"], made["eager"]),
+        }
+
+    report.step(f"rounding/{size}/decode", one_decode)
+
+
+def as_floats(fused: Any) -> Any:
+    """The decoder's functions with pictures left as they are at the end."""
+    from types import SimpleNamespace
+
+    return SimpleNamespace(**{**vars(fused), "levels": lambda y, bias: y.float() + bias.float()})
+
+
+def profiles(report: Steps, pipeline: Any, width: int, height: int) -> None:
+    """Kernels of a pass and of a decode by time, as torch's profiler has them."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    from generator.lab.models import attention
+
+    size = f"{width}x{height}"
+    latents, told = at_steady_state(pipeline, width, height)
+    x = latents.to(pipeline.dtype)
+    pipeline._pictures(latents)
+    pipeline._pictures(latents)
+
+    def kernels(work: Callable[[], Any]) -> list[dict[str, Any]]:
+        work()
+        synchronize()
+        with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
+            work()
+            synchronize()
+        found: dict[str, list[float]] = {}
+        for event in seen.events():
+            if str(event.device_type).endswith("CUDA"):
+                found.setdefault(event.name, []).append(event.device_time)
+        rows = sorted(found.items(), key=lambda one: -sum(one[1]))
+        return [
+            {"ms": round(sum(times) / 1e3, 3), "times": len(times), "kernel": name[:150]}
+            for name, times in rows[:40]
+        ]
+
+    with attention.using(pipeline.kernel):
+        report.step(
+            f"profile/{size}/pass", lambda: kernels(lambda: pipeline.fast.forward(x, *told))
+        )
+    with attention.using("torch"):
+        report.step(
+            f"profile/{size}/decode", lambda: kernels(lambda: pipeline.decoder.levels(latents))
+        )
+    _ = torch
+
+
+def eighths(report: Steps) -> None:
+    """Products in bfloat16 and in row-wise FP8, quantization of the activations included."""
+    import torch
+    from torch.nn import functional
+
+    quantize = torch.compile(quantized, dynamic=False)
+    for tokens in (1728, 4770):
+        for k, n in ((1536, 4608), (1536, 1536), (1536, 8960), (8960, 1536)):
+
+            def one(tokens: int = tokens, k: int = k, n: int = n) -> dict[str, Any]:
+                x = torch.randn(tokens, k, device="cuda", dtype=torch.bfloat16)
+                weight = torch.randn(n, k, device="cuda", dtype=torch.bfloat16)
+                bias = torch.randn(n, device="cuda", dtype=torch.bfloat16)
+                w8, w_scale = quantized(weight)
+                w_scale = w_scale.t().contiguous()
+
+                def eight() -> Any:
+                    x8, x_scale = quantize(x)
+                    return torch._scaled_mm(
+                        x8, w8.t(), x_scale, w_scale, bias, None, torch.bfloat16, True
+                    )
+
+                def many(work: Callable[[], Any]) -> Callable[[], Any]:
+                    def ten() -> Any:
+                        for _ in range(10):
+                            out = work()
+                        return out
+
+                    return graphed(ten)[0]
+
+                plain = milliseconds(many(lambda: functional.linear(x, weight, bias)))
+                small = milliseconds(many(eight))
+                x8, x_scale = quantize(x)
+                bare = milliseconds(
+                    many(
+                        lambda: torch._scaled_mm(
+                            x8, w8.t(), x_scale, w_scale, bias, None, torch.bfloat16, True
+                        )
+                    )
+                )
+                return {
+                    "bf16_us": round(plain["median_ms"] * 100, 1),
+                    "fp8_us": round(small["median_ms"] * 100, 1),
+                    "fp8_without_quantization_us": round(bare["median_ms"] * 100, 1),
+                    "off": off(eight(), functional.linear(x, weight, bias)),
+                }
+
+            report.step(f"products/{tokens}x{k}x{n}", one)
+
+
+def searched(report: Steps) -> None:
+    """The heaviest convolution as inductor's search finds it."""
+    import torch
+    from torch.nn import functional
+
+    def one() -> dict[str, Any]:
+        x = torch.randn(1, 96, 14, 480, 848, device="cuda", dtype=torch.bfloat16)
+        weight = torch.randn(96, 96, 3, 3, 3, device="cuda", dtype=torch.bfloat16)
+        rows = torch.channels_last_3d
+        x, weight = x.contiguous(memory_format=rows), weight.contiguous(memory_format=rows)
+        began = time.perf_counter()
+        work = torch.compile(
+            lambda x, weight: functional.conv3d(x, weight, padding=(0, 1, 1)),
+            options={"max_autotune": True, "max_autotune_conv_backends": "TRITON"},
+        )
+        work(x, weight)
+        synchronize()
+        return {
+            "prepared_s": round(time.perf_counter() - began, 1),
+            **milliseconds(lambda: work(x, weight)),
+        }
+
+    report.step("convolutions/848x480/96/inductor's search", one, needs_s=60)
+
+
+def quantized(x: Any) -> tuple[Any, Any]:
+    """Rows of x [M, K] as FP8 (e4m3), and their scales [M, 1]."""
+    import torch
+
+    scale = x.float().abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / 448
+    return (x.float() / scale).to(torch.float8_e4m3fn), scale
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    for name, work, minutes in (("levers", levers, 6.0),):
+        one = commands.add_parser(name)
+        one.add_argument("out", type=Path)
+        one.add_argument("--minutes", type=float, default=minutes)
+        one.add_argument("--commit", default="", help="of this code, where git is not at hand")
+        one.add_argument("--rehearse", action="store_true")
+        one.set_defaults(run_command=work)
+    asked = parser.parse_args()
+    if "out" in asked:
+        asked.out.mkdir(parents=True, exist_ok=True)
+    code: int = asked.run_command(asked)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
