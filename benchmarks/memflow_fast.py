@@ -170,8 +170,7 @@ def levers(asked: argparse.Namespace) -> int:
     sizes = TINY_SIZES if asked.rehearse else SIZES
     with torch.inference_mode():
         if not asked.rehearse:
-            for width, height in reversed(sizes):
-                convolutions(report, width, height)
+            convolutions(report, *sizes[-1])
         for width, height in sizes:
             passes(report, pipeline, width, height)
             decodes(report, pipeline, width, height)
@@ -320,9 +319,7 @@ def passes(report: Steps, pipeline: Any, width: int, height: int) -> None:
                 out = one.down(wide)
             return out
 
-        report.step(
-            f"pass/{size}/products alone", lambda: milliseconds(graphed(products_alone)[0])
-        )
+        report.step(f"pass/{size}/products alone", lambda: milliseconds(graphed(products_alone)[0]))
     _ = functional
 
 
@@ -333,7 +330,6 @@ def decoders(pipeline: Any) -> dict[str, Any]:
     on_gpu = pipeline.device.type == "cuda"
     return {
         "eager": vae.StreamingDecoder(autoencoder),
-        "3d, not fused": fast_vae.FastDecoder(autoencoder, compiled=False),
         "3d, fused": fast_vae.FastDecoder(autoencoder),
         "3d, fused, graph": fast_vae.FastDecoder(autoencoder, graphs=on_gpu),
         "2d, fused, graph": fast_vae.FastDecoder(autoencoder, graphs=on_gpu, convolution="2d"),

@@ -217,9 +217,7 @@ class FastPasses:
             dtype=parameter.dtype,
         )
         text = TextCache()
-        text.k = parameter.new_zeros(
-            (shape.layers, shape.text_tokens, shape.heads, shape.head_dim)
-        )
+        text.k = parameter.new_zeros((shape.layers, shape.text_tokens, shape.heads, shape.head_dim))
         text.v = text.k.clone()
         modulation, rotation = (
             dit.modulation(0.0),

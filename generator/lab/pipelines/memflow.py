@@ -399,9 +399,7 @@ def open_pipeline(parts: Parts) -> MemFlow:
         + (", with VACE" if dit.shape.vace_layers else ""),
     }
     fast, graphs = parts.compile != "none", parts.compile == "graphs"
-    decoder = (
-        FastDecoder(autoencoder, graphs=graphs) if fast else vae.StreamingDecoder(autoencoder)
-    )
+    decoder = FastDecoder(autoencoder, graphs=graphs) if fast else vae.StreamingDecoder(autoencoder)
     return MemFlow(
         dit,
         decoder,
