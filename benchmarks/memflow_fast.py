@@ -246,7 +246,7 @@ def convolutions(report: Steps, width: int, height: int) -> None:
             for search in (False, True):
                 torch.backends.cudnn.benchmark = search
 
-                def measured(work: Callable[[], Any] = work) -> dict[str, float]:
+                def measured(work: Callable[[], Any] = work, flop: int = flop) -> dict[str, float]:
                     found = milliseconds(work)
                     rate = flop / (found["median_ms"] * 1e-3) / 1e12
                     return {**found, "tflop_per_s": round(rate, 1)}
