@@ -16,6 +16,8 @@ OUT holds one JSON file a command, written anew after each step. `--rehearse` do
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import json
 import statistics
 import sys
@@ -27,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
+import memflow_h200 as h200  # noqa: E402
 from memflow_h200 import Budget, Report, golden, prompt_text  # noqa: E402
 
 SIZES = ((512, 288), (848, 480))
@@ -610,18 +613,366 @@ def quantized(x: Any) -> tuple[Any, Any]:
     return (x.float() / scale).to(torch.float8_e4m3fn), scale
 
 
+# --- the official code beside ours ----------------------------------------------------------------
+
+
+def compare(asked: argparse.Namespace) -> int:
+    """In turn in one process: official, ours, official, ours ... at 4 steps."""
+    import torch
+    from memflow_official import Official
+
+    from generator.lab import clock
+
+    report = Steps(asked.out / "memflow-fast-compare.json", asked.minutes)
+    report.data["machine"] = dict(clock.machine("cuda"))
+    report.data["software"] = software(asked)
+    report.data["weights"] = "random; the transformer's are the same on both sides"
+    report.data["official"] = "KlingTeam/MemFlow 7ed5147, adapted as memflow_official.py says"
+    chunks = 12
+    report.data["protocol"] = (
+        f"{chunks} chunks a run, 4 steps, one after the other in one process; cuDNN attention and "
+        "streaming Wan VAE decode on both sides; steady: frames of the chunks from the eighth on, "
+        "over the time from the arrival of the one before to the last; whole: all frames over the "
+        "last arrival. The official code without its LoRA, which it would leave unmerged."
+    )
+    began = time.perf_counter()
+    ours = opened(asked, "graphs")
+    synchronize()
+    report.data["start_up_s"] = {"networks with random weights": time.perf_counter() - began}
+    official = Official(
+        asked.official,
+        ours.dit.state_dict(),
+        layers=ours.dit.shape.layers,
+        device="cuda",
+        dtype=torch.bfloat16,
+    )
+    report.say("both are there")
+
+    def ours_once(width: int, height: int) -> list[float]:
+        ours.wipe()
+        ours.prepare(request(width, height))
+        ours.synchronize()
+        start = time.perf_counter()
+        stream, found = ours.stream(), []
+        for _ in range(chunks):
+            next(stream)
+            found.append(time.perf_counter() - start)
+        stream.close()
+        ours.synchronize()
+        return found
+
+    for width, height in SIZES:
+        size = f"{width}x{height}"
+
+        def start_up(width: int = width, height: int = height) -> float:
+            began = time.perf_counter()
+            ours.prepare(request(width, height))
+            synchronize()
+            return time.perf_counter() - began
+
+        report.step(f"start_up_s/compiling and recording, {size}", start_up)
+        ways: dict[str, Callable[[], list[float]]] = {
+            "official": lambda w=width, h=height: official.arrivals(w, h, 4, chunks),
+            "ours": lambda w=width, h=height: ours_once(w, h),
+        }
+        for name, once in ways.items():
+            report.step(f"warm-up/{size}/{name}", once)
+        found: dict[str, list[list[float]]] = {name: [] for name in ways}
+        for turn in range(asked.turns):
+            for name, once in ways.items():
+                arrivals = report.step(f"arrivals_s/{size}/{name} {turn + 1}", once)
+                if isinstance(arrivals, list):
+                    found[name].append(arrivals)
+        report.step(f"rates/{size}", lambda found=found: rates(found))
+    report.say("done")
+    report.write()
+    return 0
+
+
+def rates(found: dict[str, list[list[float]]]) -> dict[str, Any]:
+    """FPS of both sides, medians and spread, and what ours is of the official."""
+    told: dict[str, Any] = {}
+    for name, runs in found.items():
+        steady = [12 * (len(run) - 7) / (run[-1] - run[6]) for run in runs]
+        whole = [(9 + 12 * (len(run) - 1)) / run[-1] for run in runs]
+        for kind, values in (("steady", steady), ("whole", whole)):
+            told[f"{name}, {kind}"] = {
+                "fps": round(statistics.median(values), 2),
+                "low": round(min(values), 2),
+                "high": round(max(values), 2),
+            }
+    for kind in ("steady", "whole"):
+        ratio = told[f"ours, {kind}"]["fps"] / told[f"official, {kind}"]["fps"]
+        told[f"ratio, {kind}"] = round(ratio, 3)
+    return told
+
+
+# --- the archive's cells --------------------------------------------------------------------------
+
+
+def cells(asked: argparse.Namespace) -> int:
+    """All 14 cells, as `memflow_h200.py measure` takes them, then stages, 200 chunks, repeats."""
+    from fractions import Fraction
+
+    import torch
+
+    from generator.lab import generate, record
+    from generator.lab.pipelines import PIPELINES, Parts
+
+    report = Steps(asked.out / "memflow-fast.json", asked.minutes)
+    report.data["cells"] = {}
+    known, tiny = PIPELINES["memflow"], asked.rehearse
+    seconds = Fraction(6) if tiny else Fraction(20)
+    matrix = tuple(
+        record.Cell(
+            pipeline="memflow",
+            prompt=h200.PROMPT,
+            text=prompt_text(),
+            width=width,
+            height=height,
+            steps=(steps,),
+            seed=0,
+        )
+        for width, height in (TINY_SIZES if tiny else SIZES)
+        for steps in ((2,) if tiny else h200.STEPS)
+    )
+    began = time.perf_counter()
+    pipeline = opened(asked, "graphs")
+    pipeline.synchronize()
+    start_up = {"networks with random weights": time.perf_counter() - began}
+    report.data["start_up_s"] = start_up
+    plan = generate.Plan(
+        pipeline="memflow",
+        cells=matrix,
+        parts=Parts(
+            device="cpu" if tiny else "cuda",
+            dtype="float32" if tiny else "bfloat16",
+            weights="random",
+        ),
+        seconds=seconds,
+    )
+    conditions = generate.conditions_of(plan, pipeline)
+    conditions["software"] = software(asked)
+    report.data["conditions"] = conditions
+    report.data["memories"] = list(pipeline.memories)
+    report.data["steady_chunks_of_repeats"] = h200.STEADY_CHUNKS
+    takes: dict[str, list[Any]] = {}
+    warm: set[tuple[int, int]] = set()
+    for cell in matrix:
+        if (cell.width, cell.height) not in warm:
+            began = time.perf_counter()
+            pipeline.prepare(generate.request_of(cell))
+            pipeline.synchronize()
+            start_up[f"compiling and recording, {cell.size}"] = time.perf_counter() - began
+            report.say(f"start-up so far: {start_up}")
+        h200.one_cell(report, pipeline, cell, known, int(seconds * 16), warm, takes, conditions)
+        report.step(f"stages/{cell.id}", lambda cell=cell: chunk_stages(pipeline, cell))
+        if cell.steps == (2,) and cell.width == matrix[0].width:
+            report.step("200 chunks", lambda cell=cell: leaks(pipeline, cell, 20 if tiny else 200))
+    h200.repeats(report, pipeline, matrix, known, takes, conditions)
+    if torch.cuda.is_available():
+        report.data["memory"] = {
+            "allocated_gib": round(torch.cuda.memory_allocated() / 2**30, 2),
+            "reserved_gib": round(torch.cuda.memory_reserved() / 2**30, 2),
+        }
+    report.say("done")
+    report.write()
+    return 0
+
+
+KINDS = (
+    ("copies", ("memcpy", "memset")),
+    ("attention", ("sdpa", "flash", "fmha", "attention")),
+    ("convolutions", ("conv", "fprop", "implicit", "xmma", "nchwtonhwc", "nhwctonchw", "dgrad")),
+    ("products", ("gemm", "nvjet", "cutlass", "splitk", "cublas")),
+    ("elementwise", ("",)),
+)
+"""What a kernel belongs to, by parts of its name; the first that fits."""
+
+
+def kind_of(name: str) -> str:
+    small = name.lower()
+    return next(kind for kind, parts in KINDS if any(part in small for part in parts))
+
+
+def chunk_stages(pipeline: Any, cell: Any) -> dict[str, Any]:
+    """Where one chunk's time goes in the steady state of the whole stream: milliseconds of the
+    device by kind of work, passes and decode apart, and when neither worked."""
+    from torch.profiler import ProfilerActivity, profile
+
+    from generator.lab import generate
+
+    if pipeline.device.type != "cuda":
+        return {}
+    pipeline.wipe()
+    pipeline.prepare(generate.request_of(cell))
+    stream = pipeline.stream()
+    for _ in range(8):
+        next(stream)
+    chunks = 2
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        began = time.perf_counter()
+        for _ in range(chunks):
+            next(stream)
+        wall = time.perf_counter() - began
+    stream.close()
+    pipeline.synchronize()
+    told: dict[str, float] = {}
+    spans = []
+    events = [one for one in seen.events() if str(one.device_type).endswith("CUDA")]
+    for event in events:
+        kind = kind_of(event.name)
+        told[kind] = told.get(kind, 0.0) + event.device_time / 1e3 / chunks
+        spans.append((event.time_range.start, event.time_range.end))
+    spans.sort()
+    busy, reached = 0.0, float("-inf")
+    for start, end in spans:
+        busy += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    whole = (spans[-1][1] - spans[0][0]) if spans else 0.0
+    return {
+        "ms_by_kind": {kind: round(ms, 3) for kind, ms in sorted(told.items())},
+        "wall_ms": round(wall * 1e3 / chunks, 3),
+        "first_to_last_kernel_ms": round(whole / 1e3 / chunks, 3),
+        "device_busy_ms": round(busy / 1e3 / chunks, 3),
+        "kernels": len(events) // chunks,
+    }
+
+
+def leaks(pipeline: Any, cell: Any, chunks: int) -> dict[str, Any]:
+    """Memory and latency over a long stream, which is wiped and begun anew at its last position."""
+    import torch
+
+    from generator.lab import generate
+
+    def memory() -> dict[str, float]:
+        if pipeline.device.type != "cuda":
+            return {}
+        return {
+            "allocated_gib": round(torch.cuda.memory_allocated() / 2**30, 4),
+            "reserved_gib": round(torch.cuda.memory_reserved() / 2**30, 4),
+        }
+
+    pipeline.wipe()
+    pipeline.prepare(generate.request_of(cell))
+    stream, made, arrivals, held = pipeline.stream(), 0, [], {}
+    start = time.perf_counter()
+    while made < chunks:
+        try:
+            next(stream)
+        except StopIteration:
+            pipeline.wipe()
+            stream = pipeline.stream()
+            continue
+        arrivals.append(time.perf_counter() - start)
+        made += 1
+        if made in (10, chunks // 2, chunks):
+            held[f"after {made} chunks"] = memory()
+    stream.close()
+    pipeline.synchronize()
+    gaps = [b - a for a, b in itertools.pairwise(arrivals)]
+    part = max(1, len(gaps) // 5)
+    return {
+        "cell": cell.id,
+        "chunks": chunks,
+        "memory": held,
+        "first_fifth_ms": round(statistics.median(gaps[8 : 8 + part]) * 1e3, 2),
+        "last_fifth_ms": round(statistics.median(gaps[-part:]) * 1e3, 2),
+    }
+
+
+# --- modes that are not exact ---------------------------------------------------------------------
+
+
+def modes(asked: argparse.Namespace) -> int:
+    """Each beside exact: FPS at 4 steps, and how far its latents are from exact ones on the same
+    weights and noise, chunk by chunk."""
+    import torch
+
+    from generator.lab import clock
+
+    report = Steps(asked.out / "memflow-fast-modes.json", asked.minutes)
+    report.data["machine"] = dict(clock.machine("cpu" if asked.rehearse else "cuda"))
+    report.data["software"] = software(asked)
+    report.data["weights"] = "random"
+    exact: dict[str, Any] = {}
+    for name, further in MODES.items():
+        try:
+            pipeline = opened(asked, "graphs", **further)
+        except Exception as error:
+            report.step(name, lambda error=error: f"not possible: {error}")
+            continue
+        for width, height in TINY_SIZES if asked.rehearse else SIZES:
+            report.step(
+                f"modes/{name}/{width}x{height}",
+                functools.partial(one_mode, pipeline, width, height, exact),
+            )
+        del pipeline
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    report.say("done")
+    report.write()
+    return 0
+
+
+def one_mode(pipeline: Any, width: int, height: int, exact: dict[str, Any]) -> dict[str, Any]:
+    """`exact` holds the exact latents of each size, and gets those that come first."""
+    import torch
+
+    pipeline.wipe()
+    pipeline.prepare(request(width, height))
+    stream = pipeline.latents()
+    made = torch.stack([next(stream).clone() for _ in range(9)])
+    wanted = exact.setdefault(f"{width}x{height}", made.cpu()).to(made.device)
+    shown = chunk_times(pipeline, width, height, 4, 14)
+    return {
+        "fps": shown["fps"],
+        "peak_gib": shown["peak_gib"],
+        "off, first chunk": off(made[0], wanted[0]),
+        "off, ninth chunk": off(made[8], wanted[8]),
+    }
+
+
+MODES: dict[str, dict[str, Any]] = {
+    "exact": {},
+    "sparse memory": {"sparse_memory": True},
+}
+"""What a pipeline is opened with for each; the first is exact."""
+
+
+def adopt(asked: argparse.Namespace) -> int:
+    """A run of content/runs from what `cells` wrote."""
+    return h200.adopt(asked)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for name, work, minutes in (("levers", levers, 6.0),):
+    for name, work, minutes in (
+        ("levers", levers, 6.0),
+        ("compare", compare, 5.0),
+        ("cells", cells, 8.0),
+        ("modes", modes, 3.0),
+    ):
         one = commands.add_parser(name)
         one.add_argument("out", type=Path)
         one.add_argument("--minutes", type=float, default=minutes)
         one.add_argument("--commit", default="", help="of this code, where git is not at hand")
-        one.add_argument("--rehearse", action="store_true")
+        if name == "compare":
+            one.add_argument("--official", type=Path, required=True, help="a checkout of it")
+            one.add_argument("--turns", type=int, default=5)
+            one.set_defaults(rehearse=False)
+        else:
+            one.add_argument("--rehearse", action="store_true")
         one.set_defaults(run_command=work)
+    two = commands.add_parser("adopt")
+    two.add_argument("json")
+    two.add_argument("--run", required=True)
+    two.add_argument("--title", default="MemFlow on one H200, exact mode, random weights")
+    two.add_argument("--machine", default="h200-141gb")
+    two.set_defaults(run_command=adopt)
     asked = parser.parse_args()
     if "out" in asked:
         asked.out.mkdir(parents=True, exist_ok=True)

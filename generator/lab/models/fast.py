@@ -232,8 +232,10 @@ class FastPasses:
 
     def forget(self) -> None:
         """Give back what was recorded, and with it the cache."""
-        self._recorded.clear()
         self._cache = self._sides = self._told = self._pool = None
+        if self._recorded:
+            self._recorded.clear()
+            torch.cuda.empty_cache()
 
     def forward(
         self,

@@ -338,7 +338,12 @@ class MemFlow:
     def peak_bytes(self, *, reset: bool = False) -> int | None:
         if self.device.type != "cuda":
             return None
-        peak = torch.cuda.max_memory_allocated(self.device)
+        recorded = self.fast is not None and self.fast.graphs
+        peak = (  # what graphs work in counts as free, but nobody else can have it
+            torch.cuda.max_memory_reserved(self.device)
+            if recorded
+            else torch.cuda.max_memory_allocated(self.device)
+        )
         if reset:
             torch.cuda.reset_peak_memory_stats(self.device)
         return peak
