@@ -186,7 +186,7 @@ def levers(asked: argparse.Namespace) -> int:
         if not asked.rehearse:
             for width, height in sizes:
                 profiles(report, pipeline, width, height)
-            eighths(report)
+            eight_bits(report)
             searched(report)
     report.say("done")
     report.write()
@@ -333,9 +333,12 @@ def decoders(pipeline: Any) -> dict[str, Any]:
     on_gpu = pipeline.device.type == "cuda"
     return {
         "eager": vae.StreamingDecoder(autoencoder),
-        "3d, fused": fast_vae.FastDecoder(autoencoder),
-        "3d, fused, graph": fast_vae.FastDecoder(autoencoder, graphs=on_gpu),
-        "2d, fused, graph": fast_vae.FastDecoder(autoencoder, graphs=on_gpu, convolution="2d"),
+        **{
+            f"fused, graph, {how} convolutions": fast_vae.FastDecoder(
+                autoencoder, graphs=on_gpu, convolution=how
+            )
+            for how in fast_vae.CONVOLUTIONS
+        },
     }
 
 
@@ -463,7 +466,7 @@ def rounding(
             ),
         ):
             if isinstance(decoder, fast_vae.FastDecoder):
-                decoder._fused = as_floats(decoder._fused)
+                decoder._shown = lambda pictures: pictures
                 for chunk in chunks:
                     out = decoder.levels(chunk).clamp(-1, 1).permute(0, 3, 1, 2)
             else:
@@ -477,17 +480,10 @@ def rounding(
         truth = made.pop("truth")
         return {
             **{f"{name} against float32": off(one, truth) for name, one in made.items()},
-            "fused against eager": off(made["3d"], made["eager"]),
+            "fused against eager": off(made["fastest"], made["eager"]),
         }
 
     report.step(f"rounding/{size}/decode", one_decode)
-
-
-def as_floats(fused: Any) -> Any:
-    """The decoder's functions with pictures left as they are at the end."""
-    from types import SimpleNamespace
-
-    return SimpleNamespace(**{**vars(fused), "levels": lambda y, bias: y.float() + bias.float()})
 
 
 def profiles(report: Steps, pipeline: Any, width: int, height: int) -> None:
@@ -530,10 +526,12 @@ def profiles(report: Steps, pipeline: Any, width: int, height: int) -> None:
     _ = torch
 
 
-def eighths(report: Steps) -> None:
+def eight_bits(report: Steps) -> None:
     """Products in bfloat16 and in row-wise FP8, quantization of the activations included."""
     import torch
     from torch.nn import functional
+
+    from generator.lab.models.fast import eighths as quantized
 
     quantize = torch.compile(quantized, dynamic=False)
     for tokens in (1728, 4770):
@@ -603,14 +601,6 @@ def searched(report: Steps) -> None:
         }
 
     report.step("convolutions/848x480/96/inductor's search", one, needs_s=60)
-
-
-def quantized(x: Any) -> tuple[Any, Any]:
-    """Rows of x [M, K] as FP8 (e4m3), and their scales [M, 1]."""
-    import torch
-
-    scale = x.float().abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / 448
-    return (x.float() / scale).to(torch.float8_e4m3fn), scale
 
 
 # --- the official code beside ours ----------------------------------------------------------------
@@ -910,9 +900,48 @@ def modes(asked: argparse.Namespace) -> int:
         del pipeline
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+    for width, height in TINY_SIZES if asked.rehearse else SIZES:
+        with torch.inference_mode():
+            report.step(
+                f"vae/{width}x{height}",
+                functools.partial(decoder_dtypes, opened(asked, "graphs"), width, height),
+            )
     report.say("done")
     report.write()
     return 0
+
+
+def decoder_dtypes(pipeline: Any, width: int, height: int) -> dict[str, Any]:
+    """The decoder in bfloat16 and in float16, with the same weights, beside float32."""
+    import copy
+
+    import torch
+
+    from generator.lab.models import fast_vae, vae
+
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    drawn = torch.Generator().manual_seed(3)
+    chunks = torch.randn(3, 3, 16, height // 8, width // 8, generator=drawn).to(pipeline.device)
+    truth = vae.StreamingDecoder(copy.deepcopy(pipeline.autoencoder).float())
+    for chunk in chunks:
+        wanted = truth.decode(chunk).permute(0, 2, 3, 1)
+    del truth
+    told: dict[str, Any] = {}
+    on_gpu = pipeline.device.type == "cuda"
+    for dtype in (torch.bfloat16, torch.float16):
+        weights = copy.deepcopy(pipeline.autoencoder).to(dtype)
+        shown = fast_vae.FastDecoder(weights)
+        shown._shown = lambda pictures: pictures
+        for chunk in chunks:
+            found = shown.levels(chunk).clamp(-1, 1)
+        timed = fast_vae.FastDecoder(weights, graphs=on_gpu)
+        timed.prepare(3, height // 8, width // 8)
+        timed.levels(chunks[0])
+        told[str(dtype).removeprefix("torch.")] = {
+            **milliseconds(lambda timed=timed: timed.levels(chunks[1])),
+            "off": off(found, wanted),
+        }
+    return told
 
 
 def one_mode(pipeline: Any, width: int, height: int, exact: dict[str, Any]) -> dict[str, Any]:
@@ -935,6 +964,7 @@ def one_mode(pipeline: Any, width: int, height: int, exact: dict[str, Any]) -> d
 
 MODES: dict[str, dict[str, Any]] = {
     "exact": {},
+    "fp8": {"products": "fp8"},
     "sparse memory": {"sparse_memory": True},
 }
 """What a pipeline is opened with for each; the first is exact."""

@@ -153,7 +153,9 @@ class KVCache:
         if self.bank_frames == 0:
             return k, v
         frames = k[:, :remembered].unflatten(1, (-1, self.frame_tokens))
-        fit = torch.einsum("bhd,bnhd->bhn", q.float().mean(dim=1), frames.float().mean(dim=2))
+        mean_q = q.mean(dim=1, dtype=torch.float32)
+        mean_k = frames.mean(dim=2, dtype=torch.float32)
+        fit = torch.einsum("bhd,bnhd->bhn", mean_q, mean_k)
         best = fit.topk(self.shape.sink, dim=2).indices.sort(dim=2).values
         return self._chosen(k, best, remembered), self._chosen(v, best, remembered)
 

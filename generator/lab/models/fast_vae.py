@@ -1,17 +1,16 @@
 """The Wan VAE's decoder near the limit of the chip: the fast twin of `vae.StreamingDecoder`, from
 the same parameters, with the same arithmetic up to rounding.
 
-Everything between two convolutions is one compiled function: bias, sum with what went past the
-block, norm, SiLU. Pictures lie with their channels last throughout, as the fast convolutions want
-them; causal padding is not copied to a place of its own, but is the two frames in front of what
-the function before writes anyway; zeros at the sides are the convolution's own. In the steady
-state a whole chunk is one CUDA graph.
+Everything between two convolutions is one kernel: bias, sum with what went past the block, norm,
+SiLU. Pictures lie with their channels last throughout, as the fast convolutions want them; a kernel
+writes where the next convolution reads, remembered frames in front or side by side, so that no
+padding is copied; zeros at the sides are the convolution's own. In the steady state a whole chunk
+is one CUDA graph.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -28,133 +27,157 @@ __all__ = ["CONVOLUTIONS", "Coming", "FastDecoder", "SecondStream"]
 
 PAST = 2
 """Frames that a causal convolution of three frames remembers."""
-CONVOLUTIONS = ("3d", "2d")
+CONVOLUTIONS = ("fastest", "3d", "2d")
 """How a convolution over three frames is computed: as one of three dimensions, or as one of two
-over the channels of three frames side by side, which takes a copy."""
+over the channels of three frames side by side, where cuDNN has faster kernels at most widths."""
+SLOW_SIDE_BY_SIDE = 192
+"""The width at which three dimensions are faster on an H200 (587 against 540 TFLOP/s; at 384
+channels 601 against 767, at 96 276 against 508)."""
 
 
-def _norm(x: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
+def joined(
+    y: torch.Tensor,
+    bias: torch.Tensor,
+    past: torch.Tensor | None,
+    gamma: torch.Tensor,
+    room: torch.Tensor,
+    memory: torch.Tensor,
+    *,
+    beside: bool,
+    keeps: bool,
+) -> torch.Tensor | None:
+    """x = y + bias + past, all [T, H, W, C], and SiLU of its norm into a room that `fill` was given
+    before; its last frames into the memory. Gives x where it `keeps` it."""
+    x = y.float() + bias.float()
+    if past is not None:
+        x = x + past.float()
+    x = x.to(y.dtype)
+    active = functional.silu(norm(x, gamma)).to(y.dtype)
+    frames = len(y)
+    if beside:
+        apart = room.unflatten(3, (PAST + 1, -1))
+        for j in range(PAST + 1):
+            begin = PAST - j
+            apart[begin:, :, :, j].copy_(active[: max(0, frames - begin)])
+    else:
+        room[PAST:].copy_(active)
+    last = active[-PAST:]
+    memory[PAST - len(last) :].copy_(last)
+    return x if keeps else None
+
+
+def fill(memory: torch.Tensor, room: torch.Tensor, frames: int, *, beside: bool) -> None:
+    """What is remembered, [2, H, W, C], to where a convolution over so many frames looks for it.
+    Where one frame comes, the older of the two is forgotten."""
+    if beside:
+        apart = room.unflatten(3, (PAST + 1, -1))
+        apart[0, :, :, :PAST].copy_(memory.permute(1, 2, 0, 3))
+        apart[1:2, :, :, 0].copy_(memory[1:])
+    else:
+        room[:PAST].copy_(memory)
+    if frames == 1:
+        memory[0].copy_(memory[1])
+
+
+def enlarged(
+    y: torch.Tensor, bias: torch.Tensor, past: torch.Tensor | None, turns: int
+) -> torch.Tensor:
+    """y + bias + past with every place four times, [T, H, W, turns C] to [turns T, 2 H, 2 W, C]:
+    channels of several frames become frames."""
+    x = y.float() + bias.float()
+    if past is not None:
+        x = x + past.float()
+    frames, height, width, wide = y.shape
+    channels = wide // turns
+    apart = x.to(y.dtype).view(frames, height, 1, width, 1, turns, channels)
+    apart = apart.permute(0, 5, 1, 2, 3, 4, 6).expand(-1, -1, -1, 2, -1, 2, -1)
+    return apart.reshape(frames * turns, 2 * height, 2 * width, channels)
+
+
+def norm(x: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
     """x over its length along the channels, times sqrt(C) gamma, in float32."""
     wide = x.float()
     length = wide.square().sum(dim=-1, keepdim=True).sqrt().clamp_min(1e-12)
     return wide / length * (gamma.shape[0] ** 0.5) * gamma.float()
 
 
-def _activated(y: torch.Tensor, bias: torch.Tensor, gamma: torch.Tensor, out: torch.Tensor) -> None:
-    """SiLU of the norm of y + bias [R, C] into `out`."""
-    x = (y.float() + bias.float()).to(y.dtype)
-    out.copy_(functional.silu(_norm(x, gamma)))
-
-
-def _begun(
-    y: torch.Tensor, bias: torch.Tensor, gamma: torch.Tensor, out: torch.Tensor
-) -> torch.Tensor:
-    """y + bias [R, C]; SiLU of its norm goes into `out`."""
-    x = (y.float() + bias.float()).to(y.dtype)
-    out.copy_(functional.silu(_norm(x, gamma)))
-    return x
-
-
-def _joined(
-    y: torch.Tensor, bias: torch.Tensor, past: torch.Tensor, gamma: torch.Tensor, out: torch.Tensor
-) -> torch.Tensor:
-    """y + bias + past [R, C]; SiLU of its norm goes into `out`."""
-    x = (y.float() + bias.float() + past.float()).to(y.dtype)
-    out.copy_(functional.silu(_norm(x, gamma)))
-    return x
-
-
-def _summed(y: torch.Tensor, bias: torch.Tensor, past: torch.Tensor) -> torch.Tensor:
-    return (y.float() + bias.float() + past.float()).to(y.dtype)
-
-
-def _normed(x: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
-    return _norm(x, gamma).to(x.dtype)
-
-
-def _levels(y: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Pictures [R, 3], -1 to 1, as 8-bit levels."""
-    x = (y.float() + bias.float()).to(y.dtype).clamp(-1, 1)
-    return ((x.float() + 1) * 127.5).round().to(torch.uint8)
+def as_levels(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures, -1 to 1, as 8-bit levels."""
+    return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 @functools.cache
-def _fused(compile_them: bool) -> SimpleNamespace:
-    """The functions between the convolutions. Compiled, they hold for any number of rows; a row's
-    length is fixed."""
+def between(device: str) -> Any:
+    """The three functions between convolutions for a kind of device."""
+    if device == "cuda":
+        from generator.lab.models import kernels
 
-    def made(function: Callable[..., Any]) -> Callable[..., Any]:
-        if not compile_them:
-            return function
-        import torch._dynamo as dynamo
-
-        dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, 64)
-        dynamo.config.fail_on_recompile_limit_hit = True
-        found = torch.compile(function, fullgraph=True)
-
-        def called(*arguments: torch.Tensor) -> Any:
-            for one in arguments:
-                if one.dim() == 2:
-                    dynamo.mark_dynamic(one, 0)
-                dynamo.mark_static(one, one.dim() - 1)
-            return found(*arguments)
-
-        return called
-
-    functions = (_activated, _begun, _joined, _summed, _normed, _levels)
-    return SimpleNamespace(**{one.__name__.lstrip("_"): made(one) for one in functions})
+        return kernels
+    return SimpleNamespace(joined=joined, fill=fill, enlarged=enlarged)
 
 
 class Convolution:
-    """A causal convolution without its bias, and the frames that it remembers."""
+    """A causal convolution without its bias, and the two frames that it remembers."""
 
     def __init__(self, layer: Any, how: str) -> None:
         weight = layer.weight.detach()
         self.bias = layer.bias.detach()
-        self.how = how if weight.shape[3] > 1 else "2d"
+        if how == "fastest":
+            how = "3d" if weight.shape[1] == SLOW_SIDE_BY_SIDE else "2d"
         self.sides = (weight.shape[3] // 2, weight.shape[4] // 2)
-        if self.how == "3d":
-            self.weight = weight.contiguous(memory_format=torch.channels_last_3d)
-        else:
+        self.beside = how == "2d" or self.sides == (0, 0)
+        if self.beside:
             flat = weight.transpose(1, 2).flatten(1, 2)
             self.weight = flat.contiguous(memory_format=torch.channels_last)
-        self._past: torch.Tensor | None = None
+        else:
+            self.weight = weight.contiguous(memory_format=torch.channels_last_3d)
+        self._memory: torch.Tensor | None = None
 
     def wipe(self) -> None:
-        if self._past is not None:
-            self._past.zero_()
+        if self._memory is not None:
+            self._memory.zero_()
 
     def forget(self) -> None:
         """Give the memory back: the next pictures are of another size."""
-        self._past = None
+        self._memory = None
 
-    def room(self, size: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        """[2 + T, H, W, C] for T frames, with the remembered ones in front."""
-        frames, *rest = size
-        if self._past is None:
-            self._past = like.new_zeros(PAST, *rest)
-        room = like.new_empty(PAST + frames, *rest)
-        room[:PAST].copy_(self._past)
-        return room
+    def memory(self, size: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+        """Of frames [H, W, C]."""
+        if self._memory is None:
+            self._memory = like.new_zeros(PAST, *size)
+        return self._memory
+
+    def room(self, frames: int, like: torch.Tensor) -> torch.Tensor:
+        """Where what it convolves is to be written: frames of the size of those in `like`."""
+        height, width, channels = like.shape[1:]
+        if self.beside:
+            return like.new_empty(frames, height, width, (PAST + 1) * channels)
+        return like.new_empty(PAST + frames, height, width, channels)
+
+    def of(self, x: torch.Tensor) -> torch.Tensor:
+        """[T, H, W, C'] of [T, H, W, C] that stands for itself, not behind a norm."""
+        memory = self.memory(tuple(x.shape[1:]), x)
+        padded = torch.cat([memory, x])
+        memory.copy_(padded[-PAST:])
+        if self.beside:
+            parts = [padded[i : i + len(x)] for i in range(PAST + 1)]
+            return self(torch.cat(parts, dim=3))
+        return self(padded)
 
     def __call__(self, room: torch.Tensor) -> torch.Tensor:
-        """[T, H, W, C'] of a room that is filled; its last frames are remembered."""
-        assert self._past is not None, "room comes first"
-        self._past.copy_(room[-PAST:])
-        if self.how == "3d":
+        """[T, H, W, C'] of a room that was filled."""
+        if not self.beside:
             volume = room.unsqueeze(0).permute(0, 4, 1, 2, 3)
             found = functional.conv3d(volume, self.weight, padding=(0, *self.sides))
             return found.permute(0, 2, 3, 4, 1).squeeze(0).contiguous()
-        frames = len(room) - PAST
-        side_by_side = torch.cat([room[i : i + frames] for i in range(PAST + 1)], dim=3)
-        if self.weight.shape[2:] == (1, 1):
-            return functional.linear(side_by_side, self.weight[:, :, 0, 0])
-        return convolved(side_by_side, self.weight, self.sides)
+        if self.sides == (0, 0):
+            return functional.linear(room, self.weight[:, :, 0, 0])
+        return convolved(room, self.weight)
 
 
-def convolved(x: torch.Tensor, weight: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
-    """Pictures [T, H, W, C] through a convolution of two dimensions, without its bias."""
-    found = functional.conv2d(x.permute(0, 3, 1, 2), weight, padding=sides)
+def convolved(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Pictures [T, H, W, C] through a 3x3 convolution of each, without its bias."""
+    found = functional.conv2d(x.permute(0, 3, 1, 2), weight, padding=1)
     return found.permute(0, 2, 3, 1).contiguous()
 
 
@@ -184,7 +207,8 @@ class Attention:
         self.qkv = block.to_qkv.weight.detach().flatten(1), block.to_qkv.bias.detach()
         self.out = block.proj.weight.detach().flatten(1), block.proj.bias.detach()
 
-    def __call__(self, x: torch.Tensor, normed: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        normed = norm(x, self.gamma).to(x.dtype)
         made = functional.linear(normed.flatten(1, 2), *self.qkv).unsqueeze(1)
         q, k, v = made.chunk(3, dim=3)
         seen = functional.scaled_dot_product_attention(q, k, v).squeeze(1)
@@ -195,8 +219,14 @@ class FastDecoder:
     """The decoder of a diffusers Wan VAE (2.1), with the features that it keeps between chunks."""
 
     def __init__(
-        self, vae: Any, *, compiled: bool = True, graphs: bool = False, convolution: str = "3d"
+        self,
+        vae: Any,
+        *,
+        graphs: bool = False,
+        convolution: str = "fastest",
+        slow_between: bool = False,
     ) -> None:
+        """`slow_between` leaves the Triton kernels out: their slow twin."""
         decoder, config = vae.decoder, vae.config
         if getattr(config, "is_residual", False) or getattr(config, "patch_size", None):
             raise ValueError("only the VAE of Wan 2.1 is known here")
@@ -205,7 +235,8 @@ class FastDecoder:
         self.device, self.dtype = enter.weight.device, enter.weight.dtype
         self._mean = torch.tensor(config.latents_mean, device=self.device)
         self._std = torch.tensor(config.latents_std, device=self.device)
-        self._fused = _fused(compiled)
+        self._between = between("cpu" if slow_between else self.device.type)
+        self._shown = as_levels
         self._convolutions: list[Convolution] = []
 
         def causal(layer: Any) -> Convolution:
@@ -243,7 +274,7 @@ class FastDecoder:
                 self._stages.append(upsampling(up.upsamplers[0]))
         self._last_gamma = decoder.norm_out.gamma.detach().flatten()
         self._last = causal(decoder.conv_out)
-        self._none = self._first.bias.new_zeros(self._attention.gamma.shape)
+        self._no_bias = torch.zeros_like(self._first.bias)
         self._size: tuple[int, int] | None = None
         self._fresh = True
         self._recorded: tuple[Any, torch.Tensor, torch.Tensor] | None = None
@@ -316,73 +347,57 @@ class FastDecoder:
     def _pictures(self, latents: torch.Tensor, *, first: bool) -> torch.Tensor:
         """The whole network; `first` for the one latent frame that a stream begins with."""
         x = (latents.permute(0, 2, 3, 1).float() * self._std + self._mean).to(self.dtype)
-        room = self._first.room(tuple(x.shape), x)
-        room[PAST:].copy_(functional.linear(x, *self._enter))
+        y = self._first.of(functional.linear(x, *self._enter))
         # what is passed on is a convolution without its bias, the bias, and what went past the
         # block: they are summed where the next norm is computed
-        y, bias, past = self._residual(self._middle, self._first(room), self._first.bias, None)
-        assert past is not None
-        x = self._rows(self._fused.summed, y, bias, past)
-        y = self._attention(x, self._rows(self._fused.normed, x, self._attention.gamma))
-        bias, past = self._none, None
+        y, bias, past = self._residual(self._middle, y, self._first.bias, None)
+        y, bias, past = self._attention(summed(y, bias, past)), self._no_bias, None
         for stage in self._stages:
             if isinstance(stage, Residual):
                 y, bias, past = self._residual(stage, y, bias, past)
                 continue
-            assert past is not None, "an upsampling stands behind a residual block"
-            x = self._rows(self._fused.summed, y, bias, past)
-            y = convolved(self._enlarged(stage, x, first), stage.weight, (1, 1))
+            turns = 1
+            if stage.time is not None and not first:
+                y, bias, past = stage.time.of(summed(y, bias, past)), stage.time.bias, None
+                turns = 2
+            y = convolved(self._between.enlarged(y, bias, past, turns), stage.weight)
             bias, past = stage.bias, None
-        room = self._last.room(tuple(y.shape), y)
-        self._join(y, bias, past, self._last_gamma, room[PAST:])
-        levels: torch.Tensor = self._rows(self._fused.levels, self._last(room), self._last.bias)
-        return levels
+        y, _ = self._through(self._last, self._last_gamma, y, bias, past, keeps=False)
+        return self._shown(y.float() + self._last.bias.float())
 
     def _residual(
         self, block: Residual, y: torch.Tensor, bias: torch.Tensor, past: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         one, two = block.convolutions
-        room = one.room(tuple(y.shape), y)
-        x = self._join(y, bias, past, block.gammas[0], room[PAST:])
-        y = one(room)
-        room = two.room(tuple(y.shape), y)
-        self._rows(self._fused.activated, y, one.bias, block.gammas[1], room[PAST:])
+        y, x = self._through(one, block.gammas[0], y, bias, past, keeps=True)
+        y, _ = self._through(two, block.gammas[1], y, one.bias, None, keeps=False)
         if block.shortcut is not None:
+            assert x is not None
             x = functional.linear(x, *block.shortcut)
-        return two(room), two.bias, x
+        return y, two.bias, x
 
-    def _join(
+    def _through(
         self,
+        convolution: Convolution,
+        gamma: torch.Tensor,
         y: torch.Tensor,
         bias: torch.Tensor,
         past: torch.Tensor | None,
-        gamma: torch.Tensor,
-        out: torch.Tensor,
-    ) -> torch.Tensor:
-        x: torch.Tensor = (
-            self._rows(self._fused.begun, y, bias, gamma, out)
-            if past is None
-            else self._rows(self._fused.joined, y, bias, past, gamma, out)
-        )
-        return x
+        *,
+        keeps: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What a sum is behind norm, SiLU and a convolution; and the sum."""
+        frames, beside = len(y), convolution.beside
+        room = convolution.room(frames, y)
+        memory = convolution.memory(tuple(y.shape[1:]), y)
+        self._between.fill(memory, room, frames, beside=beside)
+        x = self._between.joined(y, bias, past, gamma, room, memory, beside=beside, keeps=keeps)
+        return convolution(room), x
 
-    def _enlarged(self, stage: Upsampling, x: torch.Tensor, first: bool) -> torch.Tensor:
-        """Every place four times and, but for the first frame, two frames for each."""
-        frames, height, width, channels = x.shape
-        turns = 1
-        if stage.time is not None and not first:
-            room = stage.time.room(tuple(x.shape), x)
-            room[PAST:].copy_(x)
-            x, turns = stage.time(room) + stage.time.bias, 2
-        apart = x.view(frames, height, 1, width, 1, turns, channels).permute(0, 5, 1, 2, 3, 4, 6)
-        wide = apart.expand(-1, -1, -1, 2, -1, 2, -1)
-        return wide.reshape(frames * turns, 2 * height, 2 * width, channels)
 
-    def _rows(self, function: Callable[..., Any], y: torch.Tensor, *others: torch.Tensor) -> Any:
-        """A function of rows, given tensors [T, H, W, C] and vectors [C]."""
-        told = [one.view(-1, one.shape[-1]) if one.dim() == 4 else one for one in (y, *others)]
-        found = function(*told)
-        return None if found is None else found.view(*y.shape[:3], found.shape[-1])
+def summed(y: torch.Tensor, bias: torch.Tensor, past: torch.Tensor | None) -> torch.Tensor:
+    x = y.float() + bias.float()
+    return (x if past is None else x + past.float()).to(y.dtype)
 
 
 class SecondStream:
