@@ -7,6 +7,7 @@ weights, so speed and rounding only.
                 checkout of KlingTeam/MemFlow at 7ed5147, which this script adapts as it loads it)
   cells OUT     the archive's 14 cells, 20.0 s each, then further takes; start-up, 200 chunks
   modes OUT     modes that are not exact beside exact: speed, and error on the same noise
+  everything OUT    the last three, in one process
   adopt JSON    a run of content/runs from what `cells` wrote
 
 OUT holds one JSON file a command, written anew after each step. `--rehearse` does all but
@@ -62,21 +63,64 @@ class Steps(Report):
         return found
 
 
-def opened(asked: argparse.Namespace, mode: str, **further: Any) -> Any:
+@functools.cache
+def opened(tiny: bool) -> Any:
+    """The pipeline in its fastest exact mode; one for all that a process measures. What it took to
+    open is kept with it."""
     from generator.lab.pipelines import Parts, open_pipeline
 
-    tiny = asked.rehearse
-    return open_pipeline(
+    began = time.perf_counter()
+    pipeline: Any = open_pipeline(
         "memflow",
         Parts(
             device="cpu" if tiny else "cuda",
-            dtype=further.pop("dtype", "float32" if tiny else "bfloat16"),
+            dtype="float32" if tiny else "bfloat16",
             weights="random",
             tiny=tiny,
-            compile="fused" if tiny and mode == "graphs" else mode,
-            **further,
+            compile="fused" if tiny else "graphs",
         ),
     )
+    pipeline.synchronize()
+    pipeline.start_up_s = {"networks with random weights": round(time.perf_counter() - began, 2)}
+    return pipeline
+
+
+def started_up(pipeline: Any, width: int, height: int) -> dict[str, float]:
+    """Seconds that opening took and, for a size that was not prepared before, preparing it."""
+    place = f"compiling and recording, {width}x{height}"
+    if place not in pipeline.start_up_s:
+        began = time.perf_counter()
+        pipeline.prepare(request(width, height))
+        pipeline.synchronize()
+        pipeline.start_up_s[place] = round(time.perf_counter() - began, 2)
+    told: dict[str, float] = pipeline.start_up_s
+    return dict(told)
+
+
+def checked_decoder(report: Steps, pipeline: Any) -> None:
+    """The kernels between convolutions against their slow twins, on this device; the slow ones are
+    used where they disagree."""
+    import torch
+
+    from generator.lab.models import fast_vae
+
+    def worst() -> float:
+        drawn = torch.Generator().manual_seed(7)
+        chunks = torch.randn(3, 3, 16, 20, 28, generator=drawn).to(pipeline.device)
+        made = []
+        for slow in (False, True):
+            decoder = fast_vae.FastDecoder(pipeline.autoencoder, slow_between=slow)
+            decoder._shown = lambda pictures: pictures
+            made.append(torch.cat([decoder.levels(chunk) for chunk in chunks]))
+        return off(made[0], made[1])["rms"]
+
+    with torch.inference_mode():
+        found = report.step("kernels against their slow twins, rms", worst)
+    if not isinstance(found, float) or found > 0.02:
+        report.say("kernels disagree: the slow twins decode")
+        pipeline.decoder = fast_vae.FastDecoder(
+            pipeline.autoencoder, graphs=pipeline.device.type == "cuda", slow_between=True
+        )
 
 
 def request(width: int, height: int, steps: int = 4) -> Any:
@@ -168,7 +212,7 @@ def levers(asked: argparse.Namespace) -> int:
     report.data["machine"] = dict(clock.machine(device))
     report.data["software"] = software(asked)
     report.data["weights"] = "random"
-    pipeline = opened(asked, "graphs")
+    pipeline = opened(asked.rehearse)
     report.say(f"opened on {device}, torch {torch.__version__}")
     sizes = TINY_SIZES if asked.rehearse else SIZES
     with torch.inference_mode():
@@ -625,10 +669,8 @@ def compare(asked: argparse.Namespace) -> int:
         "over the time from the arrival of the one before to the last; whole: all frames over the "
         "last arrival. The official code without its LoRA, which it would leave unmerged."
     )
-    began = time.perf_counter()
-    ours = opened(asked, "graphs")
-    synchronize()
-    report.data["start_up_s"] = {"networks with random weights": time.perf_counter() - began}
+    ours = opened(False)
+    checked_decoder(report, ours)
     official = Official(
         asked.official,
         ours.dit.state_dict(),
@@ -654,16 +696,10 @@ def compare(asked: argparse.Namespace) -> int:
     for width, height in SIZES:
         size = f"{width}x{height}"
 
-        def start_up(width: int = width, height: int = height) -> float:
-            began = time.perf_counter()
-            ours.prepare(request(width, height))
-            synchronize()
-            return time.perf_counter() - began
-
-        report.step(f"start_up_s/compiling and recording, {size}", start_up)
+        report.step("start_up_s", functools.partial(started_up, ours, width, height))
         ways: dict[str, Callable[[], list[float]]] = {
-            "official": lambda w=width, h=height: official.arrivals(w, h, 4, chunks),
-            "ours": lambda w=width, h=height: ours_once(w, h),
+            "official": functools.partial(official.arrivals, width, height, 4, chunks),
+            "ours": functools.partial(ours_once, width, height),
         }
         for name, once in ways.items():
             report.step(f"warm-up/{size}/{name}", once)
@@ -674,6 +710,8 @@ def compare(asked: argparse.Namespace) -> int:
                 if isinstance(arrivals, list):
                     found[name].append(arrivals)
         report.step(f"rates/{size}", lambda found=found: rates(found))
+    del official, ways
+    torch.cuda.empty_cache()
     report.say("done")
     report.write()
     return 0
@@ -726,11 +764,8 @@ def cells(asked: argparse.Namespace) -> int:
         for width, height in (TINY_SIZES if tiny else SIZES)
         for steps in ((2,) if tiny else h200.STEPS)
     )
-    began = time.perf_counter()
-    pipeline = opened(asked, "graphs")
-    pipeline.synchronize()
-    start_up = {"networks with random weights": time.perf_counter() - began}
-    report.data["start_up_s"] = start_up
+    pipeline = opened(tiny)
+    checked_decoder(report, pipeline)
     plan = generate.Plan(
         pipeline="memflow",
         cells=matrix,
@@ -749,16 +784,17 @@ def cells(asked: argparse.Namespace) -> int:
     takes: dict[str, list[Any]] = {}
     warm: set[tuple[int, int]] = set()
     for cell in matrix:
-        if (cell.width, cell.height) not in warm:
-            began = time.perf_counter()
-            pipeline.prepare(generate.request_of(cell))
-            pipeline.synchronize()
-            start_up[f"compiling and recording, {cell.size}"] = time.perf_counter() - began
-            report.say(f"start-up so far: {start_up}")
+        sides = (cell.width, cell.height)
+        if sides not in warm:
+            report.step("start_up_s", functools.partial(started_up, pipeline, *sides))
         h200.one_cell(report, pipeline, cell, known, int(seconds * 16), warm, takes, conditions)
-        report.step(f"stages/{cell.id}", lambda cell=cell: chunk_stages(pipeline, cell))
+        if cell.steps in ((2,), (4,)):
+            report.step(
+                f"stages/{cell.id}", functools.partial(chunk_stages, pipeline, cell), needs_s=10
+            )
         if cell.steps == (2,) and cell.width == matrix[0].width:
-            report.step("200 chunks", lambda cell=cell: leaks(pipeline, cell, 20 if tiny else 200))
+            chunks = 20 if tiny else 200
+            report.step("200 chunks", functools.partial(leaks, pipeline, cell, chunks))
     h200.repeats(report, pipeline, matrix, known, takes, conditions)
     if torch.cuda.is_available():
         report.data["memory"] = {
@@ -886,25 +922,22 @@ def modes(asked: argparse.Namespace) -> int:
     report.data["software"] = software(asked)
     report.data["weights"] = "random"
     exact: dict[str, Any] = {}
-    for name, further in MODES.items():
-        try:
-            pipeline = opened(asked, "graphs", **further)
-        except Exception as error:
-            report.step(name, lambda error=error: f"not possible: {error}")
-            continue
-        for width, height in TINY_SIZES if asked.rehearse else SIZES:
+    pipeline = opened(asked.rehearse)
+    sizes = TINY_SIZES if asked.rehearse else SIZES
+    for width, height in sizes:
+        for name in MODES:
             report.step(
                 f"modes/{name}/{width}x{height}",
-                functools.partial(one_mode, pipeline, width, height, exact),
+                functools.partial(one_mode, pipeline, name, width, height, exact),
+                needs_s=15,
             )
-        del pipeline
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-    for width, height in TINY_SIZES if asked.rehearse else SIZES:
+    turned(pipeline, "exact")
+    for width, height in sizes:
         with torch.inference_mode():
             report.step(
                 f"vae/{width}x{height}",
-                functools.partial(decoder_dtypes, opened(asked, "graphs"), width, height),
+                functools.partial(decoder_dtypes, pipeline, width, height),
+                needs_s=15,
             )
     report.say("done")
     report.write()
@@ -944,10 +977,28 @@ def decoder_dtypes(pipeline: Any, width: int, height: int) -> dict[str, Any]:
     return told
 
 
-def one_mode(pipeline: Any, width: int, height: int, exact: dict[str, Any]) -> dict[str, Any]:
+MODES = ("exact", "fp8", "sparse memory")
+
+
+def turned(pipeline: Any, name: str) -> None:
+    """The same pipeline and weights in another mode."""
+    from generator.lab.models import fast
+
+    pipeline.cache = None
+    pipeline.fast.forget()
+    pipeline.sparse_memory = name == "sparse memory"
+    pipeline.fast = pipeline.passes = fast.FastPasses(
+        pipeline.dit, graphs=pipeline.fast.graphs, eighths=name == "fp8"
+    )
+
+
+def one_mode(
+    pipeline: Any, name: str, width: int, height: int, exact: dict[str, Any]
+) -> dict[str, Any]:
     """`exact` holds the exact latents of each size, and gets those that come first."""
     import torch
 
+    turned(pipeline, name)
     pipeline.wipe()
     pipeline.prepare(request(width, height))
     stream = pipeline.latents()
@@ -962,12 +1013,12 @@ def one_mode(pipeline: Any, width: int, height: int, exact: dict[str, Any]) -> d
     }
 
 
-MODES: dict[str, dict[str, Any]] = {
-    "exact": {},
-    "fp8": {"products": "fp8"},
-    "sparse memory": {"sparse_memory": True},
-}
-"""What a pipeline is opened with for each; the first is exact."""
+def everything(asked: argparse.Namespace) -> int:
+    """`compare`, `cells` and `modes` in one process, which opens and compiles once."""
+    for part, minutes in ((compare, 3.7), (cells, 3.9), (modes, 1.6)):
+        asked.minutes = minutes
+        part(asked)
+    return 0
 
 
 def adopt(asked: argparse.Namespace) -> int:
@@ -985,12 +1036,13 @@ def main() -> int:
         ("compare", compare, 5.0),
         ("cells", cells, 8.0),
         ("modes", modes, 3.0),
+        ("everything", everything, 9.0),
     ):
         one = commands.add_parser(name)
         one.add_argument("out", type=Path)
         one.add_argument("--minutes", type=float, default=minutes)
         one.add_argument("--commit", default="", help="of this code, where git is not at hand")
-        if name == "compare":
+        if name in ("compare", "everything"):
             one.add_argument("--official", type=Path, required=True, help="a checkout of it")
             one.add_argument("--turns", type=int, default=5)
             one.set_defaults(rehearse=False)

@@ -684,6 +684,17 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     help="A machine of content/machines: what the numbers were measured on.",
 )
 @click.option(
+    "--compile",
+    metavar="MODE",
+    help="none (eager), fused (torch.compile) or graphs (with CUDA graphs: the fastest).  "
+    "[default: none]",
+)
+@click.option(
+    "--products",
+    metavar="KIND",
+    help="fp8: heavy matrix products in 8 bits, with --compile. Not exact, and the record says so.",
+)
+@click.option(
     "--sparse-memory",
     is_flag=True,
     default=None,

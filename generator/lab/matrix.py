@@ -7,6 +7,7 @@ sizes = ["512x288", "848x480"]
 steps = [2, 3, 4, 6, 8, 10, 12]
 seconds = 20
 repeats = 3
+compile = "graphs"    # none, fused or graphs
 switches = ["5=lighthouse", "12.5=cyberpunk-detective"]    # SECONDS=PROMPT, in order
 references = ["figure.png"]    # a VACE context; also control, mask and context_scale
 
@@ -78,6 +79,8 @@ class Matrix:
     weights_seed: int = 0
     text: str = ""
     sparse_memory: bool = False
+    compile: str = "none"
+    products: str = ""
     switches: tuple[str, ...] = ()
     """SECONDS=PROMPT each, in order of time."""
     references: tuple[str, ...] = ()
@@ -296,6 +299,8 @@ def parts_of(matrix: Matrix, *, tiny: bool = False) -> Parts:
         weights_seed=matrix.weights_seed,
         text=Path(matrix.text) if matrix.text else None,
         sparse_memory=matrix.sparse_memory,
+        compile=matrix.compile,
+        products=matrix.products,
         vace=bool(context_files(matrix)),
         tiny=tiny,
     )
@@ -315,7 +320,10 @@ def about_of(matrix: Matrix) -> RunAbout:
     return RunAbout(id=matrix.run, title=matrix.title or matrix.run, machine=matrix.machine)
 
 
-_TEXTS = ("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask")
+_TEXTS = (
+    *("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask"),
+    *("compile", "products"),
+)
 _LISTS = ("switches", "references")
 _KNOWN = (
     *("pipeline", "seconds", "repeats", "weights_seed", "sparse_memory", "cells"),

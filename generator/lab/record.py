@@ -41,7 +41,7 @@ VERSION = 1
 CELLS = "cells"
 CONDITIONS = ("pipeline", "machine", "software", "said", "seconds", "repeats")
 """What all cells of a run share."""
-SWITCHES, CONTEXT = "prompt switches", "VACE context"
+SWITCHES, CONTEXT, PRODUCTS = "prompt switches", "VACE context", "matrix products"
 """What a run's conditions say of them, under these names, where there are any."""
 FPS_MEANS = "frames per wall second of the steady state, VAE decode and transfer to host included"
 TOY = (
@@ -373,7 +373,7 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
 
 def _work(pipeline: str, said: Mapping[str, str]) -> str:
     """What the roofline counts it as; "" where it cannot, or where bf16's peak is not the one."""
-    if SWITCHES in said or CONTEXT in said:
+    if SWITCHES in said or CONTEXT in said or PRODUCTS in said:
         return ""
     sparse = said.get("memory", "").startswith("sparse")
     name = f"{pipeline}-sparse" if sparse else pipeline
