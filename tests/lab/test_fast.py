@@ -152,7 +152,7 @@ def test_the_fast_decoder_equals_the_slow_twin(
 
 
 def test_the_fast_decoder_takes_another_size_as_a_new_stream(autoencoder: Any) -> None:
-    decoder = fast_vae.FastDecoder(autoencoder, compiled=False)
+    decoder = fast_vae.FastDecoder(autoencoder)
     with torch.inference_mode():
         shapes = [tuple(decoder.levels(torch.zeros(3, 16, 4, w)).shape) for w in (6, 6, 4)]
     assert shapes == [(9, 32, 48, 3), (12, 32, 48, 3), (9, 32, 32, 3)]

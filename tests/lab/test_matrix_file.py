@@ -156,3 +156,13 @@ def test_mistakes_in_switches_and_context_have_their_place(tmp_path: Path) -> No
     for place in ("$.switches[1]", "$.references", "$.control", "$.context_scale"):
         assert place in told
     assert len(caught.value.complaints) == 4
+
+
+def test_compile_modes_are_ordered_by_file_or_option(tmp_path: Path) -> None:
+    ordered = read(tmp_path, 'prompts = ["dawn"]\ncompile = "graphs"\nproducts = "fp8"\n')
+    parts = matrix.parts_of(ordered)
+    assert (parts.compile, parts.products) == ("graphs", "fp8")
+    parts = matrix.parts_of(matrix.with_options(matrix.Matrix(), compile="fused", products=None))
+    assert (parts.compile, parts.products) == ("fused", "")
+    with pytest.raises(ContentError, match=r"compile: 1 is no text"):
+        read(tmp_path, "compile = 1\n")
