@@ -788,6 +788,8 @@ def cells(asked: argparse.Namespace) -> int:
         if sides not in warm:
             report.step("start_up_s", functools.partial(started_up, pipeline, *sides))
         h200.one_cell(report, pipeline, cell, known, int(seconds * 16), warm, takes, conditions)
+        if cell.steps == (4,):
+            report.step(f"parts/{cell.size}", functools.partial(parts, pipeline, *sides))
         if cell.steps in ((2,), (4,)):
             report.step(
                 f"stages/{cell.id}", functools.partial(chunk_stages, pipeline, cell), needs_s=10
@@ -795,6 +797,8 @@ def cells(asked: argparse.Namespace) -> int:
         if cell.steps == (2,) and cell.width == matrix[0].width:
             chunks = 20 if tiny else 200
             report.step("200 chunks", functools.partial(leaks, pipeline, cell, chunks))
+    if report.budget.allows(45):
+        golden(report, "cpu" if tiny else "cuda", compile_mode="fused" if tiny else "graphs")
     h200.repeats(report, pipeline, matrix, known, takes, conditions)
     if torch.cuda.is_available():
         report.data["memory"] = {
@@ -806,8 +810,29 @@ def cells(asked: argparse.Namespace) -> int:
     return 0
 
 
+def parts(pipeline: Any, width: int, height: int) -> dict[str, Any]:
+    """A pass, a clean pass and a decode by themselves, at the steady state."""
+    import torch
+
+    from generator.lab.models import attention
+
+    latents, told = at_steady_state(pipeline, width, height)
+    x = latents.to(pipeline.dtype)
+    with torch.inference_mode():
+        with attention.using(pipeline.kernel):
+            found = {
+                "pass": milliseconds(lambda: pipeline.passes.forward(x, *told)),
+                "clean pass": milliseconds(lambda: pipeline.passes.remember(x, *told)),
+            }
+        with attention.using("torch"):
+            pipeline.decoder.levels(latents)
+            found["decode"] = milliseconds(lambda: pipeline.decoder.levels(latents))
+    return found
+
+
 KINDS = (
     ("copies", ("memcpy", "memset")),
+    ("decoder, elementwise", ("_joined", "_fill", "_enlarged")),
     ("attention", ("sdpa", "flash", "fmha", "attention")),
     ("convolutions", ("conv", "fprop", "implicit", "xmma", "nchwtonhwc", "nhwctonchw", "dgrad")),
     ("products", ("gemm", "nvjet", "cutlass", "splitk", "cublas")),
