@@ -8,7 +8,7 @@ weights, so speed and rounding only.
   cells OUT     the archive's 14 cells, 20.0 s each, then further takes; start-up, 200 chunks
   modes OUT     modes that are not exact beside exact: speed, and error on the same noise
   everything OUT    the last three, in one process
-  adopt JSON    a run of content/runs from what `cells` wrote
+  adopt FOLDER  two runs of content/runs from what the commands wrote
 
 OUT holds one JSON file a command, written anew after each step. `--rehearse` does all but
 `compare` on a CPU with a toy network. Needs torch, diffusers, safetensors and numpy.
@@ -1047,8 +1047,163 @@ def everything(asked: argparse.Namespace) -> int:
 
 
 def adopt(asked: argparse.Namespace) -> int:
-    """A run of content/runs from what `cells` wrote."""
-    return h200.adopt(asked)
+    """Two runs of content/runs: the 14 exact cells, and the sides of `compare` with those of
+    `modes`, each in a series of its own."""
+    from generator.clips.draft import clips_csv
+
+    kept = {
+        name: json.loads((asked.folder / f"{name}.json").read_text("utf-8"))
+        for name in ("memflow-fast", "memflow-fast-compare", "memflow-fast-modes")
+    }
+    rates = kept["memflow-fast-compare"]["rates"]
+    whole = kept["memflow-fast"]
+    for cell in whole["cells"].values():
+        if cell["steps"] == [4]:
+            cell["further"] = {"times-official": f"{rates[cell['size']]['ratio, steady']:.2f}"}
+    exact = ROOT / "content" / "runs" / f"{asked.run}-exact-h200"
+    if exact.exists():
+        raise SystemExit(f"{exact} is there already, and runs are never changed")
+    one = argparse.Namespace(
+        data=whole, run=exact.name, title=f"{asked.title}, exact mode", machine=asked.machine
+    )
+    h200.adopt(one)
+    for name in ("parts", "start_up_s", "200 chunks", "memory"):
+        if name in whole:
+            file = name.replace(" ", "-").replace("_", "-")
+            (exact / f"{file}.json").write_text(json.dumps(whole[name], indent=1) + "\n")
+    conditions = whole["conditions"]
+    turns = exact.with_name(f"{asked.run}-turns-h200")
+    rows, series = turn_rows(kept)
+    turns.mkdir()
+    (turns / "clips.csv").write_text(clips_csv(rows), "utf-8")
+    (turns / "run.toml").write_text(
+        turns_toml(asked, conditions, kept["memflow-fast-compare"], series), "utf-8"
+    )
+    print(f"{turns}: {len(rows)} rows")
+    return 0
+
+
+TURNS = {
+    "memflow-official": "MemFlow, official code, in turn with ours, random weights",
+    "memflow": "MemFlow, this project's code, compile mode graphs, in turn, random weights",
+    "memflow-fp8": "MemFlow, FP8 products (not exact), random weights",
+    "memflow-sparse": "MemFlow, Sparse Memory Activation (not exact), random weights",
+}
+"""Series of the run that `adopt` makes of `compare` and `modes`."""
+WORK = {"memflow-official": "memflow", "memflow": "memflow", "memflow-sparse": "memflow-sparse"}
+
+
+def turn_rows(kept: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
+    """Lines of clips.csv, and the series that they are of."""
+    rows: list[dict[str, str]] = []
+    compared = kept["memflow-fast-compare"]
+    for size, rates in compared["rates"].items():
+        for side, series in (("official", "memflow-official"), ("ours", "memflow")):
+            steady = rates[f"{side}, steady"]
+            rows.append(
+                {
+                    **turn_row(series, size, steady["fps"]),
+                    "x-fps-low": f"{steady['low']:.2f}",
+                    "x-fps-high": f"{steady['high']:.2f}",
+                    "x-fps-of-the-whole-run": f"{rates[f'{side}, whole']['fps']:.2f}",
+                    "x-times-official": f"{rates['ratio, steady']:.2f}" if side == "ours" else "",
+                }
+            )
+    for name, series in (("fp8", "memflow-fp8"), ("sparse memory", "memflow-sparse")):
+        told = kept["memflow-fast-modes"]["modes"].get(name, {})
+        for size, found in told.items():
+            if not isinstance(found, dict):
+                continue
+            exact = kept["memflow-fast-modes"]["modes"]["exact"][size]["fps"]
+            rows.append(
+                {
+                    **turn_row(series, size, found["fps"]),
+                    "x-times-exact": f"{found['fps'] / exact:.3f}",
+                    "x-off-first-chunk": f"{found['off, first chunk']['rms']:.4f}",
+                    "x-off-ninth-chunk": f"{found['off, ninth chunk']['rms']:.4f}",
+                }
+            )
+    return rows, [name for name in TURNS if any(row["series"] == name for row in rows)]
+
+
+def turn_row(series: str, size: str, fps: float) -> dict[str, str]:
+    return {
+        "id": f"{series}-{size}-4",
+        "series": series,
+        "pipeline": "memflow",
+        "prompt": "",
+        "size": size,
+        "steps": "4",
+        "fps": f"{fps:.2f}",
+        "no_clip": "random weights: the pictures were noise, and none were kept",
+    }
+
+
+def turns_toml(asked: argparse.Namespace, conditions: Any, compared: Any, series: list[str]) -> str:
+    from generator.clips.draft import quoted
+
+    machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
+    lines = [
+        f"title = {quoted(asked.title + ', official code and other modes in turn')}",
+        f"summary = {quoted(TURNS_SUMMARY)}",
+        'measured_by = "This project"',
+        f"published = {conditions['day']}",
+        f"machine = {quoted(asked.machine)}",
+        f"machine_stated = {quoted(machine)}",
+        f"weights = {quoted(compared['weights'])}",
+        'rights = "There are no clips: only numbers of this project\'s own."',
+        "publish_media = false",
+        "",
+        "protocol = [",
+        *(
+            f"  {quoted(sentence)},"
+            for sentence in (
+                "Official code and ours in turn, in one process: " + compared["protocol"],
+                f"The official side is {compared['official']}.",
+                "Modes that are not exact ran after each other with the same weights and noise, 14 "
+                "chunks each, of which those from the eighth on count; off is the root of the mean "
+                "square of what their latents differ by from exact ones, over that of the exact "
+                "ones, in the first and in the ninth chunk of a stream.",
+            )
+        ),
+        "]",
+        "",
+        "notes = "
+        + quoted(
+            "**Weights were random**: the speed counts, and there is nothing to see. What a mode "
+            "that is not exact does to pictures of trained weights cannot be told from it."
+        ),
+        "",
+        "[software]",
+        *(
+            f"{quoted(name)} = {quoted(str(value))}"
+            for name, value in conditions["software"].items()
+        ),
+    ]
+    for name in series:
+        lines += [
+            "",
+            "[[series]]",
+            f"id = {quoted(name)}",
+            f"title = {quoted(TURNS[name])}",
+            'label = "measured-here"',
+            f"fps_means = {quoted(record_fps())}",
+        ]
+        if name in WORK:
+            lines.append(f"work = {quoted(WORK[name])}")
+    return "\n".join(lines) + "\n"
+
+
+TURNS_SUMMARY = (
+    "At 4 steps and both sizes: the official code, this project's exact mode, and modes that are "
+    "not exact, with random weights: speed only."
+)
+
+
+def record_fps() -> str:
+    from generator.lab.record import FPS_MEANS
+
+    return FPS_MEANS
 
 
 def main() -> int:
@@ -1075,9 +1230,9 @@ def main() -> int:
             one.add_argument("--rehearse", action="store_true")
         one.set_defaults(run_command=work)
     two = commands.add_parser("adopt")
-    two.add_argument("json")
-    two.add_argument("--run", required=True)
-    two.add_argument("--title", default="MemFlow on one H200, exact mode, random weights")
+    two.add_argument("folder", type=Path, help="with what the commands wrote")
+    two.add_argument("--run", required=True, help="how the ids of both runs begin")
+    two.add_argument("--title", default="MemFlow on one H200, random weights")
     two.add_argument("--machine", default="h200-141gb")
     two.set_defaults(run_command=adopt)
     asked = parser.parse_args()

@@ -474,7 +474,8 @@ def adopt(arguments: argparse.Namespace) -> int:
     """A run of content/runs from what `measure` wrote."""
     from generator.lab import generate, record
 
-    data = json.loads(Path(arguments.json).read_text("utf-8"))
+    data = getattr(arguments, "data", None)
+    data = data or json.loads(Path(arguments.json).read_text("utf-8"))
     seconds = Fraction(data["conditions"]["seconds"])
     sentences = (
         *generate.protocol(

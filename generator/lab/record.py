@@ -304,7 +304,10 @@ def _row(cell: Mapping[str, Any]) -> dict[str, str]:
     return {
         **row,
         "fps": f"{summary.fps:.2f}",
-        **{f"{EXTRA_PREFIX}{name}": value for name, value in figures.items()},
+        **{
+            f"{EXTRA_PREFIX}{name}": value
+            for name, value in (figures | cell.get("further", {})).items()
+        },
     }
 
 
@@ -398,8 +401,11 @@ def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: boo
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
     title = {"memflow": "MemFlow"}.get(pipeline, pipeline)
+    mode = said.get("compile mode", "none").split()[0]
     return (
         f"{title}, this project's code"
+        + (f", compile mode {mode}" if mode != "none" else "")
+        + (", FP8 products" if PRODUCTS in said else "")
         + (", prompts switched" if SWITCHES in said else "")
         + (", with a VACE context" if CONTEXT in said else "")
         + (", random weights" if random else "")
