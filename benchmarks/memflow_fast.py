@@ -653,7 +653,7 @@ def searched(report: Steps) -> None:
 def compare(asked: argparse.Namespace) -> int:
     """In turn in one process: official, ours, official, ours ... at 4 steps."""
     import torch
-    from memflow_official import Official
+    from memflow_official import Official, attention_kernels
 
     from generator.lab import clock
 
@@ -679,6 +679,10 @@ def compare(asked: argparse.Namespace) -> int:
         dtype=torch.bfloat16,
     )
     report.say("both are there")
+    report.step(
+        "kernels of the official side's attention",
+        functools.partial(attention_kernels, "cuda", torch.bfloat16),
+    )
 
     def ours_once(width: int, height: int) -> list[float]:
         ours.wipe()
