@@ -33,6 +33,9 @@ if shutil.which("g++") is None:
         "no C++ compiler: torch.compile has nothing to make code with", allow_module_level=True
     )
 
+# torch.compile itself uses what torch deprecates
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 1e-4
 """As for the slow twin; about 8e-7 is reached."""

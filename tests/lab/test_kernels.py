@@ -3,29 +3,27 @@ interpreter where there is none."""
 
 from __future__ import annotations
 
+import os
+import sys
 from itertools import product
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
+if not torch.cuda.is_available():
+    if "triton" in sys.modules and "TRITON_INTERPRET" not in os.environ:
+        pytest.skip(
+            "Triton is loaded without its interpreter; run this file alone", allow_module_level=True
+        )
+    os.environ["TRITON_INTERPRET"] = "1"  # read when Triton is loaded
 pytest.importorskip("triton", reason="no Triton here: torch without CUDA comes without it")
 
-from generator.lab.models import fast_vae  # noqa: E402
+from generator.lab.models import fast_vae, kernels  # noqa: E402
 
 SIDES = (3, 5)
 CHANNELS = 6
 """No power of two, as 96 is none."""
-
-
-@pytest.fixture(scope="module")
-def kernels() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        if not torch.cuda.is_available():
-            patch.setenv("TRITON_INTERPRET", "1")
-        from generator.lab.models import kernels
-
-        yield kernels
 
 
 @pytest.fixture
@@ -37,9 +35,7 @@ def draw() -> Any:
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
 @pytest.mark.parametrize("beside", [True, False])
-def test_norms_land_where_the_slow_twin_puts_them(
-    frames: int, beside: bool, kernels: Any, draw: Any
-) -> None:
+def test_norms_land_where_the_slow_twin_puts_them(frames: int, beside: bool, draw: Any) -> None:
     """Room, memory and sum, with all that can be left out left out."""
     size = (frames, *SIDES, CHANNELS)
     for has_past, keeps in product((True, False), repeat=2):
@@ -61,9 +57,7 @@ def test_norms_land_where_the_slow_twin_puts_them(
 
 
 @pytest.mark.parametrize(("turns", "has_past"), [(1, True), (1, False), (2, False)])
-def test_sides_are_doubled_as_the_slow_twin_does(
-    turns: int, has_past: bool, kernels: Any, draw: Any
-) -> None:
+def test_sides_are_doubled_as_the_slow_twin_does(turns: int, has_past: bool, draw: Any) -> None:
     y, bias = draw(3, *SIDES, turns * CHANNELS), draw(turns * CHANNELS)
     past = draw(3, *SIDES, CHANNELS) if has_past else None
     torch.testing.assert_close(
