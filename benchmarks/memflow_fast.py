@@ -7,7 +7,8 @@ weights, so speed and rounding only.
                 checkout of KlingTeam/MemFlow at 7ed5147, which this script adapts as it loads it)
   cells OUT     the archive's 14 cells, 20.0 s each, then further takes; start-up, 200 chunks
   modes OUT     modes that are not exact beside exact: speed, and error on the same noise
-  everything OUT    the last three, in one process
+  again OUT     the same stream several times: equal, bit by bit?
+  everything OUT    again, cells and compare, in one process
   adopt FOLDER  two runs of content/runs from what the commands wrote
 
 OUT holds one JSON file a command, written anew after each step. `--rehearse` does all but
@@ -801,7 +802,7 @@ def cells(asked: argparse.Namespace) -> int:
         if cell.steps == (2,) and cell.width == matrix[0].width:
             chunks = 20 if tiny else 200
             report.step("200 chunks", functools.partial(leaks, pipeline, cell, chunks))
-    if report.budget.allows(45):
+    if report.budget.allows(45) or tiny:
         golden(report, "cpu" if tiny else "cuda", compile_mode="fused" if tiny else "graphs")
     h200.repeats(report, pipeline, matrix, known, takes, conditions)
     if torch.cuda.is_available():
@@ -1042,9 +1043,117 @@ def one_mode(
     }
 
 
+def again(asked: argparse.Namespace) -> int:
+    """The same stream several times: latents and pictures must be equal, bit by bit. Where they are
+    not, with one thing changed at a time: one stream, passes or decode not recorded, both recorded
+    on one stream. Gives 0 where all are equal."""
+    from generator.lab.models import fast, fast_vae
+
+    report = Steps(asked.out / "memflow-fast-again.json", asked.minutes)
+    report.data["software"] = software(asked)
+    pipeline = opened(asked.rehearse)
+    equal = True
+    for width, height, steps, chunks in (
+        ((32, 32, 2, 10),)
+        if asked.rehearse
+        else ((512, 288, 12, 15), (512, 288, 8, 15), (848, 480, 8, 9))
+    ):
+        place = f"{width}x{height}, {steps} steps"
+        first = streamed(pipeline, width, height, steps, chunks)
+        for turn in range(3 if width < 800 else 1):
+            found = report.step(
+                f"{place}/as it is, {turn + 2}",
+                lambda first=first, told=(width, height, steps, chunks): differing(
+                    first, streamed(pipeline, *told)
+                ),
+            )
+            equal &= found == NOTHING_DIFFERS
+    report.data["all are equal"] = equal
+    report.write()
+    if equal:
+        report.say("all are equal")
+        return 0
+    told = (512, 288, 12, 15) if not asked.rehearse else (32, 32, 2, 10)
+    second, passes, decoder = pipeline.second, pipeline.fast, pipeline.decoder
+
+    def one_stream() -> None:
+        pipeline.second = None
+
+    def passes_not_recorded() -> None:
+        pipeline.fast = pipeline.passes = fast.FastPasses(pipeline.dit, graphs=False)
+
+    def decode_not_recorded() -> None:
+        pipeline.decoder = fast_vae.FastDecoder(pipeline.autoencoder)
+
+    def recorded_on_one_stream() -> None:
+        passes._side = decoder.stream
+        pipeline.cache = None
+
+    for change in (one_stream, passes_not_recorded, decode_not_recorded, recorded_on_one_stream):
+        change()
+
+        def twice() -> Any:
+            return differing(streamed(pipeline, *told), streamed(pipeline, *told))
+
+        for turn in range(2):
+            report.step(f"changed/{change.__name__}, {turn + 1}", twice, needs_s=12)
+        pipeline.second, pipeline.decoder = second, decoder
+        pipeline.fast = pipeline.passes = passes
+    return 1
+
+
+NOTHING_DIFFERS = {"latents from chunk": None, "pictures from chunk": None}
+
+
+def streamed(
+    pipeline: Any, width: int, height: int, steps: int, chunks: int
+) -> tuple[list[Any], list[bytes]]:
+    """Latents and digests of the pictures, chunk by chunk, of a wiped pipeline."""
+    import hashlib
+
+    made: list[Any] = []
+    whole = pipeline._next_latents
+
+    def kept() -> Any:
+        x = whole()
+        made.append(x.clone())
+        return x
+
+    pipeline.wipe()
+    pipeline.prepare(request(width, height, steps))
+    pipeline._next_latents = kept
+    try:
+        stream = pipeline.stream()
+        shown = [hashlib.sha256(next(stream).data).digest() for _ in range(chunks)]
+        stream.close()
+    finally:
+        del pipeline._next_latents
+    pipeline.synchronize()
+    return made[:chunks], shown
+
+
+def differing(one: tuple[list[Any], list[bytes]], other: tuple[list[Any], list[bytes]]) -> Any:
+    """The first chunks that differ, of latents and of pictures."""
+    import torch
+
+    def first(pairs: Any) -> int | None:
+        return next((number for number, same in enumerate(pairs) if not same), None)
+
+    return {
+        "latents from chunk": first(
+            torch.equal(a, b) for a, b in zip(one[0], other[0], strict=True)
+        ),
+        "pictures from chunk": first(a == b for a, b in zip(one[1], other[1], strict=True)),
+    }
+
+
 def everything(asked: argparse.Namespace) -> int:
-    """`compare`, `cells` and `modes` in one process, which opens and compiles once."""
-    for part, minutes in ((compare, 3.7), (cells, 3.9), (modes, 1.6)):
+    """`again`, and where all is equal `cells` and `compare`, in one process, which opens and
+    compiles once."""
+    asked.minutes = 2.4
+    if again(asked):
+        return 1
+    for part, minutes in ((cells, 3.4), (compare, 2.6)):
         asked.minutes = minutes
         part(asked)
     return 0
@@ -1220,6 +1329,7 @@ def main() -> int:
         ("compare", compare, 5.0),
         ("cells", cells, 8.0),
         ("modes", modes, 3.0),
+        ("again", again, 2.4),
         ("everything", everything, 9.0),
     ):
         one = commands.add_parser(name)

@@ -174,12 +174,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, 64)
     config.fail_on_recompile_limit_hit = True
-    found: Callable[..., Any] = torch.compile(
-        function,
-        dynamic=False,
-        fullgraph=True,
-        options={"split_reductions": False},  # a norm in three kernels takes longer than in one
-    )
+    found: Callable[..., Any] = torch.compile(function, dynamic=False, fullgraph=True)
     return found
 
 
@@ -224,6 +219,9 @@ class FastPasses:
         self._cache: KVCache | None = None
         self._sides: tuple[int, int] | None = None
         self._told: Told | None = None
+        self._side = torch.cuda.Stream() if graphs else None
+        """What is recorded on a stream shares cuBLAS's workspace; the decoder, which runs at the
+        same time, records on one of its own."""
 
     def prepare(self, cache: KVCache, height: int, width: int) -> None:
         """Compile and record every pass that a stream in a new cache takes; latent sides. The cache
@@ -321,7 +319,8 @@ class FastPasses:
 
     def _record(self, key: tuple[Any, ...], told: Told, cache: KVCache) -> torch.Tensor | None:
         """Run the pass once, which compiles what it needs and gives its result, then record it."""
-        side = torch.cuda.Stream()
+        side = self._side
+        assert side is not None
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             first = self._pass(key[0], told, cache)
@@ -329,7 +328,7 @@ class FastPasses:
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph, pool=self._pool, stream=side):
             out = self._pass(key[0], told, cache)
         self._recorded[key] = Recorded(graph=graph, out=out)
         if first is not None:

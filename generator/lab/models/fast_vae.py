@@ -278,6 +278,8 @@ class FastDecoder:
         self._size: tuple[int, int] | None = None
         self._fresh = True
         self._recorded: tuple[Any, torch.Tensor, torch.Tensor] | None = None
+        self.stream = torch.cuda.Stream(self.device) if graphs else None
+        """What it is recorded on, and best run on: see `FastPasses`."""
 
     def wipe(self) -> None:
         """Forget the features: the next latent frame is a first one."""
@@ -332,13 +334,14 @@ class FastDecoder:
         """Decode once, which compiles what it needs and gives the result, then record it. What is
         being recorded is not run, so the features stay as the run left them."""
         told = latents.clone()
-        current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+        current, side = torch.cuda.current_stream(), self.stream
+        assert side is not None
         side.wait_stream(current)
         with torch.cuda.stream(side):
             found = self._pictures(told, first=False)
         current.wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=side):
             out = self._pictures(told, first=False)
         self._recorded = graph, told, out
         found.record_stream(current)
@@ -404,8 +407,8 @@ class SecondStream:
     """Decodes and brings pictures to the host on a stream of its own, so that the next chunk's
     passes need not wait for either, nor the host for them."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.stream = torch.cuda.Stream(device)
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
         self._pinned: list[torch.Tensor] = []
 
     def start(self, decoder: FastDecoder, latents: torch.Tensor) -> Coming:

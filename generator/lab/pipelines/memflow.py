@@ -421,7 +421,9 @@ def open_pipeline(parts: Parts) -> MemFlow:
         sparse_memory=parts.sparse_memory,
         reader=ContextReader(autoencoder) if dit.shape.vace_layers else None,
         fast=FastPasses(dit, graphs=graphs, eighths=bool(parts.products)) if fast else None,
-        second=SecondStream(device) if graphs else None,
+        second=SecondStream(decoder.stream)
+        if isinstance(decoder, FastDecoder) and graphs
+        else None,
         autoencoder=autoencoder,
     )
 
