@@ -1196,6 +1196,9 @@ def adopt(asked: argparse.Namespace) -> int:
         if name in whole:
             file = name.replace(" ", "-").replace("_", "-")
             (exact / f"{file}.json").write_text(json.dumps(whole[name], indent=1) + "\n")
+    (exact / "tables").mkdir()
+    for name, text in tables_of(whole).items():
+        (exact / "tables" / f"{name}.csv").write_text(text, "utf-8")
     conditions = whole["conditions"]
     turns = exact.with_name(f"{asked.run}-turns-h200")
     rows, series = turn_rows(kept)
@@ -1208,6 +1211,47 @@ def adopt(asked: argparse.Namespace) -> int:
     return 0
 
 
+def tables_of(whole: Any) -> dict[str, str]:
+    """What pages draw charts from: chunks' latencies of the first takes, and where the device's
+    time goes, by size."""
+    made: dict[str, str] = {}
+    for size in dict.fromkeys(cell["size"] for cell in whole["cells"].values()):
+        cells = sorted(
+            (one for one in whole["cells"].values() if one["size"] == size),
+            key=lambda one: one["steps"],
+        )
+        drawn = [one for one in cells if one["steps"][0] in (2, 4, 6, 8, 12)]
+        gaps = [
+            [b - a for a, b in itertools.pairwise([0.0, *one["takes"][0]["arrivals_s"]])]
+            for one in drawn
+        ]
+        lines = [",".join(["chunk", *(f"{one['steps'][0]} steps" for one in drawn)])]
+        for number, row in enumerate(zip(*gaps, strict=False), 1):
+            lines.append(",".join([str(number), *(f"{gap * 1e3:.1f}" for gap in row)]))
+        made[f"latency-{size}"] = "\n".join(lines) + "\n"
+        found = [
+            (one["steps"][0], whole["stages"][one["cell"]]["ms_by_kind"])
+            for one in cells
+            if isinstance(whole["stages"].get(one["cell"]), dict)
+        ]
+        lines = [",".join(["steps", *STAGES])]
+        for steps, told in found:
+            lines.append(
+                ",".join([str(steps), *(f"{told.get(k, 0):.1f}" for k in STAGES.values())])
+            )
+        made[f"stages-{size}"] = "\n".join(lines) + "\n"
+    return made
+
+
+STAGES = {
+    "attention": "attention",
+    "matrix products": "products",
+    "between products": "elementwise",
+    "convolutions": "convolutions",
+    "between convolutions": "decoder, elementwise",
+    "copies": "copies",
+}
+"""Of a chunk, as charts name them, from the bottom up; and what `chunk_stages` calls them."""
 TURNS = {
     "memflow-official": "MemFlow, official code, in turn with ours, random weights",
     "memflow": "MemFlow, this project's code, compile mode graphs, in turn, random weights",

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from generator.catalogue import forms
+from generator.catalogue import forms, tables
 from generator.catalogue.decode import (
     Complaints,
     did_you_mean,
@@ -38,6 +38,7 @@ from generator.records import (
     Link,
     Machine,
     Page,
+    PageChart,
     PerFrame,
     Pipeline,
     Preset,
@@ -65,7 +66,6 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     prompts = _prompts(content / "prompts", complaints)
     pipelines = _pipelines(content / "pipelines", complaints)
     machines = _machines(content / "machines", complaints)
-    pages = _pages(content / "pages", complaints)
     runs: list[Run] = []
     clips: list[Clip] = []
     faulty_runs: set[str] = set()
@@ -85,6 +85,7 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
             clips += _clips(folder, form, prompts, pipelines, complaints)
         if len(complaints.found) > before:
             faulty_runs.add(folder.name)
+    pages = _pages(content / "pages", content / "runs", runs, faulty_runs, complaints)
     presets = _presets(content / "presets", clips, faulty_runs, complaints)
     if complaints.found or site is None:
         raise ContentError(complaints.found)
@@ -242,15 +243,53 @@ def _machines(folder: Path, complaints: Complaints) -> dict[str, Machine | None]
     return machines
 
 
-def _pages(folder: Path, complaints: Complaints) -> list[Page]:
+def _pages(
+    folder: Path,
+    folder_of_runs: Path,
+    runs: Sequence[Run],
+    faulty_runs: Set[str],
+    complaints: Complaints,
+) -> list[Page]:
+    titles = {run.id: run.title for run in runs}
     pages = []
     for name, path in _files(folder, ".md", complaints):
         read = read_markdown(path, forms.PageForm, complaints)
         if read is not None:
             form, body, line = read
-            pages.append(
-                Page(id=name, html=_prose(path, "", body, complaints, line=line), **dict(form))
-            )
+            html = _prose(path, "", body, complaints, line=line)
+            charts = []
+            for number, chart in enumerate(form.charts):
+                if chart.run in faulty_runs:
+                    continue
+                if chart.run not in titles:
+                    complaints.add(
+                        path,
+                        f"$.charts[{number}].run",
+                        f'no run "{chart.run}"',
+                        did_you_mean(chart.run, titles) or "name a folder of content/runs",
+                    )
+                    continue
+                table = folder_of_runs / chart.run / tables.FOLDER / f"{chart.table}.csv"
+                if not table.is_file():
+                    complaints.add(
+                        path,
+                        f"$.charts[{number}].table",
+                        f'run {chart.run} holds no table "{chart.table}"',
+                        f"write {table.name} in its folder {tables.FOLDER}/",
+                    )
+                    continue
+                found = tables.read_table(table, complaints)
+                if found is not None:
+                    charts.append(
+                        PageChart(
+                            **{key: value for key, value in dict(chart).items() if key != "table"},
+                            id=f"{name}-{number + 1}-{chart.table}",
+                            run_title=titles[chart.run],
+                            names=found[0],
+                            rows=found[1],
+                        )
+                    )
+            pages.append(Page(id=name, html=html, **{**dict(form), "charts": tuple(charts)}))
     return pages
 
 
