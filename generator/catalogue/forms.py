@@ -296,7 +296,7 @@ class MachineForm(Form):
 
 class PageChartForm(Form):
     """An entry of `charts` in a page's front matter: a chart below its text, drawn from a table of
-    a run, content/runs/&lt;run&gt;/tables/&lt;table&gt;.csv. The first column of that table is
+    a run, content/runs/<run>/tables/<table>.csv. The first column of that table is
     where a point stands, each further one (six at most) a line of the chart."""
 
     run: Id
