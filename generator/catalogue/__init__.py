@@ -9,6 +9,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -66,6 +67,7 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     prompts = _prompts(content / "prompts", complaints)
     pipelines = _pipelines(content / "pipelines", complaints)
     machines = _machines(content / "machines", complaints)
+    pages_read = _pages(content / "pages", complaints)
     runs: list[Run] = []
     clips: list[Clip] = []
     faulty_runs: set[str] = set()
@@ -85,7 +87,10 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
             clips += _clips(folder, form, prompts, pipelines, complaints)
         if len(complaints.found) > before:
             faulty_runs.add(folder.name)
-    pages = _pages(content / "pages", content / "runs", runs, faulty_runs, complaints)
+    titles = {run.id: run.title for run in runs}
+    pages = [
+        _charted(*read, content / "runs", titles, faulty_runs, complaints) for read in pages_read
+    ]
     presets = _presets(content / "presets", clips, faulty_runs, complaints)
     if complaints.found or site is None:
         raise ContentError(complaints.found)
@@ -244,53 +249,63 @@ def _machines(folder: Path, complaints: Complaints) -> dict[str, Machine | None]
 
 
 def _pages(
-    folder: Path,
-    folder_of_runs: Path,
-    runs: Sequence[Run],
-    faulty_runs: Set[str],
-    complaints: Complaints,
-) -> list[Page]:
-    titles = {run.id: run.title for run in runs}
+    folder: Path, complaints: Complaints
+) -> list[tuple[Path, Page, tuple[forms.PageChartForm, ...]]]:
+    """Pages, without the charts that they ask for."""
     pages = []
     for name, path in _files(folder, ".md", complaints):
         read = read_markdown(path, forms.PageForm, complaints)
         if read is not None:
             form, body, line = read
             html = _prose(path, "", body, complaints, line=line)
-            charts = []
-            for number, chart in enumerate(form.charts):
-                if chart.run in faulty_runs:
-                    continue
-                if chart.run not in titles:
-                    complaints.add(
-                        path,
-                        f"$.charts[{number}].run",
-                        f'no run "{chart.run}"',
-                        did_you_mean(chart.run, titles) or "name a folder of content/runs",
-                    )
-                    continue
-                table = folder_of_runs / chart.run / tables.FOLDER / f"{chart.table}.csv"
-                if not table.is_file():
-                    complaints.add(
-                        path,
-                        f"$.charts[{number}].table",
-                        f'run {chart.run} holds no table "{chart.table}"',
-                        f"write {table.name} in its folder {tables.FOLDER}/",
-                    )
-                    continue
-                found = tables.read_table(table, complaints)
-                if found is not None:
-                    charts.append(
-                        PageChart(
-                            **{key: value for key, value in dict(chart).items() if key != "table"},
-                            id=f"{name}-{number + 1}-{chart.table}",
-                            run_title=titles[chart.run],
-                            names=found[0],
-                            rows=found[1],
-                        )
-                    )
-            pages.append(Page(id=name, html=html, **{**dict(form), "charts": tuple(charts)}))
+            page = Page(id=name, html=html, **{**dict(form), "charts": ()})
+            pages.append((path, page, form.charts))
     return pages
+
+
+def _charted(
+    path: Path,
+    page: Page,
+    charts: Sequence[forms.PageChartForm],
+    runs: Path,
+    titles: Mapping[str, str],
+    faulty_runs: Set[str],
+    complaints: Complaints,
+) -> Page:
+    """The page with its charts, as far as there is nothing to complain of."""
+    found = []
+    for number, chart in enumerate(charts):
+        place = f"$.charts[{number}]"
+        file = runs / chart.run / tables.FOLDER / f"{chart.table}.csv"
+        if chart.run in faulty_runs:
+            continue
+        if chart.run not in titles:
+            complaints.add(
+                path,
+                f"{place}.run",
+                f'no run "{chart.run}"',
+                did_you_mean(chart.run, titles) or "name a folder of content/runs",
+            )
+        elif not file.is_file():
+            complaints.add(
+                path,
+                f"{place}.table",
+                f'run {chart.run} holds no table "{chart.table}"',
+                f"write {file.name} in its folder {tables.FOLDER}/",
+            )
+        elif (table := tables.read_table(file, complaints)) is not None:
+            names, rows = table
+            told = {name: value for name, value in dict(chart).items() if name != "table"}
+            found.append(
+                PageChart(
+                    **told,
+                    id=f"{page.id}-{number + 1}-{chart.table}",
+                    run_title=titles[chart.run],
+                    names=names,
+                    rows=rows,
+                )
+            )
+    return replace(page, charts=tuple(found))
 
 
 def _run_form(folder: Path, complaints: Complaints) -> forms.RunForm | None:
