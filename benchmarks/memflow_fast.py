@@ -1180,6 +1180,9 @@ def adopt(asked: argparse.Namespace) -> int:
         name: json.loads((asked.folder / f"{name}.json").read_text("utf-8"))
         for name in ("memflow-fast", "memflow-fast-compare", "memflow-fast-modes")
     }
+    earlier = asked.folder / "memflow-fast-compare-earlier.json"
+    if earlier.is_file():
+        kept[earlier.stem] = json.loads(earlier.read_text("utf-8"))
     rates = kept["memflow-fast-compare"]["rates"]
     whole = kept["memflow-fast"]
     for cell in whole["cells"].values():
@@ -1189,7 +1192,16 @@ def adopt(asked: argparse.Namespace) -> int:
     if exact.exists():
         raise SystemExit(f"{exact} is there already, and runs are never changed")
     one = argparse.Namespace(
-        data=whole, run=exact.name, title=f"{asked.title}, exact mode", machine=asked.machine
+        data=whole,
+        run=exact.name,
+        title=f"{asked.title}, exact mode",
+        machine=asked.machine,
+        further=(
+            "Cells that say one repeat were taken once, and 848x480 at 12 steps was not reached: "
+            "the device's time was up.",
+        )
+        if len(whole["cells"]) < 2 * len(h200.STEPS)
+        else (),
     )
     h200.adopt(one)
     for name in ("parts", "start_up_s", "200 chunks", "memory"):
@@ -1204,9 +1216,7 @@ def adopt(asked: argparse.Namespace) -> int:
     rows, series = turn_rows(kept)
     turns.mkdir()
     (turns / "clips.csv").write_text(clips_csv(rows), "utf-8")
-    (turns / "run.toml").write_text(
-        turns_toml(asked, conditions, kept["memflow-fast-compare"], series), "utf-8"
-    )
+    (turns / "run.toml").write_text(turns_toml(asked, conditions, kept, series), "utf-8")
     print(f"{turns}: {len(rows)} rows")
     return 0
 
@@ -1255,29 +1265,39 @@ STAGES = {
 TURNS = {
     "memflow-official": "MemFlow, official code, in turn with ours, random weights",
     "memflow": "MemFlow, this project's code, compile mode graphs, in turn, random weights",
+    "memflow-official-earlier": "MemFlow, official code, in turn with an earlier state of ours, "
+    "random weights",
+    "memflow-earlier": "MemFlow, an earlier state of this project's code, compile mode graphs, in "
+    "turn, random weights",
     "memflow-fp8": "MemFlow, FP8 products (not exact), random weights",
     "memflow-sparse": "MemFlow, Sparse Memory Activation (not exact), random weights",
 }
 """Series of the run that `adopt` makes of `compare` and `modes`."""
-WORK = {"memflow-official": "memflow", "memflow": "memflow", "memflow-sparse": "memflow-sparse"}
+EXACT = ("memflow-official", "memflow", "memflow-official-earlier", "memflow-earlier")
+WORK = {**dict.fromkeys(EXACT, "memflow"), "memflow-sparse": "memflow-sparse"}
 
 
 def turn_rows(kept: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
     """Lines of clips.csv, and the series that they are of."""
     rows: list[dict[str, str]] = []
-    compared = kept["memflow-fast-compare"]
-    for size, rates in compared["rates"].items():
-        for side, series in (("official", "memflow-official"), ("ours", "memflow")):
-            steady = rates[f"{side}, steady"]
-            rows.append(
-                {
-                    **turn_row(series, size, steady["fps"]),
-                    "x-fps-low": f"{steady['low']:.2f}",
-                    "x-fps-high": f"{steady['high']:.2f}",
-                    "x-fps-of-the-whole-run": f"{rates[f'{side}, whole']['fps']:.2f}",
-                    "x-times-official": f"{rates['ratio, steady']:.2f}" if side == "ours" else "",
-                }
-            )
+    pairs = [
+        (size, rates, side, f"{series}{'-earlier' if name.endswith('earlier') else ''}")
+        for name in kept
+        if "compare" in name
+        for size, rates in kept[name]["rates"].items()
+        for side, series in (("official", "memflow-official"), ("ours", "memflow"))
+    ]
+    for size, rates, side, series in pairs:
+        steady = rates[f"{side}, steady"]
+        rows.append(
+            {
+                **turn_row(series, size, steady["fps"]),
+                "x-fps-low": f"{steady['low']:.2f}",
+                "x-fps-high": f"{steady['high']:.2f}",
+                "x-fps-of-the-whole-run": f"{rates[f'{side}, whole']['fps']:.2f}",
+                "x-times-official": f"{rates['ratio, steady']:.2f}" if side == "ours" else "",
+            }
+        )
     for name, series in (("fp8", "memflow-fp8"), ("sparse memory", "memflow-sparse")):
         told = kept["memflow-fast-modes"]["modes"].get(name, {})
         for size, found in told.items():
@@ -1308,8 +1328,16 @@ def turn_row(series: str, size: str, fps: float) -> dict[str, str]:
     }
 
 
-def turns_toml(asked: argparse.Namespace, conditions: Any, compared: Any, series: list[str]) -> str:
+def turns_toml(asked: argparse.Namespace, conditions: Any, kept: Any, series: list[str]) -> str:
     from generator.clips.draft import quoted
+
+    compared = kept["memflow-fast-compare"]
+    states = [
+        f"{len(one['arrivals_s']['512x288']) // 2} turns, this project's code at "
+        f"{one['software']['Matrix Archive']}" + (" (series earlier)" if "earlier" in name else "")
+        for name, one in kept.items()
+        if "compare" in name
+    ]
 
     machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
     lines = [
@@ -1328,11 +1356,13 @@ def turns_toml(asked: argparse.Namespace, conditions: Any, compared: Any, series
             f"  {quoted(sentence)},"
             for sentence in (
                 "Official code and ours in turn, in one process: " + compared["protocol"],
+                f"Turns: {'; '.join(states)}.",
                 f"The official side is {compared['official']}.",
                 "Modes that are not exact ran after each other with the same weights and noise, 14 "
                 "chunks each, of which those from the eighth on count; off is the root of the mean "
                 "square of what their latents differ by from exact ones, over that of the exact "
-                "ones, in the first and in the ninth chunk of a stream.",
+                "ones, in the first and in the ninth chunk of a stream. Code: "
+                f"{kept['memflow-fast-modes']['software']['Matrix Archive']}.",
             )
         ),
         "]",

@@ -483,6 +483,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         ),
         f"A cell's first take is the whole clip; its further takes end after "
         f"{data['steady_chunks_of_repeats']} chunks of the steady state.",
+        *getattr(arguments, "further", ()),
     )
     about = record.RunAbout(
         id=arguments.run, title=arguments.title, machine=arguments.machine, protocol=sentences
