@@ -130,6 +130,25 @@ def test_joined_weights_leave_the_slow_twin_as_it_was(cpu: Any) -> None:
     assert shared == products.qkv_weight.untyped_storage().data_ptr(), "nothing lies there twice"
 
 
+def test_products_in_eight_bits_are_off_by_what_eight_bits_cost(cpu: Any) -> None:
+    """e4m3 keeps three bits behind the point: by rows some 4 % (root of the mean square) of a
+    product of Gaussian numbers, as the literature has it, and nothing of the small products."""
+    shape = DiTShape(layers=1, dim=64, heads=2, ffn=128, text_dim=16, text_tokens=4, time_dim=16)
+    model = weights.build(shape, device=cpu, dtype=torch.float32)
+    weights.fill_randomly(model, 5)
+    exact, eighth = (
+        FastPasses(model, graphs=False, eighths=flag).products[0] for flag in (False, True)
+    )
+    m = torch.randn(1, 40, 64, generator=torch.Generator().manual_seed(6))
+    for wanted, found in (
+        (exact.qkv(m), eighth.qkv(m)),
+        (exact.down(exact.up(m)), eighth.down(eighth.up(m))),
+    ):
+        off = (found - wanted).square().mean().sqrt() / wanted.square().mean().sqrt()
+        assert 0.01 < off < 0.08
+    assert torch.equal(exact.o(m), eighth.o(m))
+
+
 @pytest.mark.parametrize("convolution", fast_vae.CONVOLUTIONS)
 @pytest.mark.parametrize("sizes", [[3, 3, 3], [1, 2, 3, 1, 2]])
 def test_the_fast_decoder_equals_the_slow_twin(
@@ -199,6 +218,20 @@ def test_a_wiped_fused_pipeline_is_as_a_fresh_one() -> None:
     proof = prove("memflow", parts, REQUEST, another(REQUEST), chunks=2, chunks_before=9)
     assert proof.identical
     assert proof.holds, dict(proof.mutations)
+
+
+def test_products_that_cannot_be_had_are_told() -> None:
+    for compile_mode, products in (("fused", "fp4"), ("none", "fp8")):
+        parts = Parts(
+            device="cpu",
+            dtype="float32",
+            weights="random",
+            tiny=True,
+            compile=compile_mode,
+            products=products,
+        )
+        with pytest.raises(UsageError, match="fp8 is known, together with a compile mode"):
+            open_pipeline("memflow", parts)
 
 
 @pytest.mark.parametrize(
