@@ -236,13 +236,14 @@ def repeats(
             return
 
 
-def golden(report: Report, device_name: str) -> None:
+def golden(report: Report, device_name: str, compile_mode: str = "none") -> None:
     """Every chunk of the golden files on this device, float32 without TF32."""
     try:
         import torch
         from safetensors.torch import load_file
 
         from generator.lab.models import text, weights
+        from generator.lab.models.fast import FastPasses
         from generator.lab.pipelines import Request
         from generator.lab.pipelines.memflow import MemFlow, Noise
         from generator.measure.roofline import WAN_1_3B
@@ -265,6 +266,7 @@ def golden(report: Report, device_name: str) -> None:
         model = weights.build(shape, device=torch.device("cpu"), dtype=torch.float32)
         weights.fill_randomly(model, 1)
         model.to(device)
+        fast = FastPasses(model, graphs=compile_mode == "graphs")
         for name, width, height, steps, seed, tokens, switches in GOLDEN:
             held = load_file(ROOT / "tests" / "lab" / "golden" / f"{name}.safetensors")
 
@@ -283,6 +285,7 @@ def golden(report: Report, device_name: str) -> None:
                 said={},
                 noise=Replayed(held["noise"][0].split(3), seed + 1, steps),
                 sparse_memory="sparse" in name,
+                fast=fast if compile_mode != "none" else None,
             )
             pipeline.prepare(
                 Request(
@@ -471,7 +474,8 @@ def adopt(arguments: argparse.Namespace) -> int:
     """A run of content/runs from what `measure` wrote."""
     from generator.lab import generate, record
 
-    data = json.loads(Path(arguments.json).read_text("utf-8"))
+    data = getattr(arguments, "data", None)
+    data = data or json.loads(Path(arguments.json).read_text("utf-8"))
     seconds = Fraction(data["conditions"]["seconds"])
     sentences = (
         *generate.protocol(
@@ -479,6 +483,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         ),
         f"A cell's first take is the whole clip; its further takes end after "
         f"{data['steady_chunks_of_repeats']} chunks of the steady state.",
+        *getattr(arguments, "further", ()),
     )
     about = record.RunAbout(
         id=arguments.run, title=arguments.title, machine=arguments.machine, protocol=sentences

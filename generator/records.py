@@ -142,6 +142,29 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageChart:
+    """A chart of a page's own, from a table of one run: every column but the first is a line."""
+
+    id: str
+    """Unique in the whole site."""
+    title: str
+    summary: str
+    run: str
+    """Id of the run whose numbers these are."""
+    run_title: str
+    label: Label
+    x: str
+    """What the first column is."""
+    y: str
+    """What the numbers are."""
+    unit: str
+    stacked: bool
+    """Each line upon the one before."""
+    names: tuple[str, ...]
+    rows: tuple[tuple[float, tuple[float | None, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A page of prose. `kind` is "page" or "plan"; a plan is work not done yet."""
 
@@ -153,6 +176,8 @@ class Page:
     kind: str
     group: str
     """The page it is listed on: "enhancements", "plans", "method", ..."""
+    charts: tuple[PageChart, ...] = ()
+    """Shown below its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ THIRD_PARTY = {
     "charts": {"plotly"},
     "pages": {"jinja2", "markupsafe"},
     "publish": {"starlette", "uvicorn", "watchfiles", "httpx", "pydantic", "filelock"},
-    "lab": {"torch", "diffusers", "transformers", "safetensors", "numpy"},
+    "lab": {"torch", "triton", "diffusers", "transformers", "safetensors", "numpy"},
     "new": set(),
     "answer": set(),
     "logbook": set(),

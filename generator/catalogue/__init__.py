@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from generator.catalogue import forms
+from generator.catalogue import forms, tables
 from generator.catalogue.decode import (
     Complaints,
     did_you_mean,
@@ -40,6 +41,7 @@ from generator.records import (
     Link,
     Machine,
     Page,
+    PageChart,
     PerFrame,
     Pipeline,
     Preset,
@@ -67,7 +69,7 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
     prompts = _prompts(content / "prompts", complaints)
     pipelines = _pipelines(content / "pipelines", complaints)
     machines = _machines(content / "machines", complaints)
-    pages = _pages(content / "pages", complaints)
+    pages_read = _pages(content / "pages", complaints)
     runs: list[Run] = []
     clips: list[Clip] = []
     faulty_runs: set[str] = set()
@@ -87,6 +89,10 @@ def load(project: Project, *, base_url: str | None = None) -> Catalogue:
             clips += _clips(folder, form, prompts, pipelines, complaints)
         if len(complaints.found) > before:
             faulty_runs.add(folder.name)
+    titles = {run.id: run.title for run in runs}
+    pages = [
+        _charted(*read, content / "runs", titles, faulty_runs, complaints) for read in pages_read
+    ]
     presets = _presets(content / "presets", clips, faulty_runs, complaints)
     if complaints.found or site is None:
         raise ContentError(complaints.found)
@@ -244,16 +250,64 @@ def _machines(folder: Path, complaints: Complaints) -> dict[str, Machine | None]
     return machines
 
 
-def _pages(folder: Path, complaints: Complaints) -> list[Page]:
+def _pages(
+    folder: Path, complaints: Complaints
+) -> list[tuple[Path, Page, tuple[forms.PageChartForm, ...]]]:
+    """Pages, without the charts that they ask for."""
     pages = []
     for name, path in _files(folder, ".md", complaints):
         read = read_markdown(path, forms.PageForm, complaints)
         if read is not None:
             form, body, line = read
-            pages.append(
-                Page(id=name, html=_prose(path, "", body, complaints, line=line), **dict(form))
-            )
+            html = _prose(path, "", body, complaints, line=line)
+            page = Page(id=name, html=html, **{**dict(form), "charts": ()})
+            pages.append((path, page, form.charts))
     return pages
+
+
+def _charted(
+    path: Path,
+    page: Page,
+    charts: Sequence[forms.PageChartForm],
+    runs: Path,
+    titles: Mapping[str, str],
+    faulty_runs: Set[str],
+    complaints: Complaints,
+) -> Page:
+    """The page with its charts, as far as there is nothing to complain of."""
+    found = []
+    for number, chart in enumerate(charts):
+        place = f"$.charts[{number}]"
+        file = runs / chart.run / tables.FOLDER / f"{chart.table}.csv"
+        if chart.run in faulty_runs:
+            continue
+        if chart.run not in titles:
+            complaints.add(
+                path,
+                f"{place}.run",
+                f'no run "{chart.run}"',
+                did_you_mean(chart.run, titles) or "name a folder of content/runs",
+            )
+        elif not file.is_file():
+            complaints.add(
+                path,
+                f"{place}.table",
+                f'run {chart.run} holds no table "{chart.table}"',
+                f"write {file.name} in its folder {tables.FOLDER}/",
+            )
+        elif (table := tables.read_table(file, complaints)) is not None:
+            names, rows = table
+            told = {name: value for name, value in dict(chart).items() if name != "table"}
+            found.append(
+                PageChart(
+                    **told,
+                    id=f"{page.id}-{number + 1}-{chart.table}",
+                    run_title=titles[chart.run],
+                    names=names,
+                    rows=rows,
+                )
+            )
+    return replace(page, charts=tuple(found))
 
 
 def _run_form(folder: Path, complaints: Complaints) -> forms.RunForm | None:

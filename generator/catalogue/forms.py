@@ -294,6 +294,31 @@ class MachineForm(Form):
     """Whether pages of measured cells show what may be reached on it, labelled as projected."""
 
 
+class PageChartForm(Form):
+    """An entry of `charts` in a page's front matter: a chart below its text, drawn from a table of
+    a run, content/runs/<run>/tables/<table>.csv. The first column of that table is
+    where a point stands, each further one (six at most) a line of the chart."""
+
+    run: Id
+    """The run whose numbers they are."""
+    table: Id
+    """Name of the table, without .csv."""
+    title: Line
+    """Heading."""
+    summary: Line
+    """What to read from it, in one or two sentences."""
+    label: Label
+    """Where the numbers come from."""
+    x: Line
+    """What the first column is, such as denoising steps."""
+    y: Line
+    """What the numbers are, such as time of a chunk."""
+    unit: Line
+    """Their unit, such as ms."""
+    stacked: bool = False
+    """Draw each line upon the one before, for parts of a whole."""
+
+
 class PageForm(Form):
     """Front matter of content/pages/<id>.md; the text below it is the page."""
 
@@ -307,6 +332,8 @@ class PageForm(Form):
     """A plan is work not done yet, and is marked as such."""
     order: int = 100
     """Place in its group, smallest first."""
+    charts: tuple[PageChartForm, ...] = ()
+    """Charts below the text, in this order."""
 
 
 class PresetForm(Form):

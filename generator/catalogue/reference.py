@@ -19,7 +19,7 @@ FILES: tuple[tuple[str, tuple[type[forms.Form], ...]], ...] = (
     ("content/prompts/&lt;id&gt;.md", (forms.PromptForm,)),
     ("content/pipelines/&lt;id&gt;.toml", (forms.PipelineForm,)),
     ("content/machines/&lt;id&gt;.toml", (forms.MachineForm,)),
-    ("content/pages/&lt;id&gt;.md", (forms.PageForm,)),
+    ("content/pages/&lt;id&gt;.md", (forms.PageForm, forms.PageChartForm)),
     ("content/presets/&lt;id&gt;.md", (forms.PresetForm,)),
     (
         "content/runs/&lt;id&gt;/run.toml",

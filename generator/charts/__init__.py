@@ -6,6 +6,7 @@ dash and mark. Knows nothing of folders and templates.
 """
 
 from generator.charts.chart import Cell, Chart, LegendEntry, LegendGroup, Table
+from generator.charts.curves import curves
 from generator.charts.speed import fps_against_steps, ms_per_frame_against_steps
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "LegendEntry",
     "LegendGroup",
     "Table",
+    "curves",
     "fps_against_steps",
     "ms_per_frame_against_steps",
 ]

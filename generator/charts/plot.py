@@ -115,6 +115,8 @@ def spread(positions_px: Sequence[float], gaps_px: Sequence[float]) -> tuple[flo
 def label_shifts_px(plot: Plot, height_px: float) -> tuple[float, ...]:
     """How far (px, downwards) each reference label must move to keep clear of the others, when
     the axes are `height_px` high. Labels stand centred on their lines otherwise."""
+    if not plot.references:
+        return ()
     order = sorted(range(len(plot.references)), key=lambda i: plot.references[i].y, reverse=True)
     positions = [(1 - plot.references[i].y / plot.y.end) * height_px for i in order]
     heights = [LABEL_LINE_PX * len(plot.references[i].label) for i in order]

@@ -41,7 +41,7 @@ VERSION = 1
 CELLS = "cells"
 CONDITIONS = ("pipeline", "machine", "software", "said", "seconds", "repeats")
 """What all cells of a run share."""
-SWITCHES, CONTEXT = "prompt switches", "VACE context"
+SWITCHES, CONTEXT, PRODUCTS = "prompt switches", "VACE context", "matrix products"
 """What a run's conditions say of them, under these names, where there are any."""
 FPS_MEANS = "frames per wall second of the steady state, VAE decode and transfer to host included"
 TOY = (
@@ -307,7 +307,10 @@ def _row(cell: Mapping[str, Any]) -> dict[str, str]:
     return {
         **row,
         "fps": f"{summary.fps:.2f}",
-        **{f"{EXTRA_PREFIX}{name}": value for name, value in figures.items()},
+        **{
+            f"{EXTRA_PREFIX}{name}": value
+            for name, value in (figures | cell.get("further", {})).items()
+        },
     }
 
 
@@ -411,7 +414,7 @@ def _series_toml(
 
 def _work(pipeline: str, said: Mapping[str, str]) -> str:
     """What the roofline counts it as; "" where it cannot, or where bf16's peak is not the one."""
-    if SWITCHES in said or CONTEXT in said:
+    if SWITCHES in said or CONTEXT in said or PRODUCTS in said:
         return ""
     sparse = said.get("memory", "").startswith("sparse")
     name = f"{pipeline}-sparse" if sparse else pipeline
@@ -436,8 +439,11 @@ def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: boo
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
     title = {"memflow": "MemFlow", "helios": "Helios (diffusers' pipeline)"}.get(pipeline, pipeline)
+    mode = said.get("compile mode", "none").split()[0]
     return (
         f"{title}, this project's code"
+        + (f", compile mode {mode}" if mode != "none" else "")
+        + (", FP8 products" if PRODUCTS in said else "")
         + (", prompts switched" if SWITCHES in said else "")
         + (", with a VACE context" if CONTEXT in said else "")
         + (", random weights" if random else "")

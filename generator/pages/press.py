@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, TemplateError, TemplateSyntaxError
 
-from generator.charts import Chart, fps_against_steps, ms_per_frame_against_steps
+from generator.charts import Chart, curves, fps_against_steps, ms_per_frame_against_steps
 from generator.errors import PublishError
 from generator.pages import addresses, drawings, metadata
 from generator.pages.clips import ClipView
@@ -21,7 +21,7 @@ from generator.pages.groups import Group
 from generator.pages.matrix import BandView
 from generator.pages.method import ClaimView
 from generator.pages.presets import PresetView
-from generator.records import Catalogue, Evidence, Pipeline, Prompt
+from generator.records import Catalogue, Evidence, PageChart, Pipeline, Prompt
 
 MOST_MARKS = 400
 """A chart of more clips is a cloud that nobody can read; the pages of its parts have theirs."""
@@ -99,7 +99,7 @@ class Press:
         description: str,
         section: str = "",
         view: ClipView | None = None,
-        charts: Charts | None = None,
+        charts: Charts | PageCharts | None = None,
         **context: object,
     ) -> Sheet:
         """The sheet with `templates/pages/<template>.html` at `address`.
@@ -230,6 +230,20 @@ class Charts:
             prompts=self.prompts,
             clip_url=lambda clip: addresses.reference(addresses.clip(clip.id), self.here),
             chart_id=f"{self.name}-{name}",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageCharts:
+    """Charts of a page's own, for the page in file `here`, not drawn yet."""
+
+    told: tuple[PageChart, ...]
+    here: str
+
+    def draw(self) -> tuple[Chart, ...]:
+        return tuple(
+            curves(one, href=addresses.reference(addresses.run(one.run), self.here))
+            for one in self.told
         )
 
 

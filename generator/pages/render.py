@@ -22,7 +22,7 @@ from generator.pages.media import Published
 from generator.pages.method import claim_views
 from generator.pages.neighbours import Surroundings
 from generator.pages.presets import CardView, frame, oembed, preset_views
-from generator.pages.press import Later, Press, Sheet, Texts
+from generator.pages.press import Later, PageCharts, Press, Sheet, Texts
 from generator.records import Catalogue, Evidence, Pipeline, Prompt, Run
 
 HOME_CARDS = 3
@@ -499,6 +499,12 @@ def _articles(press: Press, group: Group, section: str) -> None:
             description=page.summary,
             section=section,
             page=page,
+            charts=PageCharts(
+                told=page.charts,
+                here=addresses.file_of(addresses.page(group.id, page.id)),
+            )
+            if page.charts
+            else None,
             group=group,
             before=group.pages[number - 1] if number else None,
             after=group.pages[number + 1] if number + 1 < len(group.pages) else None,

@@ -76,6 +76,10 @@ def complaints(root: Path) -> list[str]:
 ROW = "lighthouse-2,published,sample-model,lighthouse,320x180,2,28.3,567,"
 SHA_ROW = ROW + "https://example.org/videos/2.webm,could not be had"
 
+CHART = """charts:
+  - {{run: {run}, table: stages, title: Stages, summary: Parts., label: measured-here, x: steps,
+     y: time, unit: ms}}
+"""
 MISTAKES = {
     # site.toml
     "no site.toml": (
@@ -241,6 +245,19 @@ MISTAKES = {
         PAGE,
         swap("group: method", "group: method\nkind: plann"),
         [f'{PAGE} $.kind: "plann" is not possible here; did you mean "plan"?'],
+    ),
+    "a chart of no run": (
+        PAGE,
+        swap("group: method\n", f"group: method\n{CHART.format(run='elsewere')}"),
+        [f'{PAGE} $.charts[0].run: no run "elsewere"; did you mean "elsewhere"?'],
+    ),
+    "a chart of no table": (
+        PAGE,
+        swap("group: method\n", f"group: method\n{CHART.format(run='elsewhere')}"),
+        [
+            f'{PAGE} $.charts[0].table: run elsewhere holds no table "stages"; '
+            "write stages.csv in its folder tables/"
+        ],
     ),
     # pipelines and machines
     "a renderer that there is not": (

@@ -182,3 +182,13 @@ def test_stages_are_told_apart_in_a_cells_name() -> None:
     assert ids(stated) == [
         f"{prompt}-640x384-{steps}" for prompt in TEXTS for steps in ("1-1-1", "2-2-2")
     ]
+
+
+def test_compile_modes_are_ordered_by_file_or_option(tmp_path: Path) -> None:
+    ordered = read(tmp_path, 'prompts = ["dawn"]\ncompile = "graphs"\nproducts = "fp8"\n')
+    parts = matrix.parts_of(ordered)
+    assert (parts.compile, parts.products) == ("graphs", "fp8")
+    parts = matrix.parts_of(matrix.with_options(matrix.Matrix(), compile="fused", products=None))
+    assert (parts.compile, parts.products) == ("fused", "")
+    with pytest.raises(ContentError, match=r"compile: 1 is no text"):
+        read(tmp_path, "compile = 1\n")

@@ -120,6 +120,17 @@ class KVCache:
             self.k[layer, start : start + size].copy_(k[i * size : (i + 1) * size])
             self.v[layer, start : start + size].copy_(v[i * size : (i + 1) * size])
 
+    @property
+    def place(self) -> tuple[int, ...]:
+        """What the views of a pass follow from: passes with the same one read and write the same
+        places."""
+        return self.bank_frames, self.making, self._slot(self.chunks), min(self._last, self._turns)
+
+    def slots(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Where the keys and values of the one chunk that is being made belong: views [L, H, D]."""
+        start, end = self._slot(self.chunks), self._slot(self.chunks) + self._chunk_tokens
+        return self.k[layer, start:end], self.v[layer, start:end]
+
     def read(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Everything that is attended to, what is being made included: views [1, M, H, D]."""
         start = self._sink - self.bank_frames * self.frame_tokens
@@ -142,7 +153,9 @@ class KVCache:
         if self.bank_frames == 0:
             return k, v
         frames = k[:, :remembered].unflatten(1, (-1, self.frame_tokens))
-        fit = torch.einsum("bhd,bnhd->bhn", q.float().mean(dim=1), frames.float().mean(dim=2))
+        mean_q = q.mean(dim=1, dtype=torch.float32)
+        mean_k = frames.mean(dim=2, dtype=torch.float32)
+        fit = torch.einsum("bhd,bnhd->bhn", mean_q, mean_k)
         best = fit.topk(self.shape.sink, dim=2).indices.sort(dim=2).values
         return self._chosen(k, best, remembered), self._chosen(v, best, remembered)
 
@@ -206,8 +219,8 @@ def frame_scores(text_keys: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
     The mean over heads, text tokens and image tokens of the scaled product of their keys, without
     a softmax. Means are linear, so the means of both sides are multiplied, not all pairs.
     """
-    text = text_keys.float().mean(dim=1)
-    image = frames.float().mean(dim=2)
+    text = text_keys.mean(dim=1, dtype=torch.float32)
+    image = frames.mean(dim=2, dtype=torch.float32)
     return torch.einsum("nhd,nshd->ns", text, image) / (text.shape[1] * text.shape[2] ** 0.5)
 
 

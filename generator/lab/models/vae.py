@@ -57,6 +57,12 @@ class StreamingDecoder:
         pictures = [self._decoded(part) for part in parts if part.shape[2]]
         return torch.cat(pictures, dim=2)[0].transpose(0, 1).clamp(-1, 1)
 
+    def levels(self, latents_TCHW: torch.Tensor) -> torch.Tensor:
+        """The same pictures as 8-bit levels, [frames, 8 H, 8 W, 3]."""
+        pictures = self.decode(latents_TCHW)
+        levels = ((pictures.float() + 1) * 127.5).round().to(torch.uint8)
+        return levels.permute(0, 2, 3, 1).contiguous()
+
     def _decoded(self, x: torch.Tensor) -> torch.Tensor:
         first = self.is_fresh
         out = self.vae.decoder(x, feat_cache=self._features, feat_idx=[0], first_chunk=first)

@@ -21,6 +21,8 @@ from generator.lab.context import faults
 from generator.lab.models import attention, text, vae, weights
 from generator.lab.models.cache import KVCache, TextCache
 from generator.lab.models.dit import CausalDiT, Context, Modulation, Rotation
+from generator.lab.models.fast import EIGHTHS, MODES, FastPasses, Passes
+from generator.lab.models.fast_vae import Coming, FastDecoder, SecondStream
 from generator.lab.models.vace import ContextReader
 from generator.lab.pipelines import Frames, Parts, Request
 from generator.measure.roofline import (
@@ -78,7 +80,7 @@ class MemFlow:
     def __init__(
         self,
         dit: CausalDiT,
-        decoder: vae.StreamingDecoder | None,
+        decoder: vae.StreamingDecoder | FastDecoder | None,
         source: text.TextSource,
         *,
         device: torch.device,
@@ -88,16 +90,22 @@ class MemFlow:
         sparse_memory: bool = False,
         full_clean_pass: bool = False,
         reader: ContextReader | None = None,
+        fast: FastPasses | None = None,
+        second: SecondStream | None = None,
+        autoencoder: Any = None,
     ) -> None:
         """`full_clean_pass` runs the context update through the whole network, as the official
         code does: the slow twin. Without a `decoder` only latents can be had. `reader` reads VACE
-        contexts, for a network that has the branch."""
+        contexts, for a network that has the branch. `fast` is the fast twin of the network's
+        passes; with a `second` stream a FastDecoder works on a chunk while the next is made."""
         self.dit, self.decoder, self.source = dit, decoder, source
         self.device, self.kernel, self.said = device, kernel, said
         self.dtype = dit.patch_embedding.weight.dtype
         self.sparse_memory, self.full_clean_pass = sparse_memory, full_clean_pass
         self.noise = noise or Noise(device)
         self.reader = reader
+        self.fast, self.second, self.autoencoder = fast, second, autoencoder
+        self.passes: Passes = fast or dit
         self.text = TextCache()
         self.cache: KVCache | None = None
         self.chunk = 0
@@ -124,6 +132,8 @@ class MemFlow:
 
     @torch.inference_mode()
     def wipe(self, *, but: frozenset[str] = frozenset()) -> None:
+        if self.second is not None:
+            self.second.finish()
         for name, empty in self._wipes().items():
             if name not in but:
                 empty()
@@ -163,6 +173,8 @@ class MemFlow:
         frame = tokens_per_frame(shape, request.width, request.height)
         if self.cache is None or self.cache.frame_tokens != frame:
             self.cache = None  # give the old one's memory back first
+            if self.fast is not None:
+                self.fast.forget()
             self.cache = KVCache(
                 shape, frame, device=self.device, dtype=self.dtype, sparse=self.sparse_memory
             )
@@ -177,6 +189,18 @@ class MemFlow:
             },
             recaches=bool(request.switches),
         )
+        self._prepare_fast(self.cache, request.height // 8, request.width // 8)
+
+    def _prepare_fast(self, cache: KVCache, height: int, width: int) -> None:
+        """Compile and record what a stream of these latent sides takes, once for each."""
+        if self.second is not None:
+            self.second.finish()
+        if self.fast is not None:
+            with attention.using(self.kernel):
+                self.fast.prepare(cache, height, width)
+        if isinstance(self.decoder, FastDecoder):
+            with attention.using("torch"):
+                self.decoder.prepare(self.dit.shape.chunk, height, width)
 
     def _check_context(self, request: Request) -> None:
         if request.context is None:
@@ -187,8 +211,22 @@ class MemFlow:
             raise UsageError("\n".join(f"{what} {is_so}; {do}" for what, is_so, do in wrong))
 
     def stream(self) -> Iterator[Frames]:
-        for latents in self.latents():
-            yield self._pictures(latents)
+        """With a second stream a chunk is decoded while the next is made; but the first, which
+        someone waits for, is handed over before."""
+        before: Coming | None = None
+        for number, latents in enumerate(self.latents()):
+            if self.second is None:
+                yield self._pictures(latents)
+                continue
+            coming = self._started(latents)
+            if number == 0:
+                yield coming.pictures()
+                continue
+            if before is not None:
+                yield before.pictures()
+            before = coming
+        if before is not None:
+            yield before.pictures()
 
     def latents(self) -> Iterator[torch.Tensor]:
         """Clean latents [chunk, C, H, W] in float32, chunk after chunk, to the last position."""
@@ -218,7 +256,7 @@ class MemFlow:
             )
             x = self.noise.draw(size, done.request.seed)
             for i, t in enumerate(done.timesteps):
-                flow = self.dit(
+                flow = self.passes.forward(
                     x.to(self.dtype), done.modulations[t], rotation, cache, self.text, context
                 )
                 x = schedulers.clean(x, flow, t)
@@ -252,7 +290,7 @@ class MemFlow:
 
     def _keep(self, x: torch.Tensor, done: Prepared, rotation: Rotation, cache: KVCache) -> None:
         """The pass over clean latents, whose keys and values are kept."""
-        pass_over = self.dit.forward if self.full_clean_pass else self.dit.remember
+        pass_over = self.dit.forward if self.full_clean_pass else self.passes.remember
         pass_over(x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text)
         cache.advance()
 
@@ -281,10 +319,17 @@ class MemFlow:
         if self.decoder is None:
             raise UsageError("this pipeline was opened without a VAE: only latents can be had")
         with attention.using("torch"):  # the VAE's heads are too wide for cuDNN's kernel
-            pictures = self.decoder.decode(latents)
-        levels = ((pictures.float() + 1) * 127.5).round().to(torch.uint8)
-        frames: Frames = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+            frames: Frames = self.decoder.levels(latents).cpu().numpy()
         return frames
+
+    @torch.inference_mode()
+    def _started(self, latents: torch.Tensor) -> Coming:
+        """Pictures that the second stream was told to make."""
+        assert self.second is not None
+        if not isinstance(self.decoder, FastDecoder):
+            raise UsageError("this pipeline was opened without a VAE: only latents can be had")
+        with attention.using("torch"):  # as above
+            return self.second.start(self.decoder, latents)
 
     def synchronize(self) -> None:
         if self.device.type == "cuda":
@@ -293,7 +338,12 @@ class MemFlow:
     def peak_bytes(self, *, reset: bool = False) -> int | None:
         if self.device.type != "cuda":
             return None
-        peak = torch.cuda.max_memory_allocated(self.device)
+        recorded = self.fast is not None and self.fast.graphs
+        peak = (  # what graphs work in counts as free, but nobody else can have it
+            torch.cuda.max_memory_reserved(self.device)
+            if recorded
+            else torch.cuda.max_memory_allocated(self.device)
+        )
         if reset:
             torch.cuda.reset_peak_memory_stats(self.device)
         return peak
@@ -306,6 +356,18 @@ def open_pipeline(parts: Parts) -> MemFlow:
     if kernel not in ("torch", *attention.KERNELS):
         raise UsageError(
             f'attention kernel "{kernel}": known are torch, {", ".join(attention.KERNELS)}'
+        )
+    if parts.compile not in MODES:
+        raise UsageError(f'compile mode "{parts.compile}": known are {", ".join(MODES)}')
+    if parts.compile == "graphs" and device.type != "cuda":
+        raise UsageError(
+            f"compile mode graphs: CUDA records graphs, and the device is {parts.device}; "
+            "write fused or none"
+        )
+    if parts.products not in ("", "fp8") or (parts.products and parts.compile == "none"):
+        raise UsageError(
+            f'products "{parts.products}": fp8 is known, together with a compile mode that is not '
+            "none; leave them out for exact ones"
         )
     dit_shape = TINY_DIT if parts.tiny else WAN_1_3B
     if parts.vace:
@@ -348,12 +410,14 @@ def open_pipeline(parts: Parts) -> MemFlow:
         "text embeddings": source.said,
         "dtype": parts.dtype,
         "attention kernel": kernel,
-        "compile mode": "none (eager)",
+        "compile mode": MODES[parts.compile],
         "memory": "sparse (SMA)" if parts.sparse_memory else "dense",
+        **({"matrix products": EIGHTHS} if parts.products else {}),
         "architecture": ("tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal")
         + (", with VACE" if dit.shape.vace_layers else ""),
     }
-    decoder = vae.StreamingDecoder(autoencoder)
+    fast, graphs = parts.compile != "none", parts.compile == "graphs"
+    decoder = FastDecoder(autoencoder, graphs=graphs) if fast else vae.StreamingDecoder(autoencoder)
     return MemFlow(
         dit,
         decoder,
@@ -363,6 +427,11 @@ def open_pipeline(parts: Parts) -> MemFlow:
         said=described,
         sparse_memory=parts.sparse_memory,
         reader=ContextReader(autoencoder) if dit.shape.vace_layers else None,
+        fast=FastPasses(dit, graphs=graphs, eighths=bool(parts.products)) if fast else None,
+        second=SecondStream(decoder.stream)
+        if isinstance(decoder, FastDecoder) and graphs
+        else None,
+        autoencoder=autoencoder,
     )
 
 

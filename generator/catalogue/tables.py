@@ -1,0 +1,91 @@
+"""Tables of numbers that charts on pages are drawn from: content/runs/<id>/tables/<name>.csv.
+
+The first column is where a point stands, every other one a line of the chart. A field may be empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from generator.catalogue.decode import Complaints, as_written, read_text
+from generator.intake import TABLE
+
+__all__ = ["FOLDER", "MOST_LINES", "read_table"]
+
+FOLDER = "tables"
+MOST_LINES = 6
+"""Lines of a chart, as many as there are colours that can be told apart."""
+
+Rows = tuple[tuple[float, tuple[float | None, ...]], ...]
+
+
+def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Rows] | None:
+    """Names of the lines, and rows of (place, values); None where there is anything to complain
+    of. All numbers are 0 or more: charts begin at 0."""
+    before = len(complaints.found)
+    text = read_text(path, complaints, max_bytes=TABLE.max_bytes)
+    if text is None:
+        return None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[float, tuple[float | None, ...]]] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not 2 <= len(header) <= MOST_LINES + 1 or not all(header):
+            complaints.add(
+                path,
+                "line 1",
+                f"names {len(header)} columns",
+                f"name the place of a point, then 1 to {MOST_LINES} lines of the chart",
+            )
+            return None
+        for fields in reader:
+            row = _row(path, reader.line_num, header, fields, complaints)
+            if row is not None:
+                rows.append(row)
+            if complaints.full(path):
+                break
+    except csv.Error as error:
+        complaints.add(path, f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
+    if not rows and len(complaints.found) == before:
+        complaints.add(path, "line 2", "holds no row", "write one for each place of a point")
+    return None if len(complaints.found) > before else (tuple(header[1:]), tuple(rows))
+
+
+def _row(
+    path: Path, line: int, header: Sequence[str], fields: Sequence[str], complaints: Complaints
+) -> tuple[float, tuple[float | None, ...]] | None:
+    if len(fields) != len(header):
+        complaints.add(
+            path,
+            f"line {line}",
+            f"holds {len(fields)} fields where the header names {len(header)}",
+            "leave a field empty where there is no number, commas included",
+        )
+        return None
+    values = []
+    for name, field in zip(header, fields, strict=True):
+        value = _number(field.strip())
+        if value is None and (field.strip() or name == header[0]):
+            complaints.add(
+                path,
+                f"line {line} {as_written(name)}",
+                f"{as_written(field)} is no number from 0",
+                "write such as 12.5",
+            )
+            return None
+        values.append(value)
+    place, *others = values
+    assert place is not None
+    return place, tuple(others)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None

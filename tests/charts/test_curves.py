@@ -1,0 +1,57 @@
+"""Charts of a page's own: what its table says is where its marks stand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from generator.charts import curves
+from generator.records import Label, PageChart
+
+TOLD = PageChart(
+    id="story-1-stages",
+    title="Time of a chunk",
+    summary="Parts of it.",
+    run="2026-11-run",
+    run_title="A run",
+    label=Label.MEASURED_HERE,
+    x="denoising steps",
+    y="time",
+    unit="ms",
+    stacked=False,
+    names=("attention", "products", "decode"),
+    rows=((2.0, (30.0, 20.0, 40.0)), (4.0, (50.0, None, 40.0))),
+)
+
+
+def points(told: PageChart) -> dict[str, list[tuple[float, float]]]:
+    """Marks of every line of the figure."""
+    figure = json.loads(curves(told, href="../run/").figure)
+    return {
+        trace["name"]: list(zip(trace["x"], trace["y"], strict=True))
+        for trace in figure["data"]
+        if trace["mode"] == "markers"
+    }
+
+
+def test_each_column_is_a_line_and_what_is_missing_has_no_mark() -> None:
+    assert points(TOLD) == {
+        "attention": [(2, 30), (4, 50)],
+        "products": [(2, 20)],
+        "decode": [(2, 40), (4, 40)],
+    }
+
+
+def test_stacked_lines_run_at_the_sum_of_all_below() -> None:
+    assert points(replace(TOLD, stacked=True)) == {
+        "attention": [(2, 30), (4, 50)],
+        "products": [(2, 50)],
+        "decode": [(2, 90), (4, 90)],
+    }
+
+
+def test_marks_lead_to_the_run_and_the_numbers_stand_in_a_table() -> None:
+    chart = curves(TOLD, href="../run/")
+    assert chart.poster.count('href="../run/"') == 5
+    assert [cell.text for cell in chart.table.rows[1]] == ["4", "50", "—", "40"]
+    assert chart.legend[0].label == "Measured here"
