@@ -50,6 +50,7 @@ BARS = {
     "thousand": {"unchanged": 1, "one prompt changed": 2},
     "ten-thousand": {"cold": 60, "cold, MB": 500, "one row changed": 10, "one prompt changed": 10},
 }
+LOOK_EVERY_S = 0.25
 PHASES = {
     "read content": ("catalogue/__init__.py", "load"),
     "find files": ("build.py", "find_sources"),
@@ -102,10 +103,12 @@ def timed(command: Sequence[str], cwd: Path, **environment: str) -> dict[str, An
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:
-        peak_kb = 0
+        peak_kb, look_s = 0, began
         while process.poll() is None:
-            peak_kb = max(peak_kb, held_kb(process.pid))
-            time.sleep(0.25 if time.perf_counter() - began > 3 else 0.01)
+            if time.perf_counter() >= look_s:  # seldom: a look takes the time of what it looks at
+                peak_kb = max(peak_kb, held_kb(process.pid))
+                look_s = time.perf_counter() + LOOK_EVERY_S
+            time.sleep(0.01)
         seconds = time.perf_counter() - began
         assert process.stderr is not None
         said = process.stderr.read().decode(errors="replace")
