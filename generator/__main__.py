@@ -6,9 +6,13 @@ import sys
 
 from generator.cli import main
 
+OBJECTS_BETWEEN_LOOKS = 20_000
+"""For garbage: what is imported and read is none, and Python would look at it every 700."""
+
 
 def run() -> int:
     """The command line, as a process of its own."""
+    gc.set_threshold(OBJECTS_BETWEEN_LOOKS)
     code = main()
     gc.freeze()  # before it ends Python looks for garbage once more, which is slow and in vain
     if code == 130:
