@@ -77,14 +77,26 @@ def look(contexts: dict[str, BrowserContext], base: str) -> Iterator[Any]:
         pages.append(page)
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(base + path, wait_until="networkidle")
-        page.mouse.move(5, 300)  # somebody is there: all that waits for that may load
-        if page.locator("clip-pair").count():
-            page.locator("clip-pair .transport").wait_for(state="attached")
+        somebody_is_there(page)
         return page
 
     yield open_it
     for page in pages:
         page.close()
+
+
+def somebody_is_there(page: Page) -> None:
+    """Moves the pointer until the player is up: all that waits for a visitor may load then.
+
+    More than once, because scripts that come late have not heard the first move.
+    """
+    transport = page.locator("clip-pair .transport")
+    for x in range(5, 305):
+        page.mouse.move(x, 300)
+        if not page.locator("clip-pair").count() or transport.count():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"{page.url}: the player never came")
 
 
 # Ears
