@@ -1,5 +1,5 @@
 # make site    set up and build site/
-# make test    set up (with a browser and an HTML checker) and run all tests
+# make test    set up (with two browsers and an HTML checker) and run all tests
 # make serve   look at site/ on http://127.0.0.1:8000/
 # make lab     what the lab needs, too: torch and diffusers (large); tests of it skip without
 # make check   format, lint, types and tests
@@ -57,6 +57,7 @@ golden: $(VENV)/.dev
 browser: $(VENV)/.dev
 	@$(BIN)/python tests/chromium.py --install
 	@$(BIN)/python tests/validator.py --install
+	@$(BIN)/python tests/firefox.py --install
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \

@@ -178,6 +178,22 @@ def test_every_tick_shows_the_frames_due_whatever_a_viewer_does_meanwhile(
         assert seen[-1].clock_s == 3.0
 
 
+def test_a_loop_that_is_set_while_a_seek_is_under_way_is_as_exact_as_any(
+    open_clips: Any, formats: Reel
+) -> None:
+    clips = [formats.clips[part] for part in PAIRS[0]]
+    page = open_clips(*PAIRS[0])
+    page.evaluate("() => { startWatching(); clipPair().play(); }")
+    page.wait_for_function("() => clipPair().state.shownS > 3")
+    page.evaluate(
+        "() => { clipPair().seek(1.5); clipPair().setLoop({ on: true, inS: 2, outS: 2.6 }); }"
+    )
+    page.wait_for_function("() => clipPair().state.lap >= 2")
+    page.evaluate("clipPair().pause()")
+    phase(page, "still")
+    every_tick_is_exact(clips, ticks(page.evaluate("stopWatching()")))
+
+
 @pytest.mark.parametrize("parts", [("h264-24", "vp9-9"), ("vp8-16", "av1-25")], ids=str)
 def test_on_a_free_network_the_clock_keeps_time_and_the_frames_due_are_seen(
     open_clips: Any, formats: Reel, parts: tuple[str, str]

@@ -297,7 +297,7 @@ export class FramesEngine {
   /** Changes any of on, inS, outS (null: the clip's own start or end). */
   setLoop(change) {
     this.#loop = { ...this.#loop, ...change };
-    if (this.#phase === 'running') this.#gather(this.now());
+    if (this.#phase !== 'still') this.#gather(this.now()); // what is under way is decoded for another
     this.#changed();
   }
 
