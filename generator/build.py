@@ -158,7 +158,7 @@ def gather(
         return prepared.derive(terms(path, clip))
 
     def same(path: Path, clip: Clip) -> Hashable:
-        return clip.sha256 or path, path.suffix, spread(clip)
+        return f"{clip.sha256 or path} {spread(clip)} {path.suffix}"  # fractions are slow to hash
 
     media = _of_each(project, catalogue, options, progress, hashes, derive, same, known)
     prepared.save()

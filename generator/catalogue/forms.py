@@ -7,7 +7,7 @@ file at a time; what refers to something else is resolved by `catalogue.load`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
 from typing import Annotated, Literal
@@ -46,6 +46,7 @@ class Form(BaseModel):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
+        defer_build=True,
         str_strip_whitespace=True,
         allow_inf_nan=False,
     )
@@ -79,6 +80,8 @@ Hebrew or Arabic needs none of them."""
 
 def unreadable(text: str) -> str | None:
     """`what is wrong; what mends it` where text cannot be shown as it is written."""
+    if text.isascii() and text.isprintable():  # nearly all texts, at once
+        return None
     if CONTROL.search(text):
         return "holds a control character; take it out"
     turned = DIRECTION.search(text)
@@ -90,15 +93,14 @@ def unreadable(text: str) -> str | None:
     return None
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object) -> Iterable[str]:
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple):
-        for part in value:
-            yield from _texts(part)
-    elif isinstance(value, dict):
-        for pair in value.items():
-            yield from _texts(pair)
+        return (value,)
+    if isinstance(value, tuple):
+        return [text for part in value for text in _texts(part)]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for text in _texts(pair)]
+    return ()
 
 
 # Validators say "what is wrong; what mends it". `decode` puts the value before it.

@@ -86,7 +86,7 @@ class Library:
         self._fetched = fetched
         self._mirrors = tuple(mirrors)
         self._hashes = hashes or Hashes()
-        self._refused: dict[tuple[Path, Path], tuple[str, str] | None] = {}
+        self._refused: dict[str, tuple[str, str] | None] = {}
         self._listings: dict[Path, list[Path]] = {}
 
     def locate(self, clips: Sequence[Clip], run_folder: Path) -> dict[str, Path]:
@@ -130,11 +130,12 @@ class Library:
             return None, None
         media = run_folder / "media"
         path = media / clip.file
-        if (path, media) not in self._refused:  # rows may share a file
-            if not os.path.lexists(path):
+        place = str(path)  # paths are slow to look up by the thousand
+        if place not in self._refused:  # rows may share a file
+            if not os.path.lexists(place):
                 return None, None
-            self._refused[path, media] = why_refused(path, media)
-        refused = self._refused[path, media]
+            self._refused[place] = why_refused(path, media)
+        refused = self._refused[place]
         if refused is not None:
             problem, remedy = refused
             return None, Complaint(

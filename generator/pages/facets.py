@@ -32,10 +32,16 @@ def facets(catalogue: Catalogue, views: Sequence[ClipView]) -> dict[str, tuple[F
     )
     labels = {view.clip.steps: view.clip.steps_label for view in views}
 
+    by_value: dict[Callable[[ClipView], object], dict[object, list[ClipView]]] = {}
+    for of in (_pipeline, _prompt, _size, _steps, _run):
+        found = by_value[of] = {}
+        for view in views:
+            found.setdefault(of(view), []).append(view)
+
     def facet(
         kind: str, key: str, title: str, address: str, of: Callable[[ClipView], object], is_: object
     ) -> FacetView:
-        clips = tuple(view for view in views if of(view) == is_)
+        clips = tuple(by_value[of].get(is_, ()))
         return FacetView(kind=kind, id=key, title=title, address=address, clips=clips)
 
     pipelines = sorted(catalogue.pipelines, key=lambda one: (one.order, one.id))

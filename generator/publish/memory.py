@@ -85,7 +85,7 @@ def remember(file: Path, memory: Memory) -> None:
     targets: dict[tuple[str, str], int] = {}
 
     def number(known: dict[Any, int], values: Iterable[Any]) -> list[int]:
-        return [known.setdefault(value, len(known)) for value in sorted(values)]
+        return [known.setdefault(value, len(known)) for value in values]
 
     kept = {
         "version": VERSION,  # these two first: see `may_tell_of`

@@ -172,11 +172,12 @@ class Draft:
         """The manifest: every file with its bytes and hash, a line each; `notes` say of what and
         how a derived file was made."""
         lines = []
+        as_json = json.JSONEncoder(sort_keys=True).encode  # one for all: there are thousands
         for name, written in sorted(self.files.items()):
             entry: dict[str, object] = {"bytes": written.stamp.bytes, "sha256": written.sha256}
             if name in notes:
                 entry["made"] = notes[name]
-            lines.append(f"{json.dumps(name)}: {json.dumps(entry, sort_keys=True)}")
+            lines.append(f"{as_json(name)}: {as_json(entry)}")
         files = ",\n  ".join(lines)
         return f'{{\n "files": {{\n  {files}\n }},\n "version": {MANIFEST_VERSION}\n}}\n'
 
