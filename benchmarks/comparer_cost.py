@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -36,7 +35,7 @@ from browser.launch import FLAGS, open_chromium  # noqa: E402
 from browser.loopback import serving  # noqa: E402
 from browser.scenarios import busy_share, processor_ticks, quantile  # noqa: E402
 from chromium import REMEDY, find  # noqa: E402
-from taken import taken  # noqa: E402
+from taken import taken_in_chromium  # noqa: E402
 
 from generator.clips.card import render_card  # noqa: E402
 
@@ -211,11 +210,7 @@ def main() -> int:
     print(looped["grown"], flush=True)
     if asked.out:
         provenance = {
-            **taken(),
-            "browser": f"Chromium {version}, headless, software decoding and drawing",
-            "browser_flags": list(FLAGS),
-            "system": f"{platform.system()} {platform.machine()}",
-            "processors": os.cpu_count(),
+            **taken_in_chromium(version, FLAGS, "decoding and drawing"),
             "clips": {name: [codec, *SIZE, rate] for name, (codec, rate) in CLIPS.items()},
         }
         result = {"provenance": provenance, "draw": draws, "memory": looped}

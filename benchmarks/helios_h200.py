@@ -31,6 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
+from gpu import off  # noqa: E402
 from memflow_h200 import PROMPT, Budget, Report, prompt_text  # noqa: E402
 
 STEPS = ((1, 1, 1), (2, 2, 2))
@@ -112,15 +113,6 @@ class Bench:
         return Request(
             prompt=prompt_text(), width=self.size[0], height=self.size[1], steps=steps, seed=0
         )
-
-
-def off(found: Any, wanted: Any) -> dict[str, float]:
-    """Largest difference over the largest value, and both as root mean squares."""
-    difference = found.float() - wanted.float()
-    return {
-        "largest": float(difference.abs().max() / wanted.float().abs().max()),
-        "rms": float(difference.square().mean().sqrt() / wanted.float().square().mean().sqrt()),
-    }
 
 
 class Passes:

@@ -32,11 +32,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import memflow_h200 as h200  # noqa: E402
+from gpu import graphed, milliseconds, off, synchronize  # noqa: E402
 from memflow_h200 import Budget, Report, golden, prompt_text  # noqa: E402
 
 SIZES = ((512, 288), (848, 480))
 TINY_SIZES = ((32, 32), (48, 32))
-TIMES = 7
 
 
 class Steps(Report):
@@ -128,59 +128,6 @@ def request(width: int, height: int, steps: int = 4) -> Any:
     from generator.lab.pipelines import Request
 
     return Request(prompt=prompt_text(), width=width, height=height, steps=(steps,), seed=0)
-
-
-def synchronize() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def milliseconds(work: Callable[[], Any], times: int = TIMES) -> dict[str, float]:
-    """Median, least and most of single runs, the device waited for after each."""
-    for _ in range(2):
-        work()
-    synchronize()
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        synchronize()
-        found.append((time.perf_counter() - start) * 1e3)
-    return {
-        "median_ms": round(statistics.median(found), 3),
-        "least_ms": round(min(found), 3),
-        "most_ms": round(max(found), 3),
-    }
-
-
-def off(found: Any, wanted: Any) -> dict[str, float]:
-    """Largest difference over largest value, and root of the mean square over that of the value."""
-    found, wanted = found.float(), wanted.float()
-    gap = found - wanted
-    return {
-        "largest": float(gap.abs().max() / wanted.abs().max()),
-        "rms": float(gap.square().mean().sqrt() / wanted.square().mean().sqrt()),
-    }
-
-
-def graphed(work: Callable[[], Any]) -> tuple[Callable[[], Any], Any]:
-    """The same kernels, recorded once and started at once; and the tensor they write to."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return work, work()
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(2):
-            work()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        out = work()
-    return graph.replay, out
 
 
 def at_steady_state(pipeline: Any, width: int, height: int, steps: int = 4) -> tuple[Any, Any]:

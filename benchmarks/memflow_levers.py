@@ -11,57 +11,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from gpu import graphed, milliseconds, off  # noqa: E402
 
 SIZES = ((512, 288), (848, 480))
 TIMES = 9
-
-
-def milliseconds(work: Callable[[], Any], synchronize: Callable[[], None]) -> dict[str, float]:
-    """Median, least and most of TIMES single runs, the device waited for after each."""
-    for _ in range(2):
-        work()
-    synchronize()
-    found = []
-    for _ in range(TIMES):
-        start = time.perf_counter()
-        work()
-        synchronize()
-        found.append((time.perf_counter() - start) * 1e3)
-    return {
-        "median_ms": round(statistics.median(found), 3),
-        "least_ms": round(min(found), 3),
-        "most_ms": round(max(found), 3),
-    }
-
-
-def off(found: Any, wanted: Any) -> float:
-    """Largest difference over the largest value."""
-    return float((found.float() - wanted.float()).abs().max() / wanted.float().abs().max())
-
-
-def graphed(work: Callable[[], Any]) -> tuple[Callable[[], Any], Any]:
-    """The same kernels, recorded once and started at once; and the tensor they write to."""
-    import torch
-
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            work()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        out = work()
-    return graph.replay, out
 
 
 def passes(pipeline: Any, latents: Any) -> dict[str, Any]:
@@ -85,7 +46,7 @@ def passes(pipeline: Any, latents: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with attention.using(pipeline.kernel):
         wanted = one_pass().clone()
-        found["eager"] = milliseconds(one_pass, pipeline.synchronize)
+        found["eager"] = milliseconds(one_pass, TIMES)
         for lever in ("graph", "fused", "fused, graph"):
             if "graph" in lever and pipeline.device.type != "cuda":
                 continue
@@ -99,10 +60,10 @@ def passes(pipeline: Any, latents: Any) -> dict[str, Any]:
                 work()
                 pipeline.synchronize()
                 prepared_s = time.perf_counter() - began
-                told = milliseconds(work, pipeline.synchronize)
+                told = milliseconds(work, TIMES)
                 result = out if out is not None else one_pass()
                 found[lever] = {**told, "prepared_s": round(prepared_s, 2)}
-                found[lever]["off"] = off(result, wanted)
+                found[lever]["off"] = off(result, wanted)["largest"]
             except RuntimeError as error:
                 found[lever] = f"not possible: {str(error)[:160]}"
             finally:
@@ -130,14 +91,14 @@ def decodes(pipeline: Any, latents: Any) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     wanted = one_chunk().clone()
-    found["eager"] = milliseconds(one_chunk, pipeline.synchronize)
+    found["eager"] = milliseconds(one_chunk, TIMES)
     for lever in ("cuDNN's search", "channels last", "channels last, cuDNN's search"):
         try:
             torch.backends.cudnn.benchmark = "search" in lever
             laid_out(torch.channels_last_3d if "last" in lever else torch.contiguous_format)
             one_chunk()
-            found[lever] = milliseconds(one_chunk, pipeline.synchronize)
-            found[lever]["off"] = off(one_chunk(), wanted)
+            found[lever] = milliseconds(one_chunk, TIMES)
+            found[lever]["off"] = off(one_chunk(), wanted)["largest"]
         except RuntimeError as error:
             found[lever] = f"not possible: {str(error)[:160]}"
     torch.backends.cudnn.benchmark = False

@@ -41,7 +41,7 @@ from browser.scenarios import (  # noqa: E402
     run,
 )
 from chromium import REMEDY, find  # noqa: E402
-from taken import taken  # noqa: E402
+from taken import taken_in_chromium  # noqa: E402
 
 PLAYERS = ("naive", "pair")
 ARCHIVE = ROOT.parent / "shared" / "archive"
@@ -97,12 +97,8 @@ def table(outcomes: list[Outcome]) -> list[dict[str, Any]]:
 
 def provenance(reel: Reel, browser: str, runs: int) -> dict[str, Any]:
     return {
-        **taken(),
-        "browser": f"Chromium {browser}, headless, software decoding",
-        "browser_flags": list(FLAGS),
+        **taken_in_chromium(browser, FLAGS),
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processors": os.cpu_count(),
         "footage": reel.kind,
         "clips": {part: clip.name for part, clip in reel.clips.items()},
         "runs": runs,

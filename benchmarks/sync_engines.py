@@ -20,8 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -37,7 +35,7 @@ from browser.loopback import serving  # noqa: E402
 from browser.scenarios import busy_share, processor_ticks, quantile  # noqa: E402
 from browser.test_engine_a import PAIRS  # noqa: E402
 from chromium import REMEDY, find  # noqa: E402
-from taken import taken  # noqa: E402
+from taken import taken, taken_in_chromium  # noqa: E402
 
 PLAYERS = {"naive": "original logic", "elements": "engine B", "frames": "engine A"}
 SLOW = ("av1-36", "vp9-30")
@@ -169,11 +167,7 @@ def line(one: dict[str, Any]) -> str:
 
 def provenance(browser: str, seconds: float) -> dict[str, Any]:
     return {
-        **taken(),
-        "browser": f"Chromium {browser}, headless, software decoding",
-        "browser_flags": list(FLAGS),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processors": os.cpu_count(),
+        **taken_in_chromium(browser, FLAGS),
         "clips": {name: [str(part) for part in how] for name, how in FORMATS.items()},
         "seconds": seconds,
         "note": "busy is the share of all processors in use by anybody; the machine was shared. A "

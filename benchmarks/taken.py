@@ -1,10 +1,15 @@
-"""When a measurement was taken and of which code: what every result begins with."""
+"""When a measurement was taken and of which code: what every result begins with; and in which
+browser, where there is one."""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,4 +22,17 @@ def taken() -> dict[str, str | None]:
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip() or None,
+    }
+
+
+def taken_in_chromium(
+    version: str, flags: Sequence[str], in_software: str = "decoding"
+) -> dict[str, Any]:
+    """The same with the browser, how it was started and what it runs on."""
+    return {
+        **taken(),
+        "browser": f"Chromium {version}, headless, software {in_software}",
+        "browser_flags": list(flags),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
     }

@@ -323,6 +323,7 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
     toy = str(said.get("architecture", "")).startswith("tiny")
     with_clip = [cell for cell in cells if cell["clip"]]
     failed = sum(bool(cell["failed"]) for cell in cells)
+    apart = _other_words(cells)
     machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
     summary = (
         f"{len(cells)} cells of {pipeline}, generated and measured by this project"
@@ -353,11 +354,11 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
         *(
             f"{quoted(name)} = {quoted(str(value))}"
             for name, value in _software(conditions)
-            if name not in _other_words(cells)
+            if name not in apart
         ),
     ]
     for of_series in _by_series(cells):
-        lines += _series_toml(of_series, _other_words(cells), random, toy)
+        lines += _series_toml(of_series, apart, random, toy)
     if with_clip:
         lines += [
             "",

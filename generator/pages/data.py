@@ -122,6 +122,7 @@ def bounds_csv(catalogue: Catalogue, views: Sequence[ClipView]) -> str:
 
 def _bounds(catalogue: Catalogue, views: Sequence[ClipView]) -> list[Json]:
     """Of each cell whose work is known: the limit of its machine, and projections to others."""
+    projected = catalogue.projected
     return [
         {
             "clip": view.id,
@@ -135,7 +136,7 @@ def _bounds(catalogue: Catalogue, views: Sequence[ClipView]) -> list[Json]:
             "bytes_per_frame": round(one.work.bytes_per_frame),
         }
         for view in views
-        for one in bounds(view, catalogue.machine(view.run), catalogue.projected)
+        for one in bounds(view, catalogue.machine(view.run), projected)
     ]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-GOLDEN = Path(__file__).parent / "golden"
+pytest.register_assert_rewrite("official")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,3 +24,17 @@ def cpu() -> Any:
     import torch
 
     return torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def dit(cpu: Any) -> Any:
+    """The network of the official runs (official.py). One for each module: fast passes lay its
+    weights out anew."""
+    import torch
+
+    from generator.lab.models import weights
+    from generator.measure.roofline import WAN_1_3B
+
+    model = weights.build(replace(WAN_1_3B, layers=2), device=cpu, dtype=torch.float32)
+    weights.fill_randomly(model, 1)
+    return model

@@ -4,29 +4,29 @@ the same golden tensors on a GPU."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
 pytest.importorskip("diffusers", reason="the extra `lab` is not installed: no diffusers")
-safetensors = pytest.importorskip("safetensors", reason="the extra `lab` is not installed")
+pytest.importorskip("safetensors", reason="the extra `lab` is not installed")
 
 import shutil  # noqa: E402
 
+from official import every_chunk_equals, official  # noqa: E402
+
 from generator.errors import UsageError  # noqa: E402
-from generator.lab.models import fast_vae, text, vae, weights  # noqa: E402
+from generator.lab.models import fast_vae, vae, weights  # noqa: E402
 from generator.lab.models.cache import KVCache  # noqa: E402
 from generator.lab.models.dit import CausalDiT  # noqa: E402
 from generator.lab.models.fast import FastPasses  # noqa: E402
 from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
-from generator.lab.pipelines.memflow import TINY_VAE, MemFlow, Noise  # noqa: E402
+from generator.lab.pipelines.memflow import TINY_VAE  # noqa: E402
 from generator.lab.proof import another, prove  # noqa: E402
-from generator.measure.roofline import WAN_1_3B, DiTShape  # noqa: E402
+from generator.measure.roofline import DiTShape  # noqa: E402
 
 if shutil.which("g++") is None:
     pytest.skip(
@@ -36,17 +36,7 @@ if shutil.which("g++") is None:
 # torch.compile itself uses what torch deprecates
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-GOLDEN = Path(__file__).parent / "golden"
-TOLERANCE = 1e-4
-"""As for the slow twin; about 8e-7 is reached."""
 REQUEST = Request(prompt="rain", width=48, height=32, steps=(2,), seed=3)
-
-
-@pytest.fixture(scope="module")
-def dit(cpu: Any) -> CausalDiT:
-    model = weights.build(replace(WAN_1_3B, layers=2), device=cpu, dtype=torch.float32)
-    weights.fill_randomly(model, 1)
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -56,58 +46,11 @@ def autoencoder(cpu: Any) -> Any:
     return made
 
 
-class Replayed(Noise):
-    """The official run's noise: whole-video noise by the slice, then a generator of its own."""
-
-    def __init__(self, first: Any, seed: int, steps: int) -> None:
-        self.first, self.steps, self.draws = list(first), steps, 0
-        self.generator = torch.Generator().manual_seed(seed)
-
-    def draw(self, shape: tuple[int, ...], seed: int) -> Any:
-        turn = self.draws % self.steps
-        self.draws += 1
-        return self.first.pop(0) if turn == 0 else torch.randn(shape, generator=self.generator)
-
-
 @pytest.mark.parametrize("name", ["memflow_48x64_2steps", "memflow_sparse_switch_48x48_2steps"])
 def test_fused_passes_equal_the_official_codes(name: str, dit: CausalDiT, cpu: Any) -> None:
     """Bank, window, clean pass, and passes of several chunks after a switch, fused."""
-    with safetensors.safe_open(GOLDEN / f"{name}.safetensors", "pt") as file:
-        golden = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        config = json.loads(file.metadata()["config"])
-
-    def embed(prompt: str) -> Any:
-        if "prompt_embeds" in golden:
-            return golden["prompt_embeds"][0]
-        generator = torch.Generator().manual_seed(1000 + int(prompt))
-        return torch.randn(config["prompt_tokens"][int(prompt)], 4096, generator=generator)
-
-    steps, frames = config["steps"], config.get("switch_frames") or []
-    pipeline = MemFlow(
-        dit,
-        None,
-        text.TextSource(said="golden", embed=embed),
-        device=cpu,
-        kernel="torch",
-        said={},
-        noise=Replayed(golden["noise"][0].split(3), config["seed"] + 1, steps),
-        sparse_memory=config.get("sparse", False),
-        fast=FastPasses(dit, graphs=False),
-    )
-    pipeline.prepare(
-        Request(
-            prompt="0",
-            width=config["width"],
-            height=config["height"],
-            steps=(steps,),
-            seed=0,
-            switches=tuple((-(-frame // 3), str(i)) for i, frame in enumerate(frames, 1)),
-        )
-    )
-    stream = pipeline.latents()
-    for chunk, wanted in enumerate(golden["latents"][0].split(3)):
-        off = (next(stream) - wanted).abs().max() / wanted.abs().max()
-        assert off <= TOLERANCE, f"chunk {chunk} is off by {off:.1e}"
+    run = official(name)
+    every_chunk_equals(run, run.pipeline(dit, cpu, FastPasses(dit, graphs=False)))
 
 
 def test_joined_weights_leave_the_slow_twin_as_it_was(cpu: Any) -> None:

@@ -9,7 +9,9 @@ import torch
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-__all__ = ["KERNELS", "attend", "choose", "using"]
+from generator.errors import UsageError
+
+__all__ = ["KERNELS", "attend", "checked", "choose", "using"]
 
 # Shapes: B batch, L queries, M keys, H heads, D head dimension
 
@@ -25,6 +27,13 @@ def choose(device: torch.device, dtype: torch.dtype) -> str:
     """The kernel for a device: cuDNN's where it can compute the dtype, else what torch picks."""
     half = dtype in (torch.bfloat16, torch.float16)
     return "cudnn" if device.type == "cuda" and half else "torch"
+
+
+def checked(kernel: str) -> str:
+    """The name itself. Raises UsageError where it is none that `using` knows."""
+    if kernel not in ("torch", *KERNELS):
+        raise UsageError(f'attention kernel "{kernel}": known are torch, {", ".join(KERNELS)}')
+    return kernel
 
 
 @contextlib.contextmanager

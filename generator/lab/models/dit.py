@@ -69,8 +69,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        normed = functional.rms_norm(x.float(), (x.shape[-1],), eps=self.eps)
-        return normed.to(x.dtype) * self.weight
+        return normed(x, self.weight, self.eps)
 
 
 class Attention(nn.Module):
@@ -137,12 +136,17 @@ class Block(nn.Module):
         return x if hint is None else x + hint
 
 
+def normed(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+    """RMS norm in float32; its weight is applied in x's own dtype."""
+    return functional.rms_norm(x.float(), (x.shape[-1],), eps=eps).to(x.dtype) * weight
+
+
 def modulated(
     x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, eps: float
 ) -> torch.Tensor:
     """LayerNorm without weights, then scale and shift, in float32."""
-    normed = functional.layer_norm(x.float(), (x.shape[-1],), eps=eps)
-    return torch.addcmul(shift, normed, 1 + scale).to(x.dtype)
+    plain = functional.layer_norm(x.float(), (x.shape[-1],), eps=eps)
+    return torch.addcmul(shift, plain, 1 + scale).to(x.dtype)
 
 
 def gated(x: torch.Tensor, y: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,7 @@ from generator.lab.models.dit import (
     Rotation,
     gated,
     modulated,
+    normed,
     rotated,
 )
 from generator.measure.roofline import bank_frames, settled_chunk
@@ -100,14 +101,9 @@ def _kept(
     heads = k_slot.shape[1]
     q, k, v = qkv.unflatten(2, (3, -1)).unbind(2)
     turn = Rotation(cos, sin)
-    k_slot.copy_(rotated(_normed(k, norm_k, eps).unflatten(2, (heads, -1)), turn)[0])
+    k_slot.copy_(rotated(normed(k, norm_k, eps).unflatten(2, (heads, -1)), turn)[0])
     v_slot.copy_(v.unflatten(2, (heads, -1))[0])
-    return rotated(_normed(q, norm_q, eps).unflatten(2, (heads, -1)), turn)
-
-
-def _normed(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-    normed = functional.rms_norm(x.float(), (x.shape[-1],), eps=eps)
-    return normed.to(x.dtype) * weight
+    return rotated(normed(q, norm_q, eps).unflatten(2, (heads, -1)), turn)
 
 
 def _gated_normed(
@@ -185,7 +181,7 @@ def _fused() -> SimpleNamespace:
         modulated=compiled(_modulated),
         kept=compiled(_kept),
         gated_normed=compiled(_gated_normed),
-        normed=compiled(_normed),
+        normed=compiled(normed),
         added_modulated=compiled(_added_modulated),
         gated_modulated=compiled(_gated_modulated),
         gelu=compiled(_gelu),

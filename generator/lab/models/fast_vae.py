@@ -20,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from generator.lab.models.vae import as_levels
+
 __all__ = ["CONVOLUTIONS", "Coming", "FastDecoder", "SecondStream"]
 
 # Shapes: T frames (of latents, or of pictures further on), H and W sides, C channels, R = T H W
@@ -99,11 +101,6 @@ def norm(x: torch.Tensor, gamma: torch.Tensor) -> torch.Tensor:
     wide = x.float()
     length = wide.square().sum(dim=-1, keepdim=True).sqrt().clamp_min(1e-12)
     return wide / length * (gamma.shape[0] ** 0.5) * gamma.float()
-
-
-def as_levels(pictures: torch.Tensor) -> torch.Tensor:
-    """Pictures, -1 to 1, as 8-bit levels."""
-    return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 @functools.cache

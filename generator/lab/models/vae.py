@@ -15,7 +15,7 @@ import torch
 from generator.errors import MediaError, UsageError
 from generator.measure.roofline import VAEShape
 
-__all__ = ["StreamingDecoder", "StreamingEncoder", "build_vae", "load_vae"]
+__all__ = ["StreamingDecoder", "StreamingEncoder", "as_levels", "build_vae", "load_vae"]
 
 # Shapes: T latent frames, C latent channels, H and W latent sides
 
@@ -59,15 +59,18 @@ class StreamingDecoder:
 
     def levels(self, latents_TCHW: torch.Tensor) -> torch.Tensor:
         """The same pictures as 8-bit levels, [frames, 8 H, 8 W, 3]."""
-        pictures = self.decode(latents_TCHW)
-        levels = ((pictures.float() + 1) * 127.5).round().to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).contiguous()
+        return as_levels(self.decode(latents_TCHW)).permute(0, 2, 3, 1).contiguous()
 
     def _decoded(self, x: torch.Tensor) -> torch.Tensor:
         first = self.is_fresh
         out = self.vae.decoder(x, feat_cache=self._features, feat_idx=[0], first_chunk=first)
         assert isinstance(out, torch.Tensor)
         return out
+
+
+def as_levels(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures as 8-bit levels; what is beyond -1 or 1 counts as that."""
+    return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 class StreamingEncoder:

@@ -260,11 +260,8 @@ def assembled(
     if parts.vace or parts.sparse_memory:
         raise UsageError("Helios reads no VACE context and has no sparse memory")
     device, dtype = device_of(parts.device), dtype_of(parts.dtype)
-    kernel = parts.attention or (attention.choose(device, dtype) if fast else "torch")
-    if kernel not in ("torch", *attention.KERNELS):
-        raise UsageError(
-            f'attention kernel "{kernel}": known are torch, {", ".join(attention.KERNELS)}'
-        )
+    usual = attention.choose(device, dtype) if fast else "torch"
+    kernel = attention.checked(parts.attention or usual)
     vae_said = dtype_of(vae_dtype or parts.dtype)
     shape = TINY_HELIOS if parts.tiny else HELIOS_14B
     stated: Mapping[str, Any] = {}

@@ -352,11 +352,7 @@ class MemFlow:
 def open_pipeline(parts: Parts) -> MemFlow:
     """MemFlow with its networks on their device."""
     device, dtype = device_of(parts.device), dtype_of(parts.dtype)
-    kernel = parts.attention or attention.choose(device, dtype)
-    if kernel not in ("torch", *attention.KERNELS):
-        raise UsageError(
-            f'attention kernel "{kernel}": known are torch, {", ".join(attention.KERNELS)}'
-        )
+    kernel = attention.checked(parts.attention or attention.choose(device, dtype))
     if parts.compile not in MODES:
         raise UsageError(f'compile mode "{parts.compile}": known are {", ".join(MODES)}')
     if parts.compile == "graphs" and device.type != "cuda":
