@@ -26,6 +26,7 @@ SENTENCES = {
     "undecodable": "The file came, but no pictures could be decoded from it here.",
     "refused": "The server refuses to send it.",
     "unreachable": "The server cannot be reached: this device may be offline.",
+    "silent": "The server does not answer.",
 }
 ANSWERS = {
     "missing": lambda: Response("gone", 404),
@@ -50,6 +51,10 @@ class Ailing:
         ailing = scope["type"] == "http" and scope["path"].startswith("/ailing/")
         if ailing and self.ails in ANSWERS:
             await ANSWERS[self.ails]()(scope, receive, send)
+            return
+        if ailing and self.ails == "silent":
+            while (await receive())["type"] != "http.disconnect":
+                pass
             return
         if ailing:
             scope = {**scope, "path": scope["path"].replace("/ailing/", "/clips/")}
@@ -144,6 +149,25 @@ def test_a_clip_says_what_ails_it_while_the_other_plays_and_comes_back_when_mend
         expect(slate).to_contain_text(SENTENCES[ails])
         server.ails = ""
         again.click()
+        expect(slate).to_be_hidden()
+        shows(page, "b")
+        assert page.locator("clip-pair").get_attribute("data-engine") == engine
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_server_that_never_answers_holds_the_other_clip_for_a_while_only(
+    browser: Browser, cards: Reel, ailing: tuple[Ailing, str], engine: str
+) -> None:
+    server, base = ailing
+    server.ails = "silent"
+    name = cards.pair("small")[1].name
+    with opened(browser, base, cards, engine, f"/ailing/{name}") as page:
+        page.evaluate("clipPair().play()")
+        slate = page.locator(SLATE)
+        expect(slate).to_contain_text(SENTENCES["silent"], timeout=30_000)
+        plays_on(page)
+        server.ails = ""
+        slate.get_by_role("button", name="Try again").click()
         expect(slate).to_be_hidden()
         shows(page, "b")
         assert page.locator("clip-pair").get_attribute("data-engine") == engine

@@ -13,6 +13,7 @@ import {
   frameAt, isOver, mean, mustSeek, nextStrikes, playRange, runningClock, spread, standAt,
   stepTime, stoppedClock, transportEnd,
 } from '../lib/transport.js';
+import { SILENT_MS } from '../lib/failures.js';
 
 const START_TIMEOUT_MS = 1500; // an element that has not moved by then is gathered again
 const HOLD_EXACT_AFTER_MS = 60; // a hold this long is used to bring all pictures to one moment
@@ -36,6 +37,8 @@ class Member {
     this.startS = 0;
     this.restartedMs = -Infinity;
     this.shownS = null;
+    this.heardMs = null; // when the server last let something be heard, since it was asked
+    this.failure = null; // {kind, text} where the element itself does not know of one
     this.listening = new AbortController();
   }
 
@@ -45,7 +48,7 @@ class Member {
   }
 
   get failed() {
-    return this.video.error !== null;
+    return this.failure !== null || this.video.error !== null;
   }
 
   command(what) {
@@ -133,6 +136,9 @@ export class ElementsEngine {
     on('seeked', () => {
       if (!video.seeking) member.seekTargetS = null;
     });
+    for (const name of ['progress', 'loadedmetadata']) {
+      on(name, () => { member.heardMs = performance.now(); });
+    }
     for (const name of ['waiting', 'canplay', 'emptied', 'error', 'durationchange']) {
       on(name, () => this.#wake());
     }
@@ -264,6 +270,7 @@ export class ElementsEngine {
         durationS: member.durationS,
         over: isOver(timeS, member.durationS),
         failed: member.failed,
+        failure: member.failure,
         stepsFrames: member.timestampsS !== null,
         frame: member.timestampsS && member.shownS !== null
           ? frameAt(member.timestampsS, member.shownS) : null,
@@ -304,6 +311,7 @@ export class ElementsEngine {
   /** Brings one member to the transport time; true once it stands there, ready. */
   #place(member, going, toleranceS, heldMs) {
     const { video } = member;
+    if (this.#isSilent(member)) return true;
     if (!video.paused) member.command('pause');
     if (video.preload !== 'auto') video.preload = 'auto';
     if (video.networkState === HTMLMediaElement.NETWORK_EMPTY) video.load();
@@ -323,6 +331,16 @@ export class ElementsEngine {
     if (enough && !this.#stalls) return true;
     const wantedS = bufferWanted(this.#stalls) * this.#rate;
     return member.aheadS >= wantedS || heldMs > HOLD_PATIENCE_MS;
+  }
+
+  /** Gives up a clip of which nothing has come for long: the others need not wait for ever. */
+  #isSilent(member) {
+    const { readyState } = member.video;
+    if (readyState >= HTMLMediaElement.HAVE_METADATA) return false;
+    member.heardMs ??= performance.now();
+    if (performance.now() - member.heardMs < SILENT_MS) return false;
+    member.failure = { kind: 'silent', text: 'no answer' };
+    return true;
   }
 
   // ── starting: all in one task, and nobody runs ahead ─────────────────────────────────────

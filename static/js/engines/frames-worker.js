@@ -11,7 +11,7 @@
 import {
   EncodedPacketSink, Input, MATROSKA, MP4, QTFF, UrlSource, WEBM,
 } from '../../vendor/mediabunny-1.61.0.min.js';
-import { failureOf } from '../lib/failures.js';
+import { SILENT_MS, failureOf } from '../lib/failures.js';
 
 const TICK_US = 1000; // between the indices under which packets are decoded
 const SAME_STAMP_S = 0.0005; // stamps of one file that are nearer are the same
@@ -325,13 +325,18 @@ class Failure extends Error {
 }
 
 /** fetch, with answers that are no clip told apart from clips that do not decode. */
-async function fetchClip(input, init) {
+async function fetchClip(input, init = {}) {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(new Failure('silent', 'no answer')), SILENT_MS);
+  const signal = AbortSignal.any([patience.signal, ...init.signal ? [init.signal] : []]);
   let answer;
   try {
-    answer = await fetch(input, init);
+    answer = await fetch(input, { ...init, signal });
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
+    if (error.name === 'AbortError' || error instanceof Failure) throw error;
     throw new Failure('unreachable', error.message);
+  } finally {
+    clearTimeout(timer);
   }
   const kind = failureOf(answer);
   if (kind) throw new Failure(kind, `the server answers ${answer.status}`);

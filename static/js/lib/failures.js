@@ -6,8 +6,11 @@ export const FAILURES = Object.freeze({
   empty: 'The file is there, but it is empty.',
   refused: 'The server refuses to send it.',
   unreachable: 'The server cannot be reached: this device may be offline.',
+  silent: 'The server does not answer.',
   undecodable: 'The file came, but no pictures could be decoded from it here.',
 });
+
+export const SILENT_MS = 12_000; // a server that let nothing be heard for so long is given up
 
 /** The kind of failure that an answer to a request for a clip is; null where it is none. */
 export function failureOf(answer) {
