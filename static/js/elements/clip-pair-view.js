@@ -111,27 +111,40 @@ function property(target, name, value) {
 /** Draws the difference of two pictures, the second brought to the first one's size and place. */
 export class Differ {
   #pens = [null, null];
+  #read = [null, null]; // the pixels of both, as they were drawn last
   #out = null;
 
-  /** Canvases or videos; null for a picture that is not there yet. */
-  draw(canvas, [a, b], view) {
+  /**
+   * Canvases or videos; null for a picture that is not there yet. Those that are not `changed` are
+   * the same as at the last drawing, and where they lie is, too.
+   */
+  draw(canvas, [a, b], view, changed = [true, true]) {
     const size = a && sizeOf(a);
     canvas.hidden = !size || !b || !sizeOf(b);
-    if (canvas.hidden) return;
+    if (canvas.hidden) {
+      this.#read = [null, null];
+      return;
+    }
     const [width, height] = size;
     if (canvas.width !== width || canvas.height !== height || !this.#out) {
       Object.assign(canvas, { width, height });
       this.#pens = this.#pens.map(() => pen(width, height));
+      this.#read = [null, null];
       this.#out = new ImageData(width, height);
     }
     const [first, second] = this.#pens;
-    first.drawImage(a, 0, 0, width, height);
-    second.fillRect(0, 0, width, height);
-    const fit = contain(sizeOf(b), size);
-    second.drawImage(b, fit.x + view.alignX * width, fit.y + view.alignY * height, fit.width,
-      fit.height);
-    const [one, other] = this.#pens.map((each) => each.getImageData(0, 0, width, height).data);
-    difference(one, other, this.#out.data, view);
+    if (changed[0] || !this.#read[0]) {
+      first.drawImage(a, 0, 0, width, height);
+      this.#read[0] = first.getImageData(0, 0, width, height).data;
+    }
+    if (changed[1] || !this.#read[1]) {
+      second.fillRect(0, 0, width, height);
+      const fit = contain(sizeOf(b), size);
+      second.drawImage(b, fit.x + view.alignX * width, fit.y + view.alignY * height, fit.width,
+        fit.height);
+      this.#read[1] = second.getImageData(0, 0, width, height).data;
+    }
+    difference(...this.#read, this.#out.data, view);
     canvas.getContext('2d', { alpha: false }).putImageData(this.#out, 0, 0);
   }
 }

@@ -691,12 +691,14 @@ export class ClipPair extends HTMLElement {
 
   #painted(changes) {
     this.#painter?.paint(changes);
-    if (this.#view.mode === 'difference') this.#drawDifference();
+    if (this.#view.mode !== 'difference') return;
+    const changed = this.two.map((side) => changes.some(({ id }) => id === side));
+    if (changed.includes(true)) this.#drawDifference(changed);
   }
 
-  #drawDifference() {
+  #drawDifference(changed) {
     const pictures = this.two.map((side) => this.picture(side));
-    this.#differ.draw(this.#lens.canvas, pictures, this.#view);
+    this.#differ.draw(this.#lens.canvas, pictures, this.#view, changed);
   }
 
   /** What is seen of a side: a canvas or a video; null while nothing is. */

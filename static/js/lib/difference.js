@@ -9,31 +9,47 @@
 /** Colours of the heat's two ends, RGB. */
 export const HEAT = Object.freeze({ a: [64, 156, 255], b: [255, 140, 26] });
 
-const ramps = new Map(); // key -> RGBA, packed, for differences of -255 to 255
+const ramps = new Map(); // gain -> RGBA, packed, for differences of -255 to 255
+const scales = new Map(); // gain -> what becomes of a channel's difference of -255 to 255
 
-/** Writes the difference of a and b into out; all three hold the same number of pixels. */
+/**
+ * Writes the difference of a and b into out; all three hold the same number of pixels. Pixels are
+ * read and written as one number each, red in the lowest byte as on every machine with a browser.
+ */
 export function difference(a, b, out, { gain, heat }) {
-  if (heat) warm(a, b, out, gain);
-  else plain(a, b, out, gain);
+  const [from, to, pixels] = [a, b, out].map((bytes) => (
+    new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2)));
+  if (heat) warm(from, to, pixels, rampFor(gain));
+  else plain(from, to, pixels, scaleFor(gain));
 }
 
-function plain(a, b, out, gain) {
-  for (let i = 0; i < a.length; i += 4) {
-    out[i] = Math.abs(b[i] - a[i]) * gain;
-    out[i + 1] = Math.abs(b[i + 1] - a[i + 1]) * gain;
-    out[i + 2] = Math.abs(b[i + 2] - a[i + 2]) * gain;
-    out[i + 3] = 255;
+function plain(a, b, out, scale) {
+  for (let p = 0; p < out.length; p += 1) {
+    const x = a[p];
+    const y = b[p];
+    out[p] = 0xff000000 | scale[((y >>> 16) & 255) - ((x >>> 16) & 255) + 255] << 16
+      | scale[((y >>> 8) & 255) - ((x >>> 8) & 255) + 255] << 8
+      | scale[(y & 255) - (x & 255) + 255];
   }
 }
 
-function warm(a, b, out, gain) {
-  const ramp = rampFor(gain);
-  const pixels = new Uint32Array(out.buffer, out.byteOffset, out.byteLength >> 2);
-  for (let i = 0, p = 0; i < a.length; i += 4, p += 1) {
+function warm(a, b, out, ramp) {
+  for (let p = 0; p < out.length; p += 1) {
+    const x = a[p];
+    const y = b[p];
     // Luma in 1/256ths: 54, 183 and 19 of 256.
-    const lighter = 54 * (b[i] - a[i]) + 183 * (b[i + 1] - a[i + 1]) + 19 * (b[i + 2] - a[i + 2]);
-    pixels[p] = ramp[(lighter >> 8) + 255];
+    const lighter = 54 * ((y & 255) - (x & 255)) + 183 * (((y >>> 8) & 255) - ((x >>> 8) & 255))
+      + 19 * (((y >>> 16) & 255) - ((x >>> 16) & 255));
+    out[p] = ramp[(lighter >> 8) + 255];
   }
+}
+
+/** A channel's difference times gain, kept within a byte. */
+function scaleFor(gain) {
+  if (!scales.has(gain)) {
+    scales.set(gain, Uint8ClampedArray.from({ length: 511 }, (_, i) => Math.abs(i - 255) * gain));
+  }
+  return scales.get(gain);
 }
 
 /** The colour, as the four bytes of a pixel, for every difference of luma. */
