@@ -17,6 +17,7 @@ const TICK_US = 1000; // between the indices under which packets are decoded
 const SAME_STAMP_S = 0.0005; // stamps of one file that are nearer are the same
 const IN_DECODER = 6; // packets a decoder is given at once
 const READ_AHEAD = { packets: 900, bytes: 6_000_000 };
+const CUT_S = 0.5; // decoders may keep the last frames of a sound file to themselves
 const TELL_EVERY_MS = 50;
 const RETRY_AFTER_S = [0.25, 0.5, 1, 2];
 const MOST_PIXELS = 1 << 20; // of a bitmap: a queue of larger ones takes too much memory
@@ -106,6 +107,7 @@ class Reel {
   async #play(current, generation, lap, { keepFrom, last }) {
     this.#freshDecoder();
     let done = false;
+    let newest = -1;
     let held = null; // the frame before keepFrom: still on screen there where keepFrom is no frame
     const send = (decoded, index) => {
       this.#credit -= 1;
@@ -116,6 +118,7 @@ class Reel {
     };
     this.#deliver = (frame) => {
       const index = Math.round(frame.timestamp / TICK_US);
+      newest = Math.max(newest, index);
       if (!current() || index > last) {
         frame.close();
         if (index > last) done = true;
@@ -151,6 +154,8 @@ class Reel {
         if (!current()) return;
         if (!next) {
           await this.#decoder.flush();
+          const missing = this.#timestampsS[last] - (this.#timestampsS[newest] ?? -Infinity);
+          if (current() && missing > CUT_S) throw new Failure('cut', 'the file ends too early');
           break;
         }
         this.#decoder.decode(chunk(next));
@@ -358,7 +363,8 @@ onmessage = ({ data }) => {
   }
   const reel = reels.get(id);
   if (!reel) return;
-  if (type === 'stamps') reel.stamps(data.timestampsS);
+  if (type === 'ask') postMessage({ type: 'here', id });
+  else if (type === 'stamps') reel.stamps(data.timestampsS);
   else if (type === 'seek') reel.seek(data);
   else if (type === 'grant') reel.grant(data.generation, data.frames);
   else if (type === 'close') reel.close();

@@ -22,6 +22,8 @@ const STARVED_MS = 200; // held this long it is no hiccup: gather before going o
 const PATIENCE_MS = 10_000; // after this a thin buffer no longer holds the others
 const CALM_MS = 10_000; // running this long without a stall forgives the earlier ones
 const SCRUB_MS = 250; // a seek under way this long gives way to a newer one
+const DEAF_MS = 8000; // a worker that answers nothing for so long is lost in its file
+const ASK_EVERY_MS = 1000;
 const STUCK_MS = 300; // a decoder that may have run out of pictures gets some back
 
 /** Whether this browser has what the engine needs. */
@@ -34,6 +36,8 @@ class Member {
   constructor(id, { src, durationS, fps, arrivalsS, recorded }) {
     Object.assign(this, { id, src, durationS, fps, arrivalsS, recorded });
     this.opened = false;
+    this.heardMs = null; // when its worker said anything last, once it has
+    this.askedMs = null; // since when it owes an answer
     this.timestampsS = null;
     this.scheduleS = null;
     this.endS = durationS;
@@ -85,7 +89,8 @@ class Member {
 /** Shows the clips given to it; changed() is called after every animation frame it works. */
 export class FramesEngine {
   #members = new Map();
-  #worker = null;
+  #workers = new Map(); // id -> Worker: a file that keeps its reader busy keeps no other waiting
+  #asBitmaps = false;
   #changed;
   #paint;
   #failed;
@@ -126,9 +131,9 @@ export class FramesEngine {
   setMember(id, {
     src, durationS = 0, fps = null, arrivalsS = null, recorded = false, timestampsS = null,
   }) {
-    this.removeMember(id);
+    this.#drop(id);
     const member = new Member(id, { src, durationS, fps, arrivalsS, recorded });
-    this.#members.set(id, member);
+    this.#members.set(id, member); // where another was, in its place: the first one sets the pace
     if (this.#engaged) this.#open(member);
     if (timestampsS) this.setTimestamps(id, timestampsS, arrivalsS);
     this.#schedule();
@@ -136,12 +141,21 @@ export class FramesEngine {
   }
 
   removeMember(id) {
-    const member = this.#members.get(id);
-    if (!member) return;
-    if (member.opened) this.#send({ type: 'close', id });
-    member.forget();
-    this.#members.delete(id);
+    this.#drop(id);
+    if (!this.#members.delete(id)) return;
     this.#schedule();
+    this.#gatherAnew();
+  }
+
+  #drop(id) {
+    const member = this.#members.get(id);
+    member?.forget();
+    this.#dismiss(id);
+  }
+
+  /** With one clip less the others may be due elsewhere. */
+  #gatherAnew() {
+    if (this.#engaged && this.#live().length) this.#gather(Math.min(this.now(), this.#reachS()));
   }
 
   /** Where the frames stand in the file and, where a run recorded it, when each was made. */
@@ -163,7 +177,7 @@ export class FramesEngine {
     if (!isPossibleIn(base, this.#live())) return false;
     this.#base = base;
     this.#schedule();
-    if (this.#engaged) this.#gather(Math.min(this.now(), this.#endS()));
+    if (this.#engaged) this.#gather(Math.min(this.now(), this.#reachS()));
     this.#changed();
     return true;
   }
@@ -185,13 +199,20 @@ export class FramesEngine {
   }
 
   #send(message) {
-    if (!this.#worker) {
-      this.#worker = new Worker(new URL('./frames-worker.js', import.meta.url), { type: 'module' });
-      this.#worker.onmessage = ({ data }) => this.#heard(data);
-      this.#worker.onerror = () => this.#workerFailed();
-      this.#drawn = { frames: 0, ms: 0 };
+    const { id } = message;
+    if (!this.#workers.has(id)) {
+      const worker = new Worker(new URL('./frames-worker.js', import.meta.url), { type: 'module' });
+      worker.onmessage = ({ data }) => this.#heard(data);
+      worker.onerror = () => this.#workerFailed();
+      this.#workers.set(id, worker);
+      if (this.#asBitmaps) worker.postMessage({ type: 'bitmaps' });
     }
-    this.#worker.postMessage(message);
+    this.#workers.get(id).postMessage(message);
+  }
+
+  #dismiss(id) {
+    this.#workers.get(id)?.terminate();
+    this.#workers.delete(id);
   }
 
   /** Where nothing but the processor draws, the worker turns frames into pixels beforehand. */
@@ -201,7 +222,10 @@ export class FramesEngine {
     const { frames, ms } = this.#drawn;
     this.#drawn = { frames: frames + changes.length, ms: ms + performance.now() - fromMs };
     if (frames < SLOW.frames && this.#drawn.frames >= SLOW.frames
-      && this.#drawn.ms > SLOW.eachMs * this.#drawn.frames) this.#send({ type: 'bitmaps' });
+      && this.#drawn.ms > SLOW.eachMs * this.#drawn.frames) {
+      this.#asBitmaps = true;
+      for (const worker of this.#workers.values()) worker.postMessage({ type: 'bitmaps' });
+    }
   }
 
   /** Without a network the worker's own script does not come: then nothing is wrong with it. */
@@ -210,13 +234,16 @@ export class FramesEngine {
       this.#failed({ id: null, kind: 'worker', text: 'no worker' });
       return;
     }
-    this.#worker.terminate();
-    this.#worker = null;
-    for (const member of this.#live()) this.#lose(member, { kind: 'unreachable', text: 'offline' });
+    for (const id of [...this.#workers.keys()]) this.#dismiss(id);
+    const lost = this.#live();
+    const failure = { kind: 'unreachable', text: 'offline' };
+    for (const member of lost) member.failure = failure; // all, before the first is told of
+    for (const member of lost) this.#lose(member, failure);
   }
 
   #heard({ type, ...data }) {
     const member = this.#members.get(data.id);
+    if (member) member.heardMs = performance.now();
     if (type === 'failed') {
       if (member) this.#lose(member, data);
       return;
@@ -250,6 +277,7 @@ export class FramesEngine {
     member.forget();
     member.failure = { kind, text };
     this.#schedule();
+    this.#gatherAnew();
     this.#failed({ id: member.id, kind, text });
     this.#wake();
     this.#changed();
@@ -277,7 +305,7 @@ export class FramesEngine {
 
   /** To this transport time, in seconds; outside the clips means to their nearest end. */
   seek(timeS) {
-    this.#gather(clamp(timeS, 0, this.#endS() || Infinity));
+    this.#gather(clamp(timeS, 0, this.#reachS()));
   }
 
   /** To the next (1) or previous (-1) change of any clip's picture. False without timestamps. */
@@ -328,8 +356,7 @@ export class FramesEngine {
     this.#wantsToPlay = false;
     for (const member of this.#members.values()) member.forget();
     this.#members.clear();
-    this.#worker?.terminate();
-    this.#worker = null;
+    for (const id of [...this.#workers.keys()]) this.#dismiss(id);
   }
 
   // ── what a viewer may know ───────────────────────────────────────────────────────────────
@@ -449,7 +476,7 @@ export class FramesEngine {
     const perSecond = Math.floor((QUEUE_S * timestampsS.length) / durationS) || QUEUE.least;
     const share = Math.floor(QUEUE.all / this.#members.size);
     const all = clamp(Math.min(perSecond, share), QUEUE.least, QUEUE.each);
-    return { all, behind: all >> 1 };
+    return { all, behind: Math.min(all >> 1, all - 1 - START_FRAMES) };
   }
 
   #gatherOn(nowMs) {
@@ -462,12 +489,15 @@ export class FramesEngine {
       this.#waitingFor = members.filter((one) => !one.timestampsS).map(({ id }) => id);
       return;
     }
-    if (members.some(({ plan }) => !plan)) this.#aim(this.#goal?.timeS ?? this.now(), nowMs);
+    if (members.some(({ plan }) => !plan)) {
+      this.#aim(Math.min(this.#goal?.timeS ?? this.now(), this.#reachS()), nowMs);
+    }
     const going = this.#wantsToPlay && !this.#suspended.size;
     const heldMs = nowMs - this.#sinceMs;
     const goal = this.#goal ?? this.#moment;
-    this.#waitingFor = members.filter((member) => !this.#isReady(member, goal, going, heldMs))
-      .map(({ id }) => id);
+    const waited = members.filter((member) => !this.#isReady(member, goal, going, heldMs));
+    this.#waitingFor = waited.map(({ id }) => id);
+    for (const member of waited) this.#listen(member, performance.now());
     if (this.#waitingFor.length) return;
     this.#moment = goal;
     this.#goal = null;
@@ -475,6 +505,21 @@ export class FramesEngine {
     if (this.#pendingS !== null) this.#gather(this.#pendingS);
     else if (!members.length) { this.#wantsToPlay = false; this.#enter('still', nowMs); }
     else this.#enter(going ? 'running' : 'still', nowMs);
+  }
+
+  /** Whether the worker of a clip that is waited for still answers; asked now and then. */
+  #listen(member, nowMs) {
+    const { heardMs, askedMs } = member;
+    if (heardMs === null) return; // its script is on its way
+    if (askedMs !== null && heardMs >= askedMs) member.askedMs = null;
+    if (member.askedMs === null) {
+      if (nowMs - heardMs < ASK_EVERY_MS) return;
+      member.askedMs = nowMs;
+      this.#send({ type: 'ask', id: member.id });
+    } else if (nowMs - member.askedMs > DEAF_MS) {
+      this.#dismiss(member.id);
+      this.#lose(member, { kind: 'undecodable', text: 'its reader never came back' });
+    }
   }
 
   #isReady(member, goal, going, heldMs) {
@@ -620,6 +665,12 @@ export class FramesEngine {
 
   #endS() {
     return transportEnd(this.#live().map(({ endS }) => endS));
+  }
+
+  /** The latest moment to go to; any, until the times of all clips are here. */
+  #reachS() {
+    const isKnown = this.#live().every(({ timestampsS }) => timestampsS);
+    return (isKnown && this.#endS()) || Infinity;
   }
 
   #range() {

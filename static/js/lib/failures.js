@@ -7,6 +7,7 @@ export const FAILURES = Object.freeze({
   refused: 'The server refuses to send it.',
   unreachable: 'The server cannot be reached: this device may be offline.',
   silent: 'The server does not answer.',
+  cut: 'The file ends before its last frame.',
   undecodable: 'The file came, but no pictures could be decoded from it here.',
 });
 
