@@ -12,6 +12,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from .fixture import fixture_app
-from .footage import CODECS, Footage, Reel, encode, format_reel, read_footage
+from .footage import CODECS, Footage, Reel, encode, format_reel, read_footage, render_card
 from .loopback import serving
 from .scenarios import ADVANCE
 
@@ -192,6 +193,74 @@ def test_a_loop_that_is_set_while_a_seek_is_under_way_is_as_exact_as_any(
     page.evaluate("clipPair().pause()")
     phase(page, "still")
     every_tick_is_exact(clips, ticks(page.evaluate("stopWatching()")))
+
+
+def test_slow_clips_play_on_after_steps(browser: Browser, tmp_path: Path) -> None:
+    """Five and six frames a second leave room for few pictures behind the clock."""
+    clips = []
+    for rate in (5, 6):
+        path = tmp_path / f"slow-{rate}.mp4"
+        render_card(path, width=512, height=288, rate=Fraction(rate), seconds=Fraction(8))
+        clips.append(read_footage(path))
+    with serving(fixture_app(clips)) as base:
+        page = browser.new_page()
+        page.goto(f"{base}/pair?engine=frames&a={clips[0].name}&b={clips[1].name}")
+        page.wait_for_function("() => Boolean(window.framesReady && framesReady())")
+        page.evaluate("() => { startWatching(); clipPair().play(); }")
+        page.wait_for_function("() => clipPair().state.shownS > 1.5")
+        page.evaluate("clipPair().pause()")
+        phase(page, "still")
+        for _ in range(6):
+            page.evaluate("clipPair().step(1)")
+            phase(page, "still")
+        before_s = page.evaluate("clipPair().state.shownS")
+        page.evaluate("clipPair().play()")
+        page.wait_for_function("(timeS) => clipPair().state.shownS > timeS + 0.5", arg=before_s)
+        page.evaluate("clipPair().pause()")
+        phase(page, "still")
+        seen = ticks(page.evaluate("stopWatching()"))
+        page.close()
+    every_tick_is_exact(clips, seen)
+
+
+def test_a_moment_beyond_the_file_is_kept_until_the_base_is_known(
+    open_clips: Any, formats: Reel
+) -> None:
+    """At the pace of frames of the faster first clip the others last longer than their files."""
+    clips = [formats.clips[part] for part in ("vp9-9", "vp8-30")]
+    page = open_clips("vp9-9", "vp8-30")
+    page.evaluate("() => clipPair().restore(new URLSearchParams('base=frame&t=15'))")
+    phase(page, "still")
+    page.wait_for_function("() => clipPair().state.shownS === 15")
+    assert page.evaluate("tick()[5]")[1] == due(clips[1], 0) + round(15 * 187 / 20 - 0.5)
+
+
+def test_the_first_clip_sets_the_pace_also_when_it_is_another(
+    open_clips: Any, formats: Reel
+) -> None:
+    """In "same frame": after a change, and after a clip is taken away, as if opened so."""
+    parts = ("h264-24", "vp9-9", "vp8-30")
+    page = open_clips(*parts)
+    page.evaluate("() => { clipPair().setBase('frame'); clipPair().seek(2); }")
+    phase(page, "still")
+    other = formats.clips["av1-36"]
+    page.evaluate(
+        "([src, timestampsUrl, durationS]) => "
+        "clipPair().load('a', { id: 'x', src, timestampsUrl, durationS })",
+        [f"/clips/{other.name}", f"/timestamps/{other.name}.json", other.duration_s],
+    )
+    page.wait_for_function("() => clipPair().state.clips.a.frame !== null")
+    page.evaluate("clipPair().seek(2)")
+    phase(page, "still")
+    page.wait_for_function("() => clipPair().state.shownS === 2")
+    frame = due(other, 2)
+    b = formats.clips["vp9-9"]
+    assert page.evaluate("tick()[5]") == [frame, min(frame, len(b.timestamps_s) - 1), frame]
+
+    page.evaluate("clipPair().unload('a')")
+    page.wait_for_function("() => !('a' in clipPair().state.clips)")
+    phase(page, "still")
+    page.wait_for_function("(frame) => tick()[5].at(-1) === frame", arg=due(b, 2))
 
 
 @pytest.mark.parametrize("parts", [("h264-24", "vp9-9"), ("vp8-16", "av1-25")], ids=str)

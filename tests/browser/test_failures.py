@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -14,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from generator.pages import policy
 
 from .fixture import fixture_app
-from .footage import Reel
+from .footage import CODECS, Footage, Reel, encode, read_footage, render_card
 from .loopback import serving
 from .scenarios import open_pair
 
@@ -27,6 +29,7 @@ SENTENCES = {
     "refused": "The server refuses to send it.",
     "unreachable": "The server cannot be reached: this device may be offline.",
     "silent": "The server does not answer.",
+    "cut": "The file ends before its last frame.",
 }
 ANSWERS = {
     "missing": lambda: Response("gone", 404),
@@ -171,6 +174,32 @@ def test_a_server_that_never_answers_holds_the_other_clip_for_a_while_only(
         expect(slate).to_be_hidden()
         shows(page, "b")
         assert page.locator("clip-pair").get_attribute("data-engine") == engine
+
+
+def test_a_file_that_ends_early_is_no_exact_clip(
+    browser: Browser, formats_cut: tuple[Footage, Footage]
+) -> None:
+    """Its last picture must not stand for those that are missing while the clock goes on."""
+    whole, cut = formats_cut
+    with serving(fixture_app([whole, cut])) as base:
+        page = open_pair(browser, base, f"a={whole.name}&b={cut.name}&engine=frames")
+        page.evaluate("clipPair().play()")
+        slate = page.locator(SLATE)
+        expect(slate).to_contain_text(SENTENCES["cut"], timeout=30_000)
+        plays_on(page)
+        page.context.close()
+
+
+@pytest.fixture
+def formats_cut(tmp_path: Path) -> tuple[Footage, Footage]:
+    """A clip, and one of which the last half is missing, told as if it were whole."""
+    plain, whole = tmp_path / "plain.mp4", tmp_path / "whole.mp4"
+    render_card(plain, width=512, height=288, rate=Fraction(24), seconds=Fraction(6))
+    encode(plain, whole, CODECS["h264"][1])
+    footage = read_footage(whole)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    return footage, replace(footage, name=cut.name, path=cut)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

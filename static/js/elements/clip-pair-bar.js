@@ -48,7 +48,7 @@ export const COMMANDS = Object.freeze({
   },
   'loop-in': {
     keys: ['['], label: 'Loop from here', icon: 'M9 4h6v3h-3v10h3v3H9z',
-    run: (pair) => pair.setLoop({ inS: pair.timeS, on: true }),
+    run: (pair) => pair.loopFrom(pair.timeS),
   },
   loop: {
     keys: ['o'], label: 'Loop', toggles: 'loop',
@@ -57,7 +57,7 @@ export const COMMANDS = Object.freeze({
   },
   'loop-out': {
     keys: [']'], label: 'Loop to here', icon: 'M15 4H9v3h3v10H9v3h6z',
-    run: (pair) => pair.setLoop({ outS: pair.timeS, on: true }),
+    run: (pair) => pair.loopTo(pair.timeS),
   },
   slower: {
     keys: ['<'], label: 'Slower', hidden: true,
@@ -283,10 +283,17 @@ export function showBar(parts, state, seeking) {
   parts.base.disabled = !state.exact;
 }
 
-function showTime({ seek, time, track }, { timeS, endS, commonS, loop }, seeking) {
+/** `, frame A 12, B 9`, of the clips whose frames are known, counted from 1 as over the pictures. */
+function spokenFrames(clips) {
+  const frames = Object.entries(clips).filter(([, { frame }]) => frame !== null)
+    .map(([side, { frame }]) => `${side.toUpperCase()} ${frame + 1}`);
+  return frames.length ? `, frame ${frames.join(', ')}` : '';
+}
+
+function showTime({ seek, time, track }, { timeS, endS, commonS, loop, clips }, seeking) {
   setAttribute(seek, 'max', String(endS));
   if (!seeking) seek.value = String(timeS);
-  setAttribute(seek, 'aria-valuetext', spokenTime(timeS, endS));
+  setAttribute(seek, 'aria-valuetext', spokenTime(timeS, endS) + spokenFrames(clips));
   write(time, clockText(timeS, endS));
   const share = (value) => String(endS ? clamp(value / endS, 0, 1) : 0);
   const properties = {

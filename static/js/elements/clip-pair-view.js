@@ -85,7 +85,7 @@ export function showView(pair, parts, view, { sides, two, swapped }) {
   for (const [name, key] of Object.entries(PROPERTIES)) property(pair, name, String(view[key]));
   property(pair, '--period', `${1 / view.hz}s`);
   const percent = (share) => `${Math.round(share * 100)} %`;
-  const [left, right] = [under, over].map((side) => side.toUpperCase());
+  const [left, right] = [under, over ?? under].map((side) => side.toUpperCase());
   say(parts.split, view.split, `${left} ${percent(view.split)}, ${right} ${percent(1 - view.split)}`);
   say(parts.mix, view.mix, percent(view.mix), parts.told.mix);
   say(parts.hz, view.hz, `${view.hz} Hz`, parts.told.hz);
@@ -93,7 +93,7 @@ export function showView(pair, parts, view, { sides, two, swapped }) {
   if (parts.heat.checked !== view.heat) parts.heat.checked = view.heat;
   const [first, , last] = parts.legend.children;
   write(first, `${two[0].toUpperCase()} lighter`);
-  write(last, `${two[1].toUpperCase()} lighter`);
+  write(last, `${(two[1] ?? two[0]).toUpperCase()} lighter`);
 }
 
 function say(input, value, text, output = null) {

@@ -114,6 +114,18 @@ export class ClipPair extends HTMLElement {
     this.#engine.setLoop(change);
   }
 
+  /** Loops from here on; an end that is not after it is let go. */
+  loopFrom(inS) {
+    const { outS } = this.state.loop;
+    this.setLoop({ on: true, inS, ...outS !== null && outS <= inS && { outS: null } });
+  }
+
+  /** Loops up to here; a beginning that is not before it is let go. */
+  loopTo(outS) {
+    const { inS } = this.state.loop;
+    this.setLoop({ on: true, outS, ...inS !== null && inS >= outS && { inS: null } });
+  }
+
   /** How the clips are laid over each other and looked at: lib/view.js. */
   get view() {
     return this.#view;
@@ -134,9 +146,10 @@ export class ClipPair extends HTMLElement {
 
   /** Which moments of the clips belong together: one of lib/schedule.js's BASES. */
   setBase(base) {
-    if (!this.#engine.setBase) return this.#say('The exact engine alone can do that.');
-    if (!this.#engine.setBase(base)) return this.#say('A clip does not say how fast it was made.');
-    this.#base = base;
+    const refused = !this.#engine.setBase ? 'The exact engine alone can do that.'
+      : !this.#engine.setBase(base) && 'A clip does not say how fast it was made.';
+    if (refused) this.#tell(refused);
+    else this.#base = base;
     return this.#render();
   }
 
@@ -280,7 +293,11 @@ export class ClipPair extends HTMLElement {
   }
 
   toggleHelp() {
-    this.#parts.help.open = !this.#parts.help.open;
+    const { help } = this.#parts;
+    help.open = !help.open;
+    if (!help.open) return this.focus({ preventScroll: true });
+    help.querySelector('summary').focus({ preventScroll: true });
+    return help.scrollIntoView({ block: 'nearest' });
   }
 
   /** Runs one of COMMANDS by name. */
@@ -655,6 +672,10 @@ export class ClipPair extends HTMLElement {
     const page = this.getAttribute('keys') === 'page' && event.target === document.body;
     if (!inside && !page) return;
     if (event.target === this.#parts.seek && this.#pressedOnSeek(event)) return;
+    if (event.key === 'Escape' && this.#parts.help.open) {
+      this.toggleHelp();
+      return;
+    }
     if (typesText(event.target)) return;
     const presses = event.key === ' ' && event.target.closest('button, summary, input, a, select');
     const name = commandOf(event);
@@ -775,7 +796,8 @@ export class ClipPair extends HTMLElement {
     const video = this.#video(side);
     const clip = this.#clips.get(side);
     const about = kind === 'none' ? video.dataset.missing ?? '' : clip.address ?? clip.src;
-    const others = Object.keys(clips).filter((one) => !clips[one].failed).join(' and ').toUpperCase();
+    const sound = Object.keys(clips).filter((one) => !clips[one].failed);
+    const others = sound.length ? listText(sound) : '';
     const shown = kind ? `${kind} ${about} ${others}` : '';
     if (slate.dataset.shows === shown) return;
     slate.dataset.shows = shown;

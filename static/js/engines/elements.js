@@ -110,6 +110,7 @@ export class ElementsEngine {
     const member = new Member(side, video, durationS);
     member.timestampsS = timestampsS;
     this.#members.set(side, member);
+    this.#members = new Map([...this.#members].sort(([one], [other]) => (one < other ? -1 : 1)));
     this.#listen(member);
     if (this.#engaged) this.#gather(this.now());
   }

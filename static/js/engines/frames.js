@@ -133,7 +133,9 @@ export class FramesEngine {
   }) {
     this.#drop(id);
     const member = new Member(id, { src, durationS, fps, arrivalsS, recorded });
-    this.#members.set(id, member); // where another was, in its place: the first one sets the pace
+    this.#members.set(id, member);
+    // In the order of their letters, whenever they came: the first one sets the pace.
+    this.#members = new Map([...this.#members].sort(([one], [other]) => (one < other ? -1 : 1)));
     if (this.#engaged) this.#open(member);
     if (timestampsS) this.setTimestamps(id, timestampsS, arrivalsS);
     this.#schedule();

@@ -107,7 +107,7 @@ export function toAddress({ view, timeS, rate, loop, base, swapped }) {
 function loopText({ on, inS, outS }) {
   if (!on) return null;
   return inS === null && outS === null ? 'all'
-    : `${figure(inS ?? 0, 3)}-${outS === null ? 'end' : figure(outS, 3)}`;
+    : `${figure(inS ?? 0, 6)}-${outS === null ? 'end' : figure(outS, 6)}`;
 }
 
 /** The same read back from a URLSearchParams; what it does not say, or says wrongly, is left out. */
