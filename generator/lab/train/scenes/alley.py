@@ -24,9 +24,11 @@ from generator.lab.train.scenes.shots import Palette, Shots, palette
 from generator.lab.train.scenes.walker import Figure, figure, walk
 from generator.lab.train.scenes.walls import FAR, Lightmap, lightmap, lit, on_street, trace
 
-__all__ = ["camera", "light"]
+__all__ = ["BLOOM", "EXPOSURE", "camera", "light"]
 
 FIELD = 47.0
+EXPOSURE = 1.25
+BLOOM = 0.030
 _BAYS = 15
 
 
@@ -94,8 +96,8 @@ def _fog_glow(shots: Shots, colours: Palette, ray: Rays) -> Tensor:
     end = torch.exp(-((turn * 2.2) ** 2) - (lift * 1.9) ** 2)
     dusk = smooth(23.0, 19.0, shots["hour"])
     flow_ = noise(shots.seed, turn * 3 + shots.time * 0.05, lift * 4 - shots.time * 0.03)
-    strength = 0.30 + 0.55 * low + (1.9 + 0.7 * (flow_ - 0.5)) * end
-    return colours.fog * strength[:, None] + colours.sky * (0.15 + 1.3 * dusk)[:, None]
+    strength = 0.02 + 0.10 * low + (0.85 + 0.4 * (flow_ - 0.5)) * end
+    return colours.fog * strength[:, None] + colours.sky * (0.03 + 0.6 * dusk)[:, None]
 
 
 def _unfolded(shots: Shots, colours: Palette, chart: Lightmap, ray: Rays) -> tuple[Tensor, Tensor]:
@@ -151,9 +153,11 @@ def _people(
             tall = 0.92 + 0.14 * part(one, 2)
             v = y / tall
             sway = 0.015 * torch.sin(shots.time * 2.1 + 6 * part(one, 3))
-            coat = torch.maximum(u - 0.17 - 0.11 * smooth(1.2, 0.3, v), (v - 0.82).abs() - 0.62)
-            coat = torch.minimum(coat, torch.maximum(u - 0.12, (v - 0.3).abs() - 0.3))
-            head = ((x - foot - sway) ** 2 + (v - 1.6) ** 2).sqrt() - 0.115
+            wide = 0.20 + 0.05 * smooth(1.0, 0.45, v) - 0.15 * smooth(1.22, 1.47, v) ** 2
+            coat = torch.maximum(u - wide, (v - 0.95).abs() - 0.52)
+            legs = torch.maximum((u - 0.085).abs() - 0.06, (v - 0.25).abs() - 0.25)
+            coat = torch.minimum(coat, legs)
+            head = (((x - foot - sway) * 1.15) ** 2 + (v - 1.57) ** 2).sqrt() - 0.118
             dome = torch.maximum(((x - foot - 2 * sway) ** 2 + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v)
             d = torch.minimum(torch.minimum(coat, head), dome)
             pixel = t * ray.spread
@@ -161,8 +165,8 @@ def _people(
             cover = torch.where(there, (0.5 - d / pixel).clamp(0, 1), 0.0)
             through = torch.exp(-shots["fog"] * 0.001 * t)[:, None]
             edge = torch.exp(d.clamp(-0.2, 0) * 28)
-            cloth = colours.shadow * 0.8 + glow * (0.08 + 0.25 * edge)[:, None]
-            shell = neon(colours, part(one, 0)) * 0.10
+            cloth = colours.shadow * 0.3 + glow * (0.02 + 0.20 * edge)[:, None]
+            shell = neon(colours, part(one, 0)) * 0.02
             person = torch.where((dome <= d + 1e-6)[:, None], cloth + shell, cloth)
             person = person * through + glow * (1 - through)
             out = out + (person - out) * cover[:, None]
@@ -241,7 +245,7 @@ def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[F
         sx=ray.sx, sy=ray.sy, spread=ray.spread,
     )  # fmt: skip
     dusk = smooth(23.0, 19.0, shots["hour"])[:, None]
-    air = colours.fog * 1.5 + colours.sky * (0.3 + 1.2 * dusk)
+    air = colours.fog * 0.5 + colours.sky * (0.1 + 0.6 * dusk)
     return figure(shots, colours, lamps_, small, air), box
 
 
@@ -347,9 +351,9 @@ def _air(
         glow = glow + lamps_.light[:, :, i, None, None] * scatter[:, None]
     glow = F.interpolate(glow, (height, width), mode="bilinear", align_corners=False)
     thickness = (shots["fog"] * 0.001)[:, None]
-    image = image + glow * thickness * 0.32
+    image = image + glow * thickness * 0.09
     plume = weather.steam(shots, ray, depth, HALF, 4.0, 6)[:, None]
-    image = image + (glow * 0.05 + colours.fog * 0.55 - image * 0.55) * plume
+    image = image + (glow * 0.030 + colours.fog * 0.16 - image * 0.40) * plume
     streaks = weather.rain(shots, ray, depth, (0.9, 1.7, 2.9, 4.6, 7.5, 12.0))[:, None]
     veil = _fog_glow(shots, colours, ray)
-    return image + streaks * (glow * 0.06 + veil * 0.75 + 0.02 + image * 0.5)
+    return image + streaks * (glow * 0.05 + veil * 0.5 + 0.012 + image * 0.4)

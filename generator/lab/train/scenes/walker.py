@@ -207,7 +207,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
 
     hue = shots["coat"][:, None] + torch.tensor([0.0, 2 / 3, 1 / 3], device=x.device)[:, None, None]
     pure = ((hue - hue.floor()) * 6 - 3).abs() - 1
-    cloth = 0.055 + 0.20 * pure.clamp(0, 1)
+    cloth = 0.03 + 0.11 * pure.clamp(0, 1)
     dark = colours.shadow * 0 + 0.035
     skin = dark * 0 + torch.tensor([0.30, 0.19, 0.13], device=x.device)[:, None, None]
     legs_nearer = (parts[1] < parts[0]) & (parts[1] < parts[2])
@@ -232,7 +232,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
     back = (bx * bx + by * by + bz * bz).sqrt().clamp_min(1e-4)
     light = albedo * _from(cube, (nx, ny, nz)) * (0.55 + 0.45 * smooth(0.0, 1.2, y))[:, None]
     edge = _from(cube, (bx / back, by / back, bz / back))
-    light = light + edge * (rim * (0.30 + 0.12 * ny))[:, None]
+    light = light + edge * (rim * (0.15 + 0.08 * ny))[:, None]
     rx_, ry_, rz_ = vx + 2 * facing * nx, vy + 2 * facing * ny, vz + 2 * facing * nz
     gloss = _from(cube, (rx_, ry_, rz_))
     light = light + gloss * (0.05 + 0.10 * torch.where(legs_nearer, 1.0, 0.3))[:, None] * 0.35

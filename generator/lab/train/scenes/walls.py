@@ -172,10 +172,10 @@ def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) 
     panel = torch.maximum(_joint(y, 1.2, 0.03, pixel_y), _joint(z, 1.75, 0.03, pixel_z))
     joint = torch.where(brick, mortar * 0.55, panel * 0.8)
     grain = 0.55 + 0.5 * rough + 0.35 * (fine - 0.5) - 0.35 * streaks * smooth(3.0, 0.0, y)
-    albedo = (0.34 * grain * (1 - joint)).clamp_min(0.03)
+    albedo = (0.22 * grain * (1 - joint)).clamp_min(0.03)
     metal = (what == Material.METAL) | (what == Material.DOOR) | (what == Material.SHUTTER)
     ridges = 0.55 + 0.45 * torch.sin(y * 52) * smooth(0.08, 0.02, pixel_y)
-    albedo = torch.where(metal, 0.22 * (0.6 + 0.5 * rough), albedo)
+    albedo = torch.where(metal, 0.13 * (0.6 + 0.5 * rough), albedo)
     albedo = torch.where(what == Material.SHUTTER, albedo * ridges, albedo)
     albedo = torch.where(wall.riser, albedo * 0.75, albedo)
     recess = torch.where(wall.level < -0.1, 0.7, 1.0)
@@ -183,7 +183,7 @@ def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) 
 
     irradiance = on_walls(light, side, z, y)
     ambient = colours.sky * (0.5 + 2.0 * smooth(23.5, 19, shots["hour"]))[:, None]
-    out = (irradiance * 1.15 + ambient * 0.35 + colours.fog * 0.10) * shade[:, None]
+    out = (irradiance * 1.15 + ambient * 0.15 + colours.fog * 0.03) * shade[:, None]
 
     storey = ((y - GROUND_FLOOR) * (1 / STOREY)).floor()
     h = key(b.key, storey.int(), (u >= 1.75).int())
