@@ -61,6 +61,7 @@ def developed(light: Tensor, shadow: Tensor, exposure: float, bloom: float) -> T
     light = light * (1 - 0.34 * (0.75 * x * x + 0.6 * y * y))
     light = light * ((2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14))
     light = light.clamp(0, 1) ** (1 / 2.2)
+    light = torch.lerp(light, light * light * (3 - 2 * light), 0.45)
     grey = (light * light.new_tensor([0.30, 0.59, 0.11])[:, None, None]).sum(1, keepdim=True)
-    light = grey + 1.12 * (light - grey)
+    light = grey + 1.18 * (light - grey)
     return light.clamp(0, 1)

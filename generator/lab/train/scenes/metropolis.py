@@ -19,7 +19,7 @@ from generator.lab.train.scenes.towers import BLOCK, FAR, avenue_row, billboard,
 __all__ = ["BLOOM", "EXPOSURE", "camera", "light"]
 
 FIELD = 58.0
-EXPOSURE = 1.25
+EXPOSURE = 1.1
 BLOOM = 0.035
 _TURN = 0.5
 """rad/s of the drone's weaving."""

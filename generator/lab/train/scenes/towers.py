@@ -167,23 +167,23 @@ def face(shots: Shots, colours: Palette, ray: Rays, hit: Hit, reflected: Tensor)
     window = key(own, iu, iv, side)
     block = key(own, iu >> 2, iv >> 2, side + 8)
     storey = part(key(own, iv, 9), 0)
-    busy = (shots["windows"] * (0.35 + 1.1 * part(more, 1))).clamp(0, 0.97)
-    local = (busy * (0.45 + 1.1 * part(block, 0))).clamp(0, 1)
-    on = torch.where((unit(window) < local) | (storey < busy * 0.15), 0.45 + 0.85 * part(window, 3), 0.02)
+    busy = (shots["windows"] * (0.12 + 1.25 * part(more, 1))).clamp(0, 0.97)
+    local = (busy * (0.25 + 1.35 * part(block, 0))).clamp(0, 1)
+    on = torch.where((unit(window) < local) | (storey < busy * 0.15), 0.14 + 1.1 * part(window, 3) ** 2, 0.012)
     blurred = smooth(0.4, 1.3, pixel / pitch)
-    on = torch.lerp(on, local * 0.8, blurred)
+    on = torch.lerp(on, local * 0.50, blurred)
     panes = _panes(gu, pitch, share_u, pixel) * _panes(gv, floors, share_v, pixel_y)
     cool = part(more, 2) < 0.42
     tint = torch.where(cool[:, None], colours.cool, colours.warm)
-    tint = torch.where((part(window, 2) < 0.14)[:, None] & (blurred < 0.5)[:, None], neon(colours, part(window, 1)), tint)
-    glass = tint * (on * panes * 1.25)[:, None]
+    tint = torch.where((part(window, 2) < 0.05)[:, None] & (blurred < 0.5)[:, None], neon(colours, part(window, 1)), tint)
+    glass = tint * (on * panes * 1.5)[:, None]
 
     mirror = 0.05 + 0.75 * (1 - cosine) ** 3
     haze_low = torch.exp(-y.clamp_min(0) * (1 / 22))
     street = torch.lerp(colours.warm.expand_as(glass), neon(colours, part(own, 3)), 0.45)
     wall = reflected * (mirror * (0.25 + 0.75 * panes))[:, None]
     wall = wall + (colours.sky * 0.10 + colours.fog * 0.05) * (0.6 - 0.3 * panes)[:, None]
-    wall = wall + street * (haze_low * 0.30)[:, None]
+    wall = wall + street * (haze_low * 0.45)[:, None]
     out = wall + glass
 
     edge_lit = part(key(own, 3), 0) < shots["neon"] * 0.55

@@ -115,7 +115,7 @@ def on_the_ground(shots: Shots, colours: Palette, x: Tensor, z: Tensor, pixel: T
     side_x = BLOCK / 2 - cross_x.abs()
     for number, (across, along, inside, cells) in enumerate(
         (
-            (cross_x, z, avenue & (cross_x.abs() < 21), column),
+            (cross_x, z, avenue & (cross_x.abs() < 17.5), column),
             (side_x * cross_x.sign(), z, ~avenue & (side_x < 7), column),
             (cross_z, x, cross_z.abs() < 7, row),
         )
@@ -128,9 +128,9 @@ def on_the_ground(shots: Shots, colours: Palette, x: Tensor, z: Tensor, pixel: T
         local = (s - s.floor() - 0.5) * 12
         blur = torch.maximum(pixel, torch.zeros_like(pixel) + 0.5)
         off = (across * (1 / 3.5) - lane - 0.5) * 3.5
-        lamp = torch.exp(-((off / (0.7 + blur * 0.5)) ** 2) - (local / (1.6 + blur)) ** 2) * (0.7 / (0.7 + 0.5 * blur))
-        lamp = torch.where(unit(own) < 0.15 + 0.75 * share, lamp, 0.0)
-        mean = (0.15 + 0.75 * share) * 0.16
+        lamp = torch.exp(-((off / (0.55 + blur * 0.5)) ** 2) - (local / (3.2 + blur)) ** 2) * (0.7 / (0.7 + 0.5 * blur))
+        lamp = torch.where(unit(own) < 0.08 + 0.6 * share, lamp, 0.0)
+        mean = (0.15 + 0.75 * share) * 0.14
         lamp = torch.lerp(lamp, torch.zeros_like(lamp) + mean, smooth(3, 9, pixel))
         colour = torch.where((onward > 0)[:, None], torch.tensor([1.0, 0.10, 0.05], device=x.device)[:, None, None], colours.warm * 0.6 + 0.4)
         asphalt = colours.warm * 0.015 + colours.fog * 0.05
@@ -141,7 +141,7 @@ def on_the_ground(shots: Shots, colours: Palette, x: Tensor, z: Tensor, pixel: T
     lamp_z = z - ((z * (1 / 32)).floor() + 0.5) * 32
     pool = torch.exp(-((cross_x.abs() - 24) ** 2 + lamp_z**2) * (1 / 40))
     out = out + colours.warm * torch.where(avenue, pool * 0.35, 0.0)[:, None]
-    walk = avenue & (cross_x.abs() > 21) | (~avenue & (side_x >= 7) & (cross_z.abs() >= 7))
+    walk = avenue & (cross_x.abs() > 17.5) | (~avenue & (side_x >= 7) & (cross_z.abs() >= 7))
     plaza = key(shots.seed, (x * 0.25).floor().int(), (z * 0.25).floor().int(), 134)
     neon_ = torch.where((part(plaza, 0) < 0.5)[:, None], colours.neon[0], colours.neon[1])
     spot = torch.where(walk & (part(plaza, 1) < 0.16), 0.16, 0.0)

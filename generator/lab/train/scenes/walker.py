@@ -20,7 +20,7 @@ from generator.lab.train.scenes.shots import Palette, Shots
 
 __all__ = ["Figure", "figure", "walk"]
 
-_STEPS = 18
+_STEPS = 24
 _COAT, _DARK, _HAT, _SKIN = 0, 1, 2, 3
 
 
@@ -131,7 +131,7 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     sweep = tilt - 0.9 * (x - hx) ** 2
     brim = _ellipsoid(x - hx, sweep, z - hz - 0.03, 0.19, 0.016, 0.20)
     dent = 0.30 * torch.exp(-(((x - hx) * 18) ** 2)) * 0.08
-    crown = _ellipsoid(x - hx, (tilt - 0.055 + dent).clamp_min(-0.04), z - hz - 0.02, 0.112, 0.092, 0.122)
+    crown = _ellipsoid(x - hx, (tilt - 0.07 + dent).clamp_min(-0.05), z - hz - 0.02, 0.106, 0.10, 0.118)
     hat = torch.minimum(brim, _blend(crown, brim, 0.02))
     return coat, legs, hat, head
 
