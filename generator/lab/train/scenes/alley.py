@@ -113,7 +113,8 @@ def _unfolded(shots: Shots, colours: Palette, chart: Lightmap, ray: Rays) -> tup
     fogged = out * through[:, None] + glow * (1 - through)[:, None]
     out = torch.where(beyond[:, None], out, fogged)
     out, depth = _people(shots, colours, ray, out, depth, glow)
-    return _signs(shots, colours, ray, out, depth, glow)
+    out, depth = _signs(shots, colours, ray, out, depth, glow)
+    return _strings(shots, colours, ray, out, depth)
 
 
 def _beyond(shots: Shots, colours: Palette, ray: Rays, glow: Tensor) -> Tensor:
@@ -223,6 +224,43 @@ def _signs(
     out = out * (1 - cover) + light_ * cover
     out = out + around * (there * (1 - panel) * power * through)[:, None]
     return out, torch.where(panel * there > 0.5, near, depth)
+
+
+def _strings(
+    shots: Shots, colours: Palette, ray: Rays, out: Tensor, depth: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Cables across the alley, some with paper lanterns."""
+    every = 2 * BAY
+    base = (ray.oz * (1 / every)).floor().int()
+    for i in range(5, -1, -1):
+        own = key(shots.seed, base + i, 19)
+        more = key(own, 1)
+        z = ((base + i).float() + 0.15 + 0.7 * part(own, 0)) * every
+        t = (z - ray.oz) / ray.dz.clamp_min(0.05)
+        x, y = ray.ox + t * ray.dx, (ray.oy + t * ray.dy).abs()
+        pixel = t * ray.spread
+        hang = 4.1 + 0.9 * part(own, 1) + (0.5 * part(own, 2) - 0.25) * x + 0.06 * x * x
+        thick = torch.maximum(pixel * 0.5, torch.zeros_like(pixel) + 0.012)
+        cable = (1 - (y - hang).abs() / thick).clamp(0, 1) * (0.012 / thick)
+        there = (t > 0.6) & (t < depth) & (x.abs() < HALF + 0.6)
+        lit_ = there & (part(own, 3) < 0.75 * shots["neon"])
+        gap = 0.62 + 0.3 * part(more, 0)
+        slot = (x / gap).floor()
+        u = x - (slot + 0.5) * gap
+        v = y - hang + 0.20
+        ball = ((u / 0.125) ** 2 + (v / 0.155) ** 2).sqrt()
+        cover = ((1 - ball) * 0.12 / pixel + 0.5).clamp(0, 1)
+        cover = torch.where(lit_ & (slot.abs() < 2.6), cover, 0.0)
+        paper = torch.lerp(colours.warm, neon(colours, part(more, 1)), torch.where(part(more, 2) < 0.6, 0.0, 0.8)[:, None])
+        ribs = 0.75 + 0.25 * torch.cos(v * 130) * smooth(0.03, 0.008, pixel)
+        shade = (1.0 - 0.45 * ball.clamp(0, 1) ** 2) * ribs
+        through = torch.exp(-shots["fog"] * 0.001 * t)
+        out = out * (1 - 0.8 * torch.where(there, cable, 0.0))[:, None]
+        out = torch.lerp(out, paper * (2.1 * shade * through)[:, None], cover[:, None])
+        halo = torch.where(lit_, torch.exp(-(ball - 1).clamp_min(0) * 1.4), 0.0) * (1 - cover) * 0.10
+        out = out + paper * (halo * through)[:, None]
+        depth = torch.where(cover > 0.5, t, depth)
+    return out, depth
 
 
 def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[Figure, Tensor]:
@@ -353,7 +391,7 @@ def _air(
     thickness = (shots["fog"] * 0.001)[:, None]
     image = image + glow * thickness * 0.09
     plume = weather.steam(shots, ray, depth, HALF, 4.0, 6)[:, None]
-    image = image + (glow * 0.030 + colours.fog * 0.16 - image * 0.40) * plume
+    image = image + (glow * 0.018 + colours.fog * 0.10 - image * 0.35) * plume
     streaks = weather.rain(shots, ray, depth, (0.9, 1.7, 2.9, 4.6, 7.5, 12.0))[:, None]
     veil = _fog_glow(shots, colours, ray)
     return image + streaks * (glow * 0.05 + veil * 0.5 + 0.012 + image * 0.4)

@@ -28,7 +28,7 @@ GROUND_FLOOR = 3.6
 class Material:
     """What a piece of wall is."""
 
-    WALL, WINDOW, DOOR, SHOP, SHUTTER, METAL, TUBE, POST = range(8)
+    WALL, WINDOW, DOOR, SHOP, SHUTTER, METAL, TUBE, POST, RAIL = range(9)
 
 
 class Bay(NamedTuple):
@@ -42,6 +42,8 @@ class Bay(NamedTuple):
     roof: Tensor
     post: Tensor
     """bool: a tube stands upright at the building's edge"""
+    rail: Tensor
+    """bool: a tube runs along the cornice"""
 
 
 def bay_at(shots: Shots, side: Tensor | int, bay: Tensor) -> Bay:
@@ -60,6 +62,7 @@ def bay_at(shots: Shots, side: Tensor | int, bay: Tensor) -> Bay:
         setback=torch.where(step < 2, 0.0, (step - 1) * 0.4),
         roof=7.5 + 7 * part(house, 1),
         post=part(house, 2) < 0.6 * shots["neon"],
+        rail=part(key(house, 4), 0) < 0.5 * shots["neon"],
     )
 
 
@@ -104,6 +107,7 @@ def relief(shots: Shots, side: Tensor, z: Tensor, y: Tensor) -> tuple[Tensor, Te
     put(box & among(u, 2.35, 2.9) & (y < 0.7), 0.4, Material.METAL)
     put(among(y, 3.4, 3.6), 0.2, Material.WALL)
     put(among(u, 0.42, 0.56) & (((b.key >> 3) & 1) == 0), 0.2, Material.METAL)
+    put(b.rail & among(y, 3.46, 3.53), 0.2, Material.RAIL)
     put((edge < 0.3) | (edge > 2 * BAY - 0.3), 0.2, Material.WALL)
     put(b.post & among(edge, 0.1, 0.17) & among(y, 0.6, 3.3), 0.2, Material.POST)
     front = low & b.awning & among(u, 0.25, 3.25)

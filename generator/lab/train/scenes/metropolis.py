@@ -76,8 +76,8 @@ def _sky(shots: Shots, colours: Palette, dx: Tensor, dy: Tensor, dz: Tensor) -> 
     band = torch.exp(-(((lift - 0.06) * 7) ** 2))
     glow = colours.fog * (low * (0.55 + 0.45 * ahead))[:, None]
     rose = colours.neon[0] * 0.6 + colours.warm * 0.4
-    glow = glow + rose * (band * (0.05 + 0.28 * dusk) * (0.35 + 0.65 * ahead))[:, None]
-    high = colours.sky * (0.10 + 0.9 * dusk * torch.exp(-lift.clamp_min(0) * 1.6))[:, None]
+    glow = glow + rose * (band * (0.10 + 0.45 * dusk) * (0.35 + 0.65 * ahead))[:, None]
+    high = colours.sky * (0.14 + 1.0 * dusk * torch.exp(-lift.clamp_min(0) * 1.6))[:, None]
     return glow + high
 
 

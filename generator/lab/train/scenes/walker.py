@@ -81,7 +81,7 @@ def _pose(joints: Body) -> _Pose:
     return _Pose(joints, *(v[:, None, None] for v in (front, back, side)))
 
 
-HEM = 0.36
+HEM = 0.31
 
 
 def _coat_shape(pose: _Pose, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -92,7 +92,7 @@ def _coat_shape(pose: _Pose, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]
     down = ((waist - y) / (waist - HEM)).clamp(0, 1.05)
     up = ((y - waist) / (top - waist)).clamp(0, 1)
     shoulder = smooth(1.0, 0.72, up)
-    rx = 0.158 + 0.115 * down ** 1.25 + (0.062 * smooth(0.0, 0.75, up) - 0.12 * (1 - shoulder))
+    rx = 0.166 + 0.105 * down ** 1.25 + (0.062 * smooth(0.0, 0.75, up) - 0.12 * (1 - shoulder))
     cx = torch.lerp(j.pelvis[:, 0][:, None, None], pose.hem_x, down) + (j.neck[:, 0] - j.pelvis[:, 0])[:, None, None] * up
     hang = down * down
     cz = torch.lerp(0.035 * up - 0.005, (pose.hem_front + pose.hem_back) / 2, hang)
@@ -114,7 +114,7 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     yoke = _capsule(p, left, right, 0.078, 0.078)
     coat = _blend(coat, yoke, 0.10)
     for shoulder, elbow, hand in zip(j.shoulder, j.elbow, j.hand, strict=True):
-        arm = torch.minimum(_capsule(p, shoulder, elbow, 0.078, 0.062), _capsule(p, elbow, hand, 0.062, 0.052))
+        arm = torch.minimum(_capsule(p, shoulder, elbow, 0.084, 0.070), _capsule(p, elbow, hand, 0.070, 0.058))
         coat = _blend(coat, arm, 0.03)
     up = torch.zeros_like(j.neck)
     up[:, 1] = 1
@@ -123,8 +123,8 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     legs = torch.full_like(x, 9.0)
     for knee, ankle, heel, toe in zip(j.knee, j.ankle, j.heel, j.toe, strict=True):
         sole = 0.045 * up
-        legs = torch.minimum(legs, _capsule(p, knee, ankle, 0.075, 0.062))
-        legs = torch.minimum(legs, _capsule(p, heel + sole, toe + sole, 0.05, 0.043))
+        legs = torch.minimum(legs, _capsule(p, knee, ankle, 0.078, 0.070))
+        legs = torch.minimum(legs, _capsule(p, heel + sole, toe + sole, 0.056, 0.046))
     hx, hy, hz = (v[:, None, None] for v in (j.neck[:, 0], j.neck[:, 1], j.neck[:, 2]))
     head = _ellipsoid(x - hx, y - hy - 0.195, z - hz - 0.03, 0.083, 0.125, 0.10)
     tilt = y - hy - 0.265 + 0.10 * (z - hz)
@@ -177,7 +177,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
         closer = miss < best
         best, at = torch.where(closer, miss, best), torch.where(closer, t, at)
         t = torch.minimum(t + 0.88 * d.clamp_min(0.001) / length, near + 1.5)
-    cover = (0.6 - best).clamp(0, 1)
+    cover = (0.5 - best).clamp(0, 1)
 
     world_y = ray.oy + at * ray.dy
     p = (ray.ox + at * ray.dx, world_y.abs(), ray.oz + at * ray.dz - there)
@@ -207,7 +207,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
 
     hue = shots["coat"][:, None] + torch.tensor([0.0, 2 / 3, 1 / 3], device=x.device)[:, None, None]
     pure = ((hue - hue.floor()) * 6 - 3).abs() - 1
-    cloth = 0.03 + 0.11 * pure.clamp(0, 1)
+    cloth = 0.028 + 0.10 * pure.clamp(0, 1)
     dark = colours.shadow * 0 + 0.035
     skin = dark * 0 + torch.tensor([0.30, 0.19, 0.13], device=x.device)[:, None, None]
     legs_nearer = (parts[1] < parts[0]) & (parts[1] < parts[2])
@@ -227,12 +227,13 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
     )[..., 0]
     glow = air.flatten(1)[:, :, None]
     ahead = torch.tensor([0.45, 0.45, 0.10, 0.30, 0.10, 1.6], device=x.device)
-    cube = cube * 0.75 + glow * ahead
+    cube = cube * torch.tensor([0.95, 0.95, 0.5, 0.8, 0.45, 1.0], device=x.device) + glow * ahead
     bx, by, bz = nx + vx * 0.9, ny + vy * 0.9, nz + vz * 0.9
     back = (bx * bx + by * by + bz * bz).sqrt().clamp_min(1e-4)
     light = albedo * _from(cube, (nx, ny, nz)) * (0.55 + 0.45 * smooth(0.0, 1.2, y))[:, None]
     edge = _from(cube, (bx / back, by / back, bz / back))
-    light = light + edge * (rim * (0.15 + 0.08 * ny))[:, None]
+    strength = rim * (0.085 + 0.06 * ny) * torch.where(legs_nearer, 0.35, 1.0)
+    light = light + edge * strength[:, None]
     rx_, ry_, rz_ = vx + 2 * facing * nx, vy + 2 * facing * ny, vz + 2 * facing * nz
     gloss = _from(cube, (rx_, ry_, rz_))
     light = light + gloss * (0.05 + 0.10 * torch.where(legs_nearer, 1.0, 0.3))[:, None] * 0.35

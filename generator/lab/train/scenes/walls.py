@@ -92,7 +92,7 @@ def _irradiance(lamps: Lamps, x: Tensor, y: Tensor, z: Tensor, normal: tuple[Ten
     dx, dy, dz = (a[:, None] - b[:, :, None] for a, b in ((lamps.x, x), (lamps.y, y), (lamps.z, z)))
     square = dx * dx + dy * dy + dz * dz + 0.12
     facing = (dx * normal[0][:, :, None] + dy * normal[1][:, :, None]) * square.rsqrt()
-    weight = (0.35 + 0.65 * facing).clamp_min(0) / square
+    weight = (0.3 + 0.7 * facing).clamp_min(0) / (square * (1 + square * (1 / 14)))
     return torch.einsum("npl,ncl->ncp", weight, lamps.light)
 
 
@@ -209,7 +209,10 @@ def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) 
 
     tube = (what == Material.TUBE) & ~wall.riser
     post = what == Material.POST
-    which = torch.where(tube, key(b.key, 41), key(house, 42))
+    rail = what == Material.RAIL
+    which = torch.where(tube, key(b.key, 41), key(house, torch.where(post, 42, 44)))
     colour = neon(colours, unit(key(which, 8)))
-    burning = torch.where(tube | post, 6.5, 0.0)
-    return out + (colour + 0.16) * burning[:, None]
+    burning = torch.where(tube | post | rail, 4.6, 0.0)
+    near = torch.exp(-(y - 3.5).abs() * 1.7) * torch.where(b.rail & ~rail, 0.42, 0.0)
+    along = neon(colours, unit(key(key(house, 44), 8))) * (near * shade * 3.0)[:, None]
+    return out + along + (colour + 0.12) * burning[:, None]

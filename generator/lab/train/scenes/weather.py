@@ -113,7 +113,7 @@ def steam(shots: Shots, ray: Rays, depth: Tensor, half: float, spacing: float, c
         billow = noise(own, u * 1.7 + 9, rise * 1.3 - drift) * 0.6
         billow = billow + noise(own, u * 3.9 - 5, rise * 2.9 - drift * 2.1) * 0.4
         cover = smooth(0.32, 0.80, billow * (1.1 - 0.35 * u.abs())) * torch.exp(-u * u * 0.9)
-        cover = cover * smooth(-0.02, 0.25, y) * smooth(4.5, 0.8, y) * torch.where(unit(key(own, 4)) < likely, 0.65, 0.0)
+        cover = cover * smooth(-0.02, 0.25, y) * smooth(4.5, 0.8, y) * torch.where(unit(key(own, 4)) < likely, 0.5, 0.0)
         there = (t > 0.3) & (t < depth) & (y > -0.05)
         cover = cover * smooth(0.3, 1.6, t)
         out = out + (1 - out) * torch.where(there, cover, 0.0)
