@@ -32,13 +32,13 @@ def camera(shots: Shots) -> Camera:
     start = 6.2832 * shots.chance(11).flatten()
     bank = torch.deg2rad(shots["bank"].flatten())
     speed = shots["speed"].flatten()
-    wide = 3 + 26 * bank
+    wide = 9.81 * torch.tan(bank) / _TURN**2  # a level turn's bank balances its acceleration
     swing = _TURN * t + start
     x = wide * torch.sin(swing)
     drift = wide * _TURN * torch.cos(swing)
     y = shots["camera_height"].flatten() + 2.5 * torch.sin(0.31 * t + start)
     position = torch.stack([x, y, speed * t + 20 * BLOCK * shots.chance(12).flatten()], -1)
-    yaw = torch.atan2(drift, speed) * 0.8 + 0.10 * torch.sin(0.23 * t + 2 * start)
+    yaw = torch.atan2(drift, speed) * 0.5 + 0.10 * torch.sin(0.23 * t + 2 * start)
     pitch = -torch.deg2rad(shots["pitch"].flatten()) + 0.012 * torch.sin(0.43 * t)
     roll = -bank * torch.sin(swing) + 0.004 * torch.sin(2.9 * t)
     return Camera(position=position, axes=turned(yaw, pitch, roll), field=FIELD)
@@ -74,10 +74,10 @@ def _sky(shots: Shots, colours: Palette, dx: Tensor, dy: Tensor, dz: Tensor) -> 
     dusk = smooth(23.0, 19.0, shots["hour"])
     low = torch.exp(-(lift.clamp_min(0) * 4.5)) * torch.where(lift < 0, torch.exp(lift * 1.2), 1.0)
     band = torch.exp(-(((lift - 0.06) * 7) ** 2))
-    glow = colours.fog * (low * (0.55 + 0.45 * ahead))[:, None]
+    glow = colours.fog * (low * (0.36 + 0.44 * ahead))[:, None]
     rose = colours.neon[0] * 0.6 + colours.warm * 0.4
-    glow = glow + rose * (band * (0.10 + 0.45 * dusk) * (0.35 + 0.65 * ahead))[:, None]
-    high = colours.sky * (0.14 + 1.0 * dusk * torch.exp(-lift.clamp_min(0) * 1.6))[:, None]
+    glow = glow + rose * (band * (0.09 + 0.30 * dusk) * (0.35 + 0.65 * ahead))[:, None]
+    high = colours.sky * (0.10 + 0.42 * dusk * torch.exp(-lift.clamp_min(0) * 1.6))[:, None]
     return glow + high
 
 
@@ -106,7 +106,7 @@ def _still(shots: Shots, colours: Palette, ray: Rays) -> tuple[Tensor, Tensor, T
     through = torch.exp(-density * far * (0.35 + 1.1 * torch.exp(-middle * (1 / 110))))
     low = torch.exp(-y.clamp_min(0) * (1 / 60))
     air = _sky(shots, colours, ray.dx, ray.dy.clamp_min(-0.25), ray.dz)
-    air = air * (0.75 + 0.55 * low)[:, None]
+    air = air * (0.70 + 0.75 * low)[:, None]
     out = out * through[:, None] + air * (1 - through)[:, None]
     beyond = depth >= FAR
     out = torch.where(beyond[:, None], _heaven(shots, colours, ray, sky), out)

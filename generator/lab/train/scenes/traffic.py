@@ -70,8 +70,8 @@ def _lane(
     tail = colours.neon[0] * 0.8 + torch.tensor([0.5, 0.02, 0.05], device=r.device)[:, None, None]
     colour = torch.where(towards[:, None], head, tail)
     tint = torch.where((part(own, 1) < 0.5)[:, None], colours.neon[1], colours.neon[2])
-    shell = tint * 0.04 + 0.015 + colours.fog * 0.10
-    shell = shell + tint * torch.exp(-(((off_b + 0.45) / 0.18) ** 2))[:, None] * 0.5
+    shell = tint * 0.03 + 0.010 + colours.fog * (0.05 + 0.25 * smooth(-0.1, 0.6, off_b))[:, None]
+    shell = shell + tint * torch.exp(-(((off_b + 0.45) / 0.16) ** 2))[:, None] * 1.6
     light = colour * ((lamp * 6 + glow) * keep)[:, None] + (colour * 0.6 + tint * 0.4) * (trail * keep * 0.9)[:, None]
     live = torch.where(there, 1.0, 0.0)
     return _Seen(light * live[:, None] + shell * cover[:, None], cover)
@@ -129,8 +129,8 @@ def on_the_ground(shots: Shots, colours: Palette, x: Tensor, z: Tensor, pixel: T
         blur = torch.maximum(pixel, torch.zeros_like(pixel) + 0.5)
         off = (across * (1 / 3.5) - lane - 0.5) * 3.5
         lamp = torch.exp(-((off / (0.55 + blur * 0.5)) ** 2) - (local / (3.2 + blur)) ** 2) * (0.7 / (0.7 + 0.5 * blur))
-        lamp = torch.where(unit(own) < 0.08 + 0.6 * share, lamp, 0.0)
-        mean = (0.15 + 0.75 * share) * 0.14
+        lamp = torch.where(unit(own) < 0.05 + 0.42 * share, lamp, 0.0)
+        mean = (0.05 + 0.42 * share) * 0.22
         lamp = torch.lerp(lamp, torch.zeros_like(lamp) + mean, smooth(3, 9, pixel))
         colour = torch.where((onward > 0)[:, None], torch.tensor([1.0, 0.10, 0.05], device=x.device)[:, None, None], colours.warm * 0.6 + 0.4)
         asphalt = colours.warm * 0.015 + colours.fog * 0.05

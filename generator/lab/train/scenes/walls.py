@@ -28,7 +28,7 @@ from generator.lab.train.scenes.shots import Palette, Shots
 __all__ = ["FAR", "Lightmap", "Wall", "lightmap", "lit", "trace"]
 
 FAR = 90.0
-_CELL_Z, _CELL_Y, _CELLS_Z, _CELLS_Y, _CELLS_X = 0.4, 0.35, 160, 32, 16
+_CELL_Z, _CELL_Y, _CELLS_Z, _CELLS_Y, _CELLS_X = 0.5, 0.5, 120, 20, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
