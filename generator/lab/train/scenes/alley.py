@@ -165,8 +165,8 @@ def _people(
             there = (unit(one) < likely) & (t > 0.4) & (t < depth)
             cover = torch.where(there, (0.5 - d / pixel).clamp(0, 1), 0.0)
             through = torch.exp(-shots["fog"] * 0.001 * t)[:, None]
-            edge = torch.exp(d.clamp(-0.2, 0) * 28)
-            cloth = colours.shadow * 0.3 + glow * (0.02 + 0.20 * edge)[:, None]
+            edge = torch.exp(d.clamp(-0.2, 0) * 60)
+            cloth = colours.shadow * 0.2 + glow * (0.012 + 0.14 * edge)[:, None]
             shell = neon(colours, part(one, 0)) * 0.02
             person = torch.where((dome <= d + 1e-6)[:, None], cloth + shell, cloth)
             person = person * through + glow * (1 - through)

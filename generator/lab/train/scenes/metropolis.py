@@ -158,10 +158,10 @@ def _holograms(
         row = base + k + 1
         for side in (0, 1):
             own = key(shots.seed, row, side, 151)
-            exists = (part(own, 0) < shots["billboards"] * 0.75) & ~avenue_row(row)
+            exists = (part(own, 0) < shots["billboards"] * 0.85) & ~avenue_row(row)
             tall = part(own, 1) < 0.5
-            hx = torch.where(tall, 6 + 3 * part(own, 2), 10 + 5 * part(own, 2))
-            hy = torch.where(tall, 16 + 10 * part(own, 3), 6 + 4 * part(own, 3))
+            hx = torch.where(tall, 7 + 4 * part(own, 2), 11 + 5 * part(own, 2))
+            hy = torch.where(tall, 18 + 14 * part(own, 3), 7 + 4 * part(own, 3))
             mx = (41 - hx) * (1 if side else -1)
             my = 30 + hy + 75 * part(key(own, 1), 0)
             z = (row.float() + 0.12) * BLOCK

@@ -243,11 +243,11 @@ def _panel(
 ) -> tuple[Tensor, Tensor]:
     """Billboards on towers' own faces."""
     own = key(hit.key, hit.face, 111)
-    exists = (part(own, 0) < shots["billboards"] * 0.55) & (hit.wide > 6)
+    exists = (part(own, 0) < shots["billboards"] * 0.75) & (hit.wide > 6)
     tall = part(own, 1) < 0.5
     room = hit.high - hit.base
-    half_x = hit.wide * torch.where(tall, 0.36, 0.74)
-    half_y = torch.minimum(torch.where(tall, 20 + 10 * part(own, 2), 7 + 5 * part(own, 2)), room * 0.3)
+    half_x = hit.wide * torch.where(tall, 0.46, 0.84)
+    half_y = torch.minimum(torch.where(tall, 24 + 14 * part(own, 2), 8 + 6 * part(own, 2)), room * 0.34)
     middle = hit.base + room * torch.where(tall, 0.60, 0.74)
     light, cover = billboard(shots, colours, own, u, y - middle, half_x, half_y, pixel)
     return light, torch.where(exists, cover, 0.0)

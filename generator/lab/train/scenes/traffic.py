@@ -65,14 +65,14 @@ def _lane(
     lamp = lamp * torch.exp(-(((ahead - torch.where(towards, 2.4, -2.4)) / (1.0 + thin)) ** 2))
     glow = torch.exp(-((r / (thin * 4)) ** 2)) * torch.exp(-((ahead / 5.0) ** 2)) * 0.10
     behind = (-ahead - 1.5).clamp_min(0)
-    trail = torch.exp(-((r / (thin * 0.9)) ** 2)) * torch.exp(-behind * (1 / 3.2)) * smooth(1.0, -2.0, ahead)
+    trail = torch.exp(-((r / (thin * 0.9)) ** 2)) * torch.exp(-behind * (1 / 6.0)) * smooth(1.0, -2.0, ahead)
     head = colours.cool * 0.9 + 0.25
     tail = colours.neon[0] * 0.8 + torch.tensor([0.5, 0.02, 0.05], device=r.device)[:, None, None]
     colour = torch.where(towards[:, None], head, tail)
     tint = torch.where((part(own, 1) < 0.5)[:, None], colours.neon[1], colours.neon[2])
     shell = tint * 0.03 + 0.010 + colours.fog * (0.05 + 0.25 * smooth(-0.1, 0.6, off_b))[:, None]
     shell = shell + tint * torch.exp(-(((off_b + 0.45) / 0.16) ** 2))[:, None] * 1.6
-    light = colour * ((lamp * 6 + glow) * keep)[:, None] + (colour * 0.6 + tint * 0.4) * (trail * keep * 0.9)[:, None]
+    light = colour * ((lamp * 8 + glow * 1.6) * keep)[:, None] + (colour * 0.6 + tint * 0.4) * (trail * keep * 1.1)[:, None]
     live = torch.where(there, 1.0, 0.0)
     return _Seen(light * live[:, None] + shell * cover[:, None], cover)
 
@@ -85,17 +85,18 @@ def in_the_air(
     light, cover = torch.zeros_like(ray.dx)[:, None] * colours.fog, torch.zeros_like(ray.dx)
     lanes: list[_Seen] = []
     for i, (x, y, onward) in enumerate(
-        ((17, 38, 1), (25, 62, 1), (14, 92, 1), (22, 128, 1), (-17, 46, -1), (-25, 74, -1), (-13, 104, -1), (-21, 145, -1))
+        ((16, 0.32, 1), (24, 0.52, 1), (13, 0.70, 1), (22, 0.86, 1), (-16, 0.40, -1), (-25, 0.60, -1), (-13, 0.78, -1), (-23, 0.97, -1))
     ):
         wander = 4 * (shots.chance(123, i) - 0.5)
-        pair = (x + wander - ray.ox, y + 3 * wander - ray.oy, ray.dx, ray.dy)
+        high = y * shots["camera_height"] + 2 * wander
+        pair = (x + wander - ray.ox, high - ray.oy, ray.dx, ray.dy)
         lanes.append(_lane(shots, colours, ray, depth, i, pair, (ray.oz, ray.dz), float(onward)))
     base = (ray.oz * (1 / (7 * BLOCK))).floor() * 7 * BLOCK
     for i, (y, z, onward) in enumerate(
-        ((52, 24, 1), (80, 40, -1), (112, 28, 1), (52, 24, 1), (80, 40, -1), (112, 28, 1))
+        ((0.35, 24, 1), (0.58, 40, -1), (0.80, 28, 1), (0.35, 24, 1), (0.58, 40, -1), (0.80, 28, 1))
     ):
         z_lane = base + (1 + i // 3) * 7 * BLOCK + z
-        pair = (z_lane - ray.oz, y - ray.oy, ray.dz, ray.dy)
+        pair = (z_lane - ray.oz, y * shots["camera_height"] - ray.oy, ray.dz, ray.dy)
         lanes.append(_lane(shots, colours, ray, depth, 40 + i % 3, pair, (ray.ox, ray.dx), float(onward)))
     for one in lanes:
         light = light * (1 - one.cover[:, None]) + one.light

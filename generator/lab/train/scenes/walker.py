@@ -177,7 +177,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
         closer = miss < best
         best, at = torch.where(closer, miss, best), torch.where(closer, t, at)
         t = torch.minimum(t + 0.88 * d.clamp_min(0.001) / length, near + 1.5)
-    cover = (0.5 - best).clamp(0, 1)
+    cover = (0.5 - 1.25 * best).clamp(0, 1)
 
     world_y = ray.oy + at * ray.dy
     p = (ray.ox + at * ray.dx, world_y.abs(), ray.oz + at * ray.dz - there)
@@ -232,7 +232,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
     back = (bx * bx + by * by + bz * bz).sqrt().clamp_min(1e-4)
     light = albedo * _from(cube, (nx, ny, nz)) * (0.55 + 0.45 * smooth(0.0, 1.2, y))[:, None]
     edge = _from(cube, (bx / back, by / back, bz / back))
-    strength = rim * (0.085 + 0.06 * ny) * torch.where(legs_nearer, 0.35, 1.0)
+    strength = rim * (0.075 + 0.03 * ny + 0.16 * ny.clamp_min(0) ** 2) * torch.where(legs_nearer, 0.35, 1.0)
     light = light + edge * strength[:, None]
     rx_, ry_, rz_ = vx + 2 * facing * nx, vy + 2 * facing * ny, vz + 2 * facing * nz
     gloss = _from(cube, (rx_, ry_, rz_))
