@@ -16,7 +16,7 @@ from generator.lab.train.scenes.noise import key, part, smooth, unit
 from generator.lab.train.scenes.shots import Palette, Shots
 from generator.lab.train.scenes.towers import BLOCK
 
-__all__ = ["in_the_air", "on_the_ground"]
+__all__ = ["in_the_air", "near_the_drone", "on_the_ground"]
 
 _SLOT = 25.0
 """Metres of a lane that one vehicle may have to itself."""
@@ -101,6 +101,68 @@ def in_the_air(
     for one in lanes:
         light = light * (1 - one.cover[:, None]) + one.light
         cover = torch.maximum(cover, one.cover)
+    return light * through[:, None], cover
+
+
+_NEAR_CARS = 10
+
+
+def near_the_drone(
+    shots: Shots, colours: Palette, ray: Rays, light: Tensor, cover: Tensor, depth: Tensor, through: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Flying cars close enough to have a shape: two ellipsoids, lamps, and a glow beneath. Half of
+    them keep the drone company, half come towards it; each comes back, far ahead, when it is past."""
+    light = light / through[:, None]
+    for i in range(_NEAR_CARS):
+        own = key(shots.seed, i, 125)
+        towards = i % 2 == 1
+        reach = 300.0 if towards else 95.0
+        pace = -(shots["speed"] + 26) if towards else 5 * part(own, 0) - 9
+        ahead = unit(key(own, 1)) * reach + pace * shots.time
+        turn = (ahead * (1 / reach)).floor()
+        again = key(own, turn.int(), 2)
+        likely = (unit(again) < 0.20 + shots["traffic"] * 0.020)
+        cz = ray.oz + ahead - turn * reach + 6
+        cx = (5 + 20 * part(again, 1)) * (-1 if towards else 1)
+        cy = shots["camera_height"] * (0.80 + 0.17 * part(again, 2)) - 3 + 0.5 * torch.sin(shots.time * 1.3 + i)
+        heading = -1.0 if towards else 1.0
+        size = 2.0
+        bodies = ((0.0, 0.0, 1.05, 0.40, 2.5), (0.34, -0.25 * heading, 0.74, 0.36, 1.35), (-0.22, -1.5 * heading, 1.35, 0.16, 0.8))
+        shade, whole = torch.zeros_like(light), torch.zeros_like(cover)
+        tint = torch.where(part(own, 3)[:, None] < 0.5, colours.neon[1], colours.neon[0])
+        t_mid = (cz - ray.oz) / ray.dz.clamp_min(0.05)
+        there = torch.where(likely & (t_mid > 5) & (t_mid < depth), 1.0, 0.0) * smooth(5, 14, cz - ray.oz)
+        pixel = t_mid.clamp_min(1) * ray.spread
+        for k, (up, back, rx, ry, rz) in enumerate(bodies):
+            rx, ry, rz = rx * size, ry * size, rz * size
+            ax, ay, az = (ray.ox - cx) / rx, (ray.oy - cy - up * size) / ry, (ray.oz - cz - back * size) / rz
+            bx, by, bz = ray.dx / rx, ray.dy / ry, ray.dz / rz
+            square = bx * bx + by * by + bz * bz
+            t = -(ax * bx + ay * by + az * bz) / square
+            near = ((ax + t * bx) ** 2 + (ay + t * by) ** 2 + (az + t * bz) ** 2).sqrt()
+            mask = ((1 - near) * ry * 1.6 / pixel + 0.5).clamp(0, 1)
+            t = t - ((1 - near * near).clamp_min(0) / square).sqrt()
+            ny = (ay + t * by) / ry
+            nx, nz = (ax + t * bx) / rx, (az + t * bz) / rz
+            n = (nx * nx + ny * ny + nz * nz).sqrt().clamp_min(1e-4)
+            top = (ny / n).clamp(-1, 1)
+            paint = colours.fog * (0.10 + 0.35 * top.clamp_min(0))[:, None] + tint * (0.03 + 0.55 * (-top).clamp_min(0))[:, None]
+            paint = paint + colours.sky * (0.25 * smooth(0.55, 0.95, top))[:, None]
+            paint = paint * (0.5 if k == 1 else 1.0) + (colours.cool * (0.07 * smooth(0.2, 0.7, top))[:, None] if k == 1 else 0.0)
+            shade = torch.lerp(shade, paint, mask[:, None])
+            whole = torch.maximum(whole, mask)
+        x = (ray.ox + t_mid * ray.dx - cx) / size
+        y = (ray.oy + t_mid * ray.dy - cy) / size
+        soft = torch.maximum(pixel / size * 0.8, torch.zeros_like(pixel) + 0.10)
+        lamp = torch.exp(-(((x.abs() - 0.80) / (soft * 2.2)) ** 2) - ((y + 0.02) / soft) ** 2) * (0.10 / soft) ** 0.6
+        colour = colours.cool * 0.7 + 0.4 if towards else colours.neon[0] * 0.3 + torch.tensor([0.9, 0.03, 0.06], device=x.device)[:, None, None]
+        jets = torch.exp(-((x / 1.3) ** 2) - ((y + 0.62) / 0.22) ** 2)
+        halo = torch.exp(-((x / 2.4) ** 2) - (y / 1.4) ** 2)
+        keep = (whole * there)[:, None]
+        light = light * (1 - keep) + shade * keep
+        extra = colour * (lamp * 7)[:, None] + tint * (jets * 0.9)[:, None] + colour * (halo * 0.07)[:, None]
+        light = light + extra * there[:, None]
+        cover = torch.maximum(cover, whole * there)
     return light * through[:, None], cover
 
 
