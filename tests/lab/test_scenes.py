@@ -232,10 +232,12 @@ def test_flow_leads_to_the_same_place_in_the_next_frame(family: str) -> None:
     ray = torch.stack(
         [(column + 0.5 - 84) * tangent / 48, (48 - row - 0.5) * tangent / 48, torch.ones(96, 168)]
     )
-    point = torch.einsum("ci,chw->ihw", now.axes[0], ray * depth[0]) + now.position[0][:, None, None]
-    expected = torch.einsum(
-        "ci,ihw->chw", later.axes[0], point - later.position[0][:, None, None]
-    )[2]
+    point = (
+        torch.einsum("ci,chw->ihw", now.axes[0], ray * depth[0]) + now.position[0][:, None, None]
+    )
+    expected = torch.einsum("ci,ihw->chw", later.axes[0], point - later.position[0][:, None, None])[
+        2
+    ]
     to_row, to_column = row + flow[0, 1], column + flow[0, 0]
     inside = (to_row > 0) & (to_row < 95) & (to_column > 0) & (to_column < 167)
     still = inside & ((surface[0] == 1) | (surface[0] == 2))
@@ -380,7 +382,11 @@ EFFECTS: list[Effect] = [
 
 @pytest.mark.parametrize(("family", "name", "measured", "factor", "rest"), EFFECTS)
 def test_an_attribute_changes_what_it_says(
-    family: str, name: str, measured: Callable[[Scene], float], factor: float, rest: dict[str, float]
+    family: str,
+    name: str,
+    measured: Callable[[Scene], float],
+    factor: float,
+    rest: dict[str, float],
 ) -> None:
     """From the span's low end to its high end, over three seeds."""
     span = next(a.span(family) for a in ATTRIBUTES if a.name == name)
@@ -411,7 +417,9 @@ def test_a_higher_camera_looks_from_higher(family: str) -> None:
 
 
 def test_a_steeper_pitch_lifts_the_horizon() -> None:
-    assert horizon(usual("metropolis", 1, pitch=30)) < horizon(usual("metropolis", 1, pitch=3)) - 0.3
+    assert (
+        horizon(usual("metropolis", 1, pitch=30)) < horizon(usual("metropolis", 1, pitch=3)) - 0.3
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -436,11 +444,12 @@ def test_the_coat_takes_its_hue() -> None:
 
 def test_the_camera_goes_to_its_side() -> None:
     """The picture of a camera on the right shows the left wall's share of solid pixels grow."""
-    left, right = (
-        shown(usual("alley", 2, side=s), 1.0, motion_s=0.1).motion for s in (-0.9, 0.9)
-    )
+    left, right = (shown(usual("alley", 2, side=s), 1.0, motion_s=0.1).motion for s in (-0.9, 0.9))
     assert left is not None and right is not None
-    assert walker_column(usual("alley", 2, side=0.9)) > walker_column(usual("alley", 2, side=-0.9)) + 1.7
+    assert (
+        walker_column(usual("alley", 2, side=0.9))
+        > walker_column(usual("alley", 2, side=-0.9)) + 1.7
+    )
 
     def nearer_side(depth: torch.Tensor) -> float:
         row = depth[0, 0, 10]

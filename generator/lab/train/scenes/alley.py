@@ -76,7 +76,9 @@ def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
     direct = person.cover * ~person.mirrored
     image = _laid(image, person.light, direct, box)
     still = torch.minimum(ground, first_depth)
-    covered = _laid(torch.zeros_like(still)[:, None], torch.ones_like(direct)[:, None], direct, box)[:, 0]
+    covered = _laid(
+        torch.zeros_like(still)[:, None], torch.ones_like(direct)[:, None], direct, box
+    )[:, 0]
     seen = torch.where(covered > 0.5, shots["distance"], torch.minimum(ground, coarse_depth))
     image = _air(shots, colours, all_lamps, ray, image, seen)
     surface = torch.where(ground < first_depth, 2, torch.where(first_depth < FAR, 1, 0))
@@ -159,7 +161,9 @@ def _people(
             legs = torch.maximum((u - 0.085).abs() - 0.06, (v - 0.25).abs() - 0.25)
             coat = torch.minimum(coat, legs)
             head = (((x - foot - sway) * 1.15) ** 2 + (v - 1.57) ** 2).sqrt() - 0.118
-            dome = torch.maximum(((x - foot - 2 * sway) ** 2 + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v)
+            dome = torch.maximum(
+                ((x - foot - 2 * sway) ** 2 + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v
+            )
             d = torch.minimum(torch.minimum(coat, head), dome)
             pixel = t * ray.spread
             there = (unit(one) < likely) & (t > 0.4) & (t < depth)
@@ -197,7 +201,12 @@ def _signs(
         inside = inside & exists & (t > 0.5) & (t < near)
         near = torch.where(inside, t, near)
         found = torch.where(inside, k + 1, found)
-    table = torch.stack([v.expand_as(s.outer).flatten(1).float() for v in (s.outer, s.width, s.bottom, s.height, s.power)])
+    table = torch.stack(
+        [
+            v.expand_as(s.outer).flatten(1).float()
+            for v in (s.outer, s.width, s.bottom, s.height, s.power)
+        ]
+    )
     index = ((found - 1).clamp_min(0) + right * _BAYS).flatten(1)
     outer, width, bottom, height, power = (v.gather(1, index).view_as(depth) for v in table)
     which = s.key.flatten(1).gather(1, index).view_as(depth)
@@ -212,7 +221,11 @@ def _signs(
     panel = (0.5 - box / pixel).clamp(0, 1)
     lightbox = part(key(which, 1), 2) < 0.30
     back = torch.where(lightbox, 0.9, 0.03)
-    face = main * back[:, None] * 0.9 + (main + 0.18) * (core * 5.0)[:, None] + main * (halo * 0.35)[:, None]
+    face = (
+        main * back[:, None] * 0.9
+        + (main + 0.18) * (core * 5.0)[:, None]
+        + main * (halo * 0.35)[:, None]
+    )
     dark_letters = main * (1.5 * (1 - core) + 0.02)[:, None]
     face = torch.where(lightbox[:, None], dark_letters, face)
     face = face + (second + 0.16) * (rim * 4.0)[:, None]
@@ -251,13 +264,19 @@ def _strings(
         ball = ((u / 0.125) ** 2 + (v / 0.155) ** 2).sqrt()
         cover = ((1 - ball) * 0.12 / pixel + 0.5).clamp(0, 1)
         cover = torch.where(lit_ & (slot.abs() < 2.6), cover, 0.0)
-        paper = torch.lerp(colours.warm, neon(colours, part(more, 1)), torch.where(part(more, 2) < 0.6, 0.0, 0.8)[:, None])
+        paper = torch.lerp(
+            colours.warm,
+            neon(colours, part(more, 1)),
+            torch.where(part(more, 2) < 0.6, 0.0, 0.8)[:, None],
+        )
         ribs = 0.75 + 0.25 * torch.cos(v * 130) * smooth(0.03, 0.008, pixel)
         shade = (1.0 - 0.45 * ball.clamp(0, 1) ** 2) * ribs
         through = torch.exp(-shots["fog"] * 0.001 * t)
         out = out * (1 - 0.8 * torch.where(there, cable, 0.0))[:, None]
         out = torch.lerp(out, paper * (2.1 * shade * through)[:, None], cover[:, None])
-        halo = torch.where(lit_, torch.exp(-(ball - 1).clamp_min(0) * 1.4), 0.0) * (1 - cover) * 0.10
+        halo = (
+            torch.where(lit_, torch.exp(-(ball - 1).clamp_min(0) * 1.4), 0.0) * (1 - cover) * 0.10
+        )
         out = out + paper * (halo * through)[:, None]
         depth = torch.where(cover > 0.5, t, depth)
     return out, depth
@@ -296,7 +315,13 @@ def _laid(image: Tensor, over: Tensor, cover: Tensor, box: Tensor) -> Tensor:
 
 
 def _street(
-    shots: Shots, colours: Palette, chart: Lightmap, ray: Rays, world: Tensor, mirror: Tensor, depth: Tensor
+    shots: Shots,
+    colours: Palette,
+    chart: Lightmap,
+    ray: Rays,
+    world: Tensor,
+    mirror: Tensor,
+    depth: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """The picture with the street laid over what is mirrored, and the street's depth (or FAR)."""
     down = ray.dy < -1e-4
@@ -306,19 +331,28 @@ def _street(
     cover = smooth(-0.5, 0.5, ((depth - t) / (pixel * 2 + 0.01)).clamp(-1, 1))
     cover = torch.where(down, cover, 0.0)
     wet = shots["wetness"]
-    ground = noise(key(shots.seed, 15), x * 0.8, z * 0.55) * 0.65 + noise(key(shots.seed, 16), x * 2.6, z * 1.9) * 0.35
+    ground = (
+        noise(key(shots.seed, 15), x * 0.8, z * 0.55) * 0.65
+        + noise(key(shots.seed, 16), x * 2.6, z * 1.9) * 0.35
+    )
     puddle = smooth(0.62, 0.50, ground + 0.42 * (1 - wet) - 0.12)
     grain = noise(key(shots.seed, 17), x * 14, z * 14)
     row = (z * (1 / 0.6)).floor()
     shift = x + 0.45 * (row - 2 * (row * 0.5).floor())
-    joint_z = (1 - ((z * (1 / 0.6) - row - 0.5).abs() - 0.46).abs() * 22).clamp(0, 1) * smooth(0.12, 0.02, pixel)
+    joint_z = (1 - ((z * (1 / 0.6) - row - 0.5).abs() - 0.46).abs() * 22).clamp(0, 1) * smooth(
+        0.12, 0.02, pixel
+    )
     fx = shift * (1 / 0.9)
-    joint_x = (1 - ((fx - fx.floor() - 0.5).abs() - 0.47).abs() * 30).clamp(0, 1) * smooth(0.10, 0.015, pixel)
+    joint_x = (1 - ((fx - fx.floor() - 0.5).abs() - 0.47).abs() * 30).clamp(0, 1) * smooth(
+        0.10, 0.015, pixel
+    )
     joint = torch.maximum(joint_x, joint_z) * (1 - puddle)
     slope_x, slope_z = weather.rings(shots, x, z, pixel)
     tile = unit(key(shots.seed, row.int(), fx.floor().int(), 18)) - 0.5
 
-    rough = (0.35 + 0.5 * (grain - 0.5) + 0.25 * tile).clamp(0, 1) * (1 - puddle) * (1.2 - 0.5 * wet)
+    rough = (
+        (0.35 + 0.5 * (grain - 0.5) + 0.25 * tile).clamp(0, 1) * (1 - puddle) * (1.2 - 0.5 * wet)
+    )
     wave = 0.05 * puddle * 0.5 + 0.02
     below = (t.clamp_max(60).reciprocal()) * ray.oy
     off_x = (slope_x * wave + 0.018 * (grain - 0.5) * (1 - puddle)) * (0.25 + 2 * below)
@@ -328,9 +362,16 @@ def _street(
     length = (ray.dx * ray.dx + ray.dy * ray.dy + ray.dz * ray.dz).sqrt()
     cosine = (-ray.dy / length).clamp(0, 1)
     bounce = 0.03 + 0.97 * (1 - cosine) ** 4
-    mirrors = bounce * torch.lerp(0.10 + 0.75 * wet, torch.ones_like(puddle) * (0.25 + 0.75 * wet), puddle)
+    mirrors = bounce * torch.lerp(
+        0.10 + 0.75 * wet, torch.ones_like(puddle) * (0.25 + 0.75 * wet), puddle
+    )
     mirrors = mirrors * (1 - 0.65 * joint) * (0.75 + 0.25 * puddle)
-    albedo = (0.10 + 0.10 * grain + 0.06 * tile) * (1 - 0.6 * wet) * (1 - 0.7 * puddle) * (1 - 0.5 * joint)
+    albedo = (
+        (0.10 + 0.10 * grain + 0.06 * tile)
+        * (1 - 0.6 * wet)
+        * (1 - 0.7 * puddle)
+        * (1 - 0.5 * joint)
+    )
     irradiance = on_street(chart, x, z)
     body_ = (irradiance + colours.fog * 0.25 + colours.sky * 0.2) * albedo[:, None]
     z_walker, joints = walk(shots)
@@ -357,10 +398,20 @@ def _rough_mirror(mirror: Tensor, off_x: Tensor, off_y: Tensor, spread: Tensor) 
     row = ((torch.arange(height, device=device) + 0.5) * (2 / height) - 1)[None, :, None]
     out: Tensor | float = 0.0
     column = column + off_x * (2 * height / width)
-    taps = ((-2.6, 0.06), (-1.7, 0.12), (-0.85, 0.19), (0.0, 0.26), (0.85, 0.19), (1.7, 0.12), (2.6, 0.06))
+    taps = (
+        (-2.6, 0.06),
+        (-1.7, 0.12),
+        (-0.85, 0.19),
+        (0.0, 0.26),
+        (0.85, 0.19),
+        (1.7, 0.12),
+        (2.6, 0.06),
+    )
     for i, (place, weight) in enumerate(taps):
         lean = (0.10 if i % 2 else -0.10) * spread
-        grid = torch.stack([column + lean * (height / width), row + 2 * (off_y + place * spread * 0.5)], -1)
+        grid = torch.stack(
+            [column + lean * (height / width), row + 2 * (off_y + place * spread * 0.5)], -1
+        )
         out = out + weight * F.grid_sample(mirror, grid, padding_mode="border", align_corners=False)
     assert isinstance(out, Tensor)
     return out
@@ -372,9 +423,12 @@ def _air(
     """Neon that the fog scatters towards the camera, steam, and rain lit by both."""
     height, width = depth.shape[-2:]
     cell = 4
-    coarse = F.interpolate(depth[:, None], (height // cell + 1, width // cell + 1), mode="area")[:, 0]
+    coarse = F.interpolate(depth[:, None], (height // cell + 1, width // cell + 1), mode="area")[
+        :, 0
+    ]
     small = [
-        F.interpolate(v[:, None], coarse.shape[-2:], mode="area")[:, 0] for v in (ray.dx, ray.dy, ray.dz)
+        F.interpolate(v[:, None], coarse.shape[-2:], mode="area")[:, 0]
+        for v in (ray.dx, ray.dy, ray.dz)
     ]
     length = (small[0] ** 2 + small[1] ** 2 + small[2] ** 2).sqrt()
     dx, dy, dz = (v / length for v in small)
@@ -382,7 +436,10 @@ def _air(
     glow = torch.zeros_like(image[:, :, : coarse.shape[1], : coarse.shape[2]])
     glow = torch.zeros((*glow.shape[:2], *coarse.shape[-2:]), device=image.device)
     for i in range(lamps_.x.shape[1]):
-        px, py, pz = (v[:, i, None, None] - o for v, o in zip((lamps_.x, lamps_.y, lamps_.z), (ray.ox, ray.oy, ray.oz), strict=True))
+        px, py, pz = (
+            v[:, i, None, None] - o
+            for v, o in zip((lamps_.x, lamps_.y, lamps_.z), (ray.ox, ray.oy, ray.oz), strict=True)
+        )
         b = px * dx + py * dy + pz * dz
         h = (px * px + py * py + pz * pz - b * b).clamp_min(0.06).sqrt()
         scatter = (torch.atan((far - b) / h) + torch.atan(b / h)) / h

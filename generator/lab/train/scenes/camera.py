@@ -67,9 +67,7 @@ def rays(camera: Camera, height: int, width: int) -> Rays:
     d = right * sx + up * sy + forward
     ox, oy, oz = camera.position[:, :, None, None].unbind(1)
     dx, dy, dz = d.unbind(1)
-    return Rays(
-        ox=ox, oy=oy, oz=oz, dx=dx, dy=dy, dz=dz, sx=sx, sy=sy, spread=2 * tangent / height
-    )
+    return Rays(ox=ox, oy=oy, oz=oz, dx=dx, dy=dy, dz=dz, sx=sx, sy=sy, spread=2 * tangent / height)
 
 
 def flow(now: Camera, later: Camera, depth: Tensor) -> Tensor:

@@ -16,7 +16,18 @@ from torch import Tensor
 from generator.lab.train.scenes.noise import key, part, smooth, unit
 from generator.lab.train.scenes.shots import Palette, Shots, flicker
 
-__all__ = ["BAY", "HALF", "LEVELS", "Lamps", "Material", "Signs", "lamps", "neon", "relief", "signs"]
+__all__ = [
+    "BAY",
+    "HALF",
+    "LEVELS",
+    "Lamps",
+    "Material",
+    "Signs",
+    "lamps",
+    "neon",
+    "relief",
+    "signs",
+]
 
 BAY = 3.5
 HALF = 2.7
@@ -182,13 +193,21 @@ def lamps(shots: Shots, colours: Palette, first: Tensor, count: int) -> Lamps:
         (s.outer - s.width / 2, s.bottom + s.height / 2, s.z, s.key, s.exists * s.power * 2.6),
         (inner - 0.7, torch.full_like(inner, 2.6), z + 1.0, key(b.key, 41), b.tube * 1.5),
         (inner - 0.7, torch.full_like(inner, 2.6), z + 2.5, key(b.key, 41), b.tube * 1.5),
-        (inner - 0.4, torch.full_like(inner, 1.9), z + 0.2, key(b.house, 42), (b.post & (bay % 2 == 0)) * 2.2),
+        (
+            inner - 0.4,
+            torch.full_like(inner, 1.9),
+            z + 0.2,
+            key(b.house, 42),
+            (b.post & (bay % 2 == 0)) * 2.2,
+        ),
     ]
     shop = (b.kind == 1) & shop_lit(shots, b.key)
     lists: list[list[Tensor]] = [[], [], [], []]
     for u, y, at, which, power in spots:
         light = neon(colours, unit(key(which, 8))[:, None])[:, :, 0] * power[:, None]
-        for store, value in zip(lists, (sign * u, y.expand_as(u), at.expand_as(u), light), strict=True):
+        for store, value in zip(
+            lists, (sign * u, y.expand_as(u), at.expand_as(u), light), strict=True
+        ):
             store.append(value.flatten(-2))
     warm = (colours.warm * (shop * 1.3)[:, None]).flatten(-2)
     shop_at = (sign * (inner - 0.1), torch.full_like(inner, 1.5), (z + 1.75).expand_as(inner))

@@ -63,15 +63,15 @@ def _foot(q: Tensor, length: Tensor, x: float) -> tuple[Tensor, Tensor, Tensor, 
     lift = 0.07 * 16 * r**2 * (1 - r) ** 2
     rise = 0.8 * ((q - 0.36) / (STANCE - 0.36)).clamp(0, 1) ** 2
     strike = -0.32 * (1 - q / 0.1).clamp(0, 1) ** 2
-    turn = torch.where(q < STANCE, rise + strike, torch.lerp(0.8 + 0 * r, -0.32 + 0 * r, _s(r * 1.1)))
+    turn = torch.where(
+        q < STANCE, rise + strike, torch.lerp(0.8 + 0 * r, -0.32 + 0 * r, _s(r * 1.1))
+    )
     pivot = torch.where(q < STANCE, torch.where(q < 0.3, HEEL, BALL), BALL + (HEEL - BALL) * _s(r))
     c, s = turn.cos(), turn.sin()
 
     def point(up: float, ahead: float) -> Tensor:
         away = ahead - pivot
-        return torch.stack(
-            [x + 0 * z, lift + up * c - away * s, z + pivot + away * c + up * s], -1
-        )
+        return torch.stack([x + 0 * z, lift + up * c - away * s, z + pivot + away * c + up * s], -1)
 
     return point(ANKLE, 0.0), point(0.0, HEEL), point(0.0, BALL), point(0.0, TOE)
 
@@ -109,11 +109,15 @@ def body(cycle: Tensor, speed: Tensor) -> Body:
         hip = pelvis + torch.stack([x * 0.09 + zero, 0 * zero, 0.02 * forward], -1)
         ankle, heel, ball, toe = _foot(q, length, x * 0.085)
         knee = _joint(hip, ankle, THIGH, SHIN, 1.0)
-        shoulder = neck + torch.stack([x * 0.205 + zero, -0.07 - 0.006 * forward, -0.035 * forward], -1)
+        shoulder = neck + torch.stack(
+            [x * 0.205 + zero, -0.07 - 0.006 * forward, -0.035 * forward], -1
+        )
         angle = -(0.22 + 0.16 * speed) * torch.cos(2 * math.pi * (q - 0.03)) - 0.02
         bent = angle + 0.28 + 0.2 * (1 - torch.cos(2 * math.pi * (q - 0.03))) / 2
         out = x * 0.05
-        elbow = shoulder + UPPER_ARM * torch.stack([out + x * 0.06 + zero, -angle.cos(), angle.sin()], -1)
+        elbow = shoulder + UPPER_ARM * torch.stack(
+            [out + x * 0.06 + zero, -angle.cos(), angle.sin()], -1
+        )
         hand = elbow + FOREARM * torch.stack([out - x * 0.06 + zero, -bent.cos(), bent.sin()], -1)
         for store, value in zip(
             lists, (hip, knee, ankle, heel, ball, toe, shoulder, elbow, hand), strict=True

@@ -12,7 +12,7 @@ from torch import Tensor
 from generator.lab.train.scenes import traffic, weather
 from generator.lab.train.scenes.alley import Picture
 from generator.lab.train.scenes.camera import Camera, Rays, rays, turned
-from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
+from generator.lab.train.scenes.noise import key, noise, part, smooth
 from generator.lab.train.scenes.shots import Palette, Shots, palette
 from generator.lab.train.scenes.towers import BLOCK, FAR, avenue_row, billboard, face, find
 
@@ -93,7 +93,11 @@ def _still(shots: Shots, colours: Palette, ray: Rays) -> tuple[Tensor, Tensor, T
     sky = _sky(shots, colours, ray.dx, ray.dy, ray.dz)
     sideways = hit.face == 0
     mirrored = _sky(
-        shots, colours, torch.where(sideways, -ray.dx, ray.dx), ray.dy.abs(), torch.where(sideways, ray.dz, ray.dz.abs())
+        shots,
+        colours,
+        torch.where(sideways, -ray.dx, ray.dx),
+        ray.dy.abs(),
+        torch.where(sideways, ray.dz, ray.dz.abs()),
     )
     out = face(shots, colours, ray, hit, mirrored)
     x, z = ray.ox + ground_t * ray.dx, ray.oz + ground_t * ray.dz
@@ -124,7 +128,10 @@ def _heaven(shots: Shots, colours: Palette, ray: Rays, sky: Tensor) -> Tensor:
     over = 1 / (lift.clamp_min(0.015) + 0.10)
     cu, cv = turn * over * 1.1, over * 1.5
     drift = shots.time * 0.02
-    cloud = noise(key(shots.seed, 141), cu + drift, cv) * 0.6 + noise(key(shots.seed, 142), cu * 2.3 + drift, cv * 2.1) * 0.4
+    cloud = (
+        noise(key(shots.seed, 141), cu + drift, cv) * 0.6
+        + noise(key(shots.seed, 142), cu * 2.3 + drift, cv * 2.1) * 0.4
+    )
     cloud = smooth(0.42, 0.85, cloud) * smooth(0.02, 0.18, lift)
     dusk = smooth(23.0, 19.0, shots["hour"])
     lit = colours.fog * 0.20 + colours.neon[0] * (0.03 + 0.12 * dusk)[:, None]
@@ -134,7 +141,9 @@ def _heaven(shots: Shots, colours: Palette, ray: Rays, sky: Tensor) -> Tensor:
     pixel = ray.spread
     disc = ((0.085 - r) / pixel + 0.5).clamp(0, 1)
     mark = 0.75 + 0.35 * noise(key(shots.seed, 145), mx * 28, my * 28)
-    moon = (colours.cool * 0.4 + colours.warm * 0.3) * (disc * mark * (1 - 0.6 * cloud) * 0.75)[:, None]
+    moon = (colours.cool * 0.4 + colours.warm * 0.3) * (disc * mark * (1 - 0.6 * cloud) * 0.75)[
+        :, None
+    ]
     out = out + moon + colours.cool * (0.05 * torch.exp(-r * 7))[:, None]
     for i, (scale, tall, dim) in enumerate(((26.0, 0.10, 0.75), (15.0, 0.07, 0.55))):
         column = (turn * scale).floor()

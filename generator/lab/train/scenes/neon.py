@@ -38,7 +38,9 @@ def letter(x: Tensor, y: Tensor, which: Tensor) -> Tensor:
     return torch.minimum(d, bar(bit(9), torch.maximum(short, (y + 0.16).abs())))
 
 
-def tube(d: Tensor, radius: float | Tensor, pixel: Tensor, halo: float | Tensor) -> tuple[Tensor, Tensor]:
+def tube(
+    d: Tensor, radius: float | Tensor, pixel: Tensor, halo: float | Tensor
+) -> tuple[Tensor, Tensor]:
     """(core, halo) of a glowing tube at distance d. `pixel` is what one sample covers, in the unit
     of d; a tube thinner than that dims and keeps its light."""
     wide = torch.maximum(pixel, torch.zeros_like(pixel) + radius)

@@ -74,7 +74,9 @@ def render(
     """
     if height < 16 or width < 16 or samples < 1:
         raise ValueError(f"{width}x{height} with {samples} samples: 16x16 and 1 are the least")
-    count = at_once or (1 if device.type == "cpu" else max(1, _SAMPLES_AT_ONCE // (height * width * samples**2)))
+    count = at_once or (
+        1 if device.type == "cpu" else max(1, _SAMPLES_AT_ONCE // (height * width * samples**2))
+    )
     shape = (len(scenes), len(times_s))
     frames = torch.empty((*shape, 3, height, width), dtype=dtype, device=device)
     flow = torch.empty((*shape, 2, height, width), device=device) if motion_s else None

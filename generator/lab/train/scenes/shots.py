@@ -43,7 +43,9 @@ def shots(pairs: Sequence[tuple[Scene, float]], device: torch.device) -> Shots:
     return Shots(
         seed=torch.tensor(seeds, dtype=torch.int32, device=device)[:, None, None],
         time=column([t for _, t in pairs]),
-        attributes={name: column([s.attributes[name] for s, _ in pairs]) for name in pairs[0][0].attributes},
+        attributes={
+            name: column([s.attributes[name] for s, _ in pairs]) for name in pairs[0][0].attributes
+        },
     )
 
 
@@ -67,7 +69,12 @@ _NEON = (
 )
 _FOG = ((0.04, 0.30, 0.38), (0.035, 0.24, 0.27), (0.13, 0.09, 0.36), (0.05, 0.11, 0.34))
 _SKY = ((0.10, 0.07, 0.22), (0.20, 0.10, 0.07), (0.06, 0.09, 0.24), (0.16, 0.04, 0.12))
-_SHADOW = ((0.006, 0.016, 0.026), (0.006, 0.016, 0.018), (0.010, 0.008, 0.026), (0.008, 0.009, 0.024))
+_SHADOW = (
+    (0.006, 0.016, 0.026),
+    (0.006, 0.016, 0.018),
+    (0.010, 0.008, 0.026),
+    (0.008, 0.009, 0.024),
+)
 _WARM = ((1.0, 0.55, 0.20), (1.0, 0.50, 0.16), (1.0, 0.62, 0.30), (1.0, 0.58, 0.24))
 _COOL = ((0.45, 0.80, 1.0), (0.40, 0.85, 0.95), (0.62, 0.55, 1.0), (0.55, 0.70, 1.0))
 

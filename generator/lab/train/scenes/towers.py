@@ -106,8 +106,12 @@ def find(shots: Shots, ray: Rays) -> Hit:
         for wide, high, top in ((low_wide, low_high, False), (top_wide, top_high, True)):
             half = high * 0.5
             mid_y, reach_y = (half - ray.oy) * iy, half * ay
-            near = torch.maximum(torch.maximum(mid_x - wide * ax, mid_z - wide * az), mid_y - reach_y)
-            far = torch.minimum(torch.minimum(mid_x + wide * ax, mid_z + wide * az), mid_y + reach_y)
+            near = torch.maximum(
+                torch.maximum(mid_x - wide * ax, mid_z - wide * az), mid_y - reach_y
+            )
+            far = torch.minimum(
+                torch.minimum(mid_x + wide * ax, mid_z + wide * az), mid_y + reach_y
+            )
             hit = known & (near < far) & (near > 0.5) & (near < best)
             best = torch.where(hit, near, best)
             index = torch.where(hit, cell, index)
@@ -124,7 +128,9 @@ def find(shots: Shots, ray: Rays) -> Hit:
     cz = (own_row.float() + first_row + 0.5) * BLOCK
     near_x, near_z = (cx - ray.ox) * ix - wide * ax, (cz - ray.oz) * iz - wide * az
     near_y = (high / 2 - ray.oy) * iy - high / 2 * ay
-    which = torch.where(near_y > torch.maximum(near_x, near_z), 2, torch.where(near_x > near_z, 0, 1))
+    which = torch.where(
+        near_y > torch.maximum(near_x, near_z), 2, torch.where(near_x > near_z, 0, 1)
+    )
     base = torch.where(upper, low_high, 0.0)
     return Hit(best, cx, cz, wide, high, base, own, which)
 
@@ -147,7 +153,9 @@ def face(shots: Shots, colours: Palette, ray: Rays, hit: Hit, reflected: Tensor)
     x, y, z = (o + hit.depth * d for o, d in ((ray.ox, ray.dx), (ray.oy, ray.dy), (ray.oz, ray.dz)))
     length = (ray.dx * ray.dx + ray.dy * ray.dy + ray.dz * ray.dz).sqrt()
     roof, sideways = hit.face == 2, hit.face == 0
-    cosine = torch.where(sideways, ray.dx.abs(), torch.where(roof, ray.dy.abs(), ray.dz.abs())) / length
+    cosine = (
+        torch.where(sideways, ray.dx.abs(), torch.where(roof, ray.dy.abs(), ray.dz.abs())) / length
+    )
     u = torch.where(sideways, z - hit.cz, x - hit.cx)
     pixel_y = hit.depth * ray.spread * 1.1
     pixel = pixel_y / cosine.clamp_min(0.06)
@@ -169,13 +177,19 @@ def face(shots: Shots, colours: Palette, ray: Rays, hit: Hit, reflected: Tensor)
     storey = part(key(own, iv, 9), 0)
     busy = (shots["windows"] * (0.12 + 1.25 * part(more, 1))).clamp(0, 0.97)
     local = (busy * (0.25 + 1.35 * part(block, 0))).clamp(0, 1)
-    on = torch.where((unit(window) < local) | (storey < busy * 0.15), 0.14 + 1.1 * part(window, 3) ** 2, 0.012)
+    on = torch.where(
+        (unit(window) < local) | (storey < busy * 0.15), 0.14 + 1.1 * part(window, 3) ** 2, 0.012
+    )
     blurred = smooth(0.4, 1.3, pixel / pitch)
     on = torch.lerp(on, local * 0.50, blurred)
     panes = _panes(gu, pitch, share_u, pixel) * _panes(gv, floors, share_v, pixel_y)
     cool = part(more, 2) < 0.42
     tint = torch.where(cool[:, None], colours.cool, colours.warm)
-    tint = torch.where((part(window, 2) < 0.05)[:, None] & (blurred < 0.5)[:, None], neon(colours, part(window, 1)), tint)
+    tint = torch.where(
+        (part(window, 2) < 0.05)[:, None] & (blurred < 0.5)[:, None],
+        neon(colours, part(window, 1)),
+        tint,
+    )
     glass = tint * (on * panes * 1.5)[:, None]
 
     mirror = 0.05 + 0.75 * (1 - cosine) ** 3
@@ -192,10 +206,15 @@ def face(shots: Shots, colours: Palette, ray: Rays, hit: Hit, reflected: Tensor)
     rim = _band((hit.high - y - 0.6).abs(), 0.35, pixel_y)
     every = y * (1 / 28.8)
     bands = _band((every - every.floor() - 0.5).abs() * 28.8, 0.3, pixel_y)
-    lines = torch.where(edge_lit, torch.maximum(corner, rim), 0.0) + torch.where(bands_lit, bands, 0.0)
+    lines = torch.where(edge_lit, torch.maximum(corner, rim), 0.0) + torch.where(
+        bands_lit, bands, 0.0
+    )
     colour = neon(colours, part(key(own, 3), 2))
     out = out + (colour + 0.08) * (lines * 3.2)[:, None]
-    halo = torch.exp(-(hit.wide - u.abs()).clamp_min(0) * 0.45) * 0.10 + torch.exp(-(hit.high - y).clamp_min(0) * 0.3) * 0.12
+    halo = (
+        torch.exp(-(hit.wide - u.abs()).clamp_min(0) * 0.45) * 0.10
+        + torch.exp(-(hit.high - y).clamp_min(0) * 0.3) * 0.12
+    )
     out = out + colour * torch.where(edge_lit, halo, 0.0)[:, None]
     crown = (part(key(own, 3), 3) < 0.3) & (hit.base > 0) & (hit.wide > 4)
     lantern = smooth(8, 2, hit.high - y) * (0.4 + 0.6 * panes)
@@ -208,7 +227,10 @@ def face(shots: Shots, colours: Palette, ray: Rays, hit: Hit, reflected: Tensor)
     top = top * (0.35 + 0.9 * part(plant, 0))[:, None]
     top = top + colour * torch.where(edge_lit, ring * 2.0, ring * 0.05)[:, None]
     pad = (((x - hit.cx) ** 2 + (z - hit.cz) ** 2).sqrt() - 7).abs()
-    top = top + colours.warm * torch.where(part(own, 2) < 0.3, _band(pad, 0.3, pixel) * 1.2, 0.0)[:, None]
+    top = (
+        top
+        + colours.warm * torch.where(part(own, 2) < 0.3, _band(pad, 0.3, pixel) * 1.2, 0.0)[:, None]
+    )
     out = torch.where(roof[:, None], top, out)
     panel, cover = _panel(shots, colours, hit, u, y, pixel_y)
     cover = torch.where(roof, 0.0, cover)[:, None]
@@ -216,13 +238,22 @@ def face(shots: Shots, colours: Palette, ray: Rays, hit: Hit, reflected: Tensor)
 
 
 def billboard(
-    shots: Shots, colours: Palette, which: Tensor, x: Tensor, y: Tensor, half_x: Tensor, half_y: Tensor, pixel: Tensor
+    shots: Shots,
+    colours: Palette,
+    which: Tensor,
+    x: Tensor,
+    y: Tensor,
+    half_x: Tensor,
+    half_y: Tensor,
+    pixel: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """A hologram's light [N, 3, H, W] and cover at (x, y) round its middle; half sizes in metres."""
     scale = 1 / 11.0
     px = pixel * scale
     sx, sy, hx, hy = x * scale, y * scale, half_x * scale, half_y * scale
-    core, halo, rim, rim_halo = sign_tubes(sx, sy, hx * 0.94, hy * 0.94, which, shots.time * 0.6, px)
+    core, halo, rim, rim_halo = sign_tubes(
+        sx, sy, hx * 0.94, hy * 0.94, which, shots.time * 0.6, px
+    )
     main = neon(colours, part(key(which, 2), 0))
     second = neon(colours, part(key(which, 2), 1))
     wash = 0.5 + 0.5 * torch.sin(y * 0.10 + x * 0.06 + shots.time * 1.3 + 6 * part(which, 0))
@@ -230,7 +261,9 @@ def billboard(
     sweep = (y / half_y * 0.5 + 0.5) - (shots.time * 0.35 + part(which, 1))
     sweep = torch.exp(-(((sweep - sweep.floor()) - 0.5) ** 2) * 160)
     ground = main * (0.16 + 0.20 * wash)[:, None] + second * (0.22 * (1 - wash))[:, None]
-    letters = torch.where((part(which, 2) < 0.5)[:, None], second + 0.25, torch.ones_like(second) * 0.9)
+    letters = torch.where(
+        (part(which, 2) < 0.5)[:, None], second + 0.25, torch.ones_like(second) * 0.9
+    )
     light = ground + letters * (core * 2.2)[:, None] + second * (halo * 0.35)[:, None]
     light = light + (main + 0.12) * (rim * 2.6 + rim_halo * 0.30 + sweep * 0.25)[:, None]
     box = torch.maximum(x.abs() - half_x, y.abs() - half_y)
@@ -247,7 +280,9 @@ def _panel(
     tall = part(own, 1) < 0.5
     room = hit.high - hit.base
     half_x = hit.wide * torch.where(tall, 0.46, 0.84)
-    half_y = torch.minimum(torch.where(tall, 24 + 14 * part(own, 2), 8 + 6 * part(own, 2)), room * 0.34)
+    half_y = torch.minimum(
+        torch.where(tall, 24 + 14 * part(own, 2), 8 + 6 * part(own, 2)), room * 0.34
+    )
     middle = hit.base + room * torch.where(tall, 0.60, 0.74)
     light, cover = billboard(shots, colours, own, u, y - middle, half_x, half_y, pixel)
     return light, torch.where(exists, cover, 0.0)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from generator.lab.train.scenes.camera import Rays
+from generator.lab.train.scenes.facades import Lamps
 from generator.lab.train.scenes.gait import Body, body, stride
 from generator.lab.train.scenes.noise import noise, smooth
-from generator.lab.train.scenes.facades import Lamps
 from generator.lab.train.scenes.shots import Palette, Shots
 
 __all__ = ["Figure", "figure", "walk"]
@@ -42,7 +42,9 @@ def walk(shots: Shots) -> tuple[Tensor, Body]:
     return speed * shots.time.flatten(), body(cycle, speed)
 
 
-def _capsule(p: tuple[Tensor, Tensor, Tensor], a: Tensor, b: Tensor, r0: float, r1: float) -> Tensor:
+def _capsule(
+    p: tuple[Tensor, Tensor, Tensor], a: Tensor, b: Tensor, r0: float, r1: float
+) -> Tensor:
     """Distance to a bone from a to b [N, 3] whose radius goes from r0 to r1."""
     ax, ay, az = a[:, :, None, None].unbind(1)
     ex, ey, ez = (b - a)[:, :, None, None].unbind(1)
@@ -52,7 +54,9 @@ def _capsule(p: tuple[Tensor, Tensor, Tensor], a: Tensor, b: Tensor, r0: float, 
     return (x * x + y * y + z * z).sqrt() - (r0 + (r1 - r0) * h)
 
 
-def _ellipsoid(x: Tensor, y: Tensor, z: Tensor, rx: Tensor | float, ry: float, rz: Tensor | float) -> Tensor:
+def _ellipsoid(
+    x: Tensor, y: Tensor, z: Tensor, rx: Tensor | float, ry: float, rz: Tensor | float
+) -> Tensor:
     """A bound of the distance to an ellipsoid round the origin, exact on its surface."""
     kx, ky, kz = x / rx, y / ry, z / rz
     k0 = (kx * kx + ky * ky + kz * kz).sqrt()
@@ -92,11 +96,16 @@ def _coat_shape(pose: _Pose, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]
     down = ((waist - y) / (waist - HEM)).clamp(0, 1.05)
     up = ((y - waist) / (top - waist)).clamp(0, 1)
     shoulder = smooth(1.0, 0.72, up)
-    rx = 0.166 + 0.105 * down ** 1.25 + (0.062 * smooth(0.0, 0.75, up) - 0.12 * (1 - shoulder))
-    cx = torch.lerp(j.pelvis[:, 0][:, None, None], pose.hem_x, down) + (j.neck[:, 0] - j.pelvis[:, 0])[:, None, None] * up
+    rx = 0.166 + 0.105 * down**1.25 + (0.062 * smooth(0.0, 0.75, up) - 0.12 * (1 - shoulder))
+    cx = (
+        torch.lerp(j.pelvis[:, 0][:, None, None], pose.hem_x, down)
+        + (j.neck[:, 0] - j.pelvis[:, 0])[:, None, None] * up
+    )
     hang = down * down
     cz = torch.lerp(0.035 * up - 0.005, (pose.hem_front + pose.hem_back) / 2, hang)
-    rz = torch.lerp(0.125 + 0.015 * up - 0.06 * (1 - shoulder), (pose.hem_front - pose.hem_back) / 2, hang)
+    rz = torch.lerp(
+        0.125 + 0.015 * up - 0.06 * (1 - shoulder), (pose.hem_front - pose.hem_back) / 2, hang
+    )
     return cx, cz, rx, rz
 
 
@@ -114,7 +123,9 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     yoke = _capsule(p, left, right, 0.078, 0.078)
     coat = _blend(coat, yoke, 0.10)
     for shoulder, elbow, hand in zip(j.shoulder, j.elbow, j.hand, strict=True):
-        arm = torch.minimum(_capsule(p, shoulder, elbow, 0.084, 0.070), _capsule(p, elbow, hand, 0.070, 0.058))
+        arm = torch.minimum(
+            _capsule(p, shoulder, elbow, 0.084, 0.070), _capsule(p, elbow, hand, 0.070, 0.058)
+        )
         coat = _blend(coat, arm, 0.03)
     up = torch.zeros_like(j.neck)
     up[:, 1] = 1
@@ -131,7 +142,9 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     sweep = tilt - 0.9 * (x - hx) ** 2
     brim = _ellipsoid(x - hx, sweep, z - hz - 0.03, 0.19, 0.016, 0.20)
     dent = 0.30 * torch.exp(-(((x - hx) * 18) ** 2)) * 0.08
-    crown = _ellipsoid(x - hx, (tilt - 0.07 + dent).clamp_min(-0.05), z - hz - 0.02, 0.106, 0.10, 0.118)
+    crown = _ellipsoid(
+        x - hx, (tilt - 0.07 + dent).clamp_min(-0.05), z - hz - 0.02, 0.106, 0.10, 0.118
+    )
     hat = torch.minimum(brim, _blend(crown, brim, 0.02))
     return coat, legs, hat, head
 
@@ -215,7 +228,11 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
     albedo = torch.where(legs_nearer[:, None], dark, cloth)
     albedo = torch.where((parts[3] <= nearest + 1e-4)[:, None], skin, albedo)
     albedo = torch.where(hat_nearer[:, None], cloth * 0.45, albedo)
-    belt = coat & ((y - (joints.neck[:, 1][:, None, None] - 0.44)).abs() < 0.022) & (around.abs() < 1.02)
+    belt = (
+        coat
+        & ((y - (joints.neck[:, 1][:, None, None] - 0.44)).abs() < 0.022)
+        & (around.abs() < 1.02)
+    )
     vent = coat & (y < 0.86) & ((x - cx).abs() < 0.006 + 0.03 * smooth(0.86, HEM, y))
     band = hat_nearer & ((y - joints.neck[:, 1][:, None, None] - 0.292 + 0.1 * z).abs() < 0.017)
     albedo = albedo * torch.where(belt | vent | band, 0.3, 1.0)[:, None]
@@ -232,7 +249,11 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
     back = (bx * bx + by * by + bz * bz).sqrt().clamp_min(1e-4)
     light = albedo * _from(cube, (nx, ny, nz)) * (0.55 + 0.45 * smooth(0.0, 1.2, y))[:, None]
     edge = _from(cube, (bx / back, by / back, bz / back))
-    strength = rim * (0.075 + 0.03 * ny + 0.16 * ny.clamp_min(0) ** 2) * torch.where(legs_nearer, 0.35, 1.0)
+    strength = (
+        rim
+        * (0.075 + 0.03 * ny + 0.16 * ny.clamp_min(0) ** 2)
+        * torch.where(legs_nearer, 0.35, 1.0)
+    )
     light = light + edge * strength[:, None]
     rx_, ry_, rz_ = vx + 2 * facing * nx, vy + 2 * facing * ny, vz + 2 * facing * nz
     gloss = _from(cube, (rx_, ry_, rz_))

@@ -87,7 +87,9 @@ class Lightmap:
     start: Tensor
 
 
-def _irradiance(lamps: Lamps, x: Tensor, y: Tensor, z: Tensor, normal: tuple[Tensor, Tensor]) -> Tensor:
+def _irradiance(
+    lamps: Lamps, x: Tensor, y: Tensor, z: Tensor, normal: tuple[Tensor, Tensor]
+) -> Tensor:
     """Light [N, 3, P] on points [N, P] whose normal is (nx, ny, 0), half-wrapped round edges."""
     dx, dy, dz = (a[:, None] - b[:, :, None] for a, b in ((lamps.x, x), (lamps.y, y), (lamps.z, z)))
     square = dx * dx + dy * dy + dz * dz + 0.12
@@ -190,7 +192,9 @@ def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) 
     on = part(h, 0) < shots["windows"] * 0.8
     v = y - GROUND_FLOOR - storey * STOREY
     w = torch.where(u >= 1.75, u - 1.75, u)
-    frames = torch.maximum(_joint(w - 0.42 + 0.24, 0.48, 0.06, pixel_z), _joint(v + 0.1, 0.725, 0.05, pixel_y))
+    frames = torch.maximum(
+        _joint(w - 0.42 + 0.24, 0.48, 0.06, pixel_z), _joint(v + 0.1, 0.725, 0.05, pixel_y)
+    )
     curtain = 0.35 + 0.65 * smooth(0.2, 0.9, (w - 0.9).abs() * 2 + 0.5 * (part(h, 2) - 0.5))
     blind = 0.6 + 0.4 * torch.sin(v * 70) * smooth(0.05, 0.012, pixel_y)
     inner = torch.where(part(h, 1) < 0.5, curtain, blind) * (0.35 + 0.65 * part(h, 3))
@@ -201,9 +205,15 @@ def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) 
     shop_frame = _joint(u - 0.4, 0.9, 0.07, pixel_z)
     shop = torch.where(shop_on, shop_glow, 0.03) * (1 - 0.85 * shop_frame)
     tint = torch.where((part(h, 2) < 0.62)[:, None], colours.warm, colours.cool)
-    shop_tint = torch.where((part(key(b.key, 6), 0) < 0.55)[:, None], colours.warm, neon(colours, part(b.key, 3)))
-    out = torch.where((what == Material.WINDOW)[:, None], out * 0.2 + tint * (glass * 0.85)[:, None], out)
-    out = torch.where((what == Material.SHOP)[:, None], out * 0.2 + shop_tint * (shop * 1.5)[:, None], out)
+    shop_tint = torch.where(
+        (part(key(b.key, 6), 0) < 0.55)[:, None], colours.warm, neon(colours, part(b.key, 3))
+    )
+    out = torch.where(
+        (what == Material.WINDOW)[:, None], out * 0.2 + tint * (glass * 0.85)[:, None], out
+    )
+    out = torch.where(
+        (what == Material.SHOP)[:, None], out * 0.2 + shop_tint * (shop * 1.5)[:, None], out
+    )
     pane = (what == Material.DOOR) & ((u - 1.65).abs() < 0.25) & ((y - 1.65).abs() < 0.2)
     out = out + torch.where(pane, 0.7, 0.0)[:, None] * colours.warm
 
