@@ -47,7 +47,7 @@ def test_a_frame_alone_is_that_frame_of_a_batch(family: str) -> None:
     alone = shown(scenes[2], 1.3, samples=2)
     assert torch.equal(batch.frames[2, 1], alone.frames[0, 0])
     assert batch.frames.shape == (4, 2, 3, 48, 84)
-    assert batch.frames.min() >= 0 and batch.frames.max() <= 1
+    assert 0 <= batch.frames.min() <= batch.frames.max() <= 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -445,7 +445,8 @@ def test_the_coat_takes_its_hue() -> None:
 def test_the_camera_goes_to_its_side() -> None:
     """The picture of a camera on the right shows the left wall's share of solid pixels grow."""
     left, right = (shown(usual("alley", 2, side=s), 1.0, motion_s=0.1).motion for s in (-0.9, 0.9))
-    assert left is not None and right is not None
+    assert left is not None
+    assert right is not None
     assert (
         walker_column(usual("alley", 2, side=0.9))
         > walker_column(usual("alley", 2, side=-0.9)) + 1.7
@@ -462,7 +463,8 @@ def test_the_camera_goes_to_its_side() -> None:
 def test_people_and_steam_are_added(name: str) -> None:
     """None at the low end; at the high end part of the picture is another, and the rest is not."""
     span = next(a.alley for a in ATTRIBUTES if a.name == name)
-    assert span is not None and span.low == 0
+    assert span is not None
+    assert span.low == 0
     none, many = (
         shown(usual("alley", 3, rain=0, **{name: v}), 1.0).frames for v in (span.low, span.high)
     )

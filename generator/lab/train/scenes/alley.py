@@ -9,7 +9,6 @@ Shapes: N shots, H and W pixels; `fine` pictures have `samples` times as many of
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -20,7 +19,7 @@ from generator.lab.train.scenes.camera import Camera, Rays, rays, turned
 from generator.lab.train.scenes.facades import BAY, HALF, Lamps, lamps, neon, signs
 from generator.lab.train.scenes.neon import sign_tubes
 from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
-from generator.lab.train.scenes.shots import Palette, Shots, palette
+from generator.lab.train.scenes.shots import Palette, Picture, Shots, palette
 from generator.lab.train.scenes.walker import Figure, figure, walk
 from generator.lab.train.scenes.walls import FAR, Lightmap, lightmap, lit, on_street, trace
 
@@ -34,7 +33,7 @@ _BAYS = 15
 
 def camera(shots: Shots) -> Camera:
     """Behind the walker, low, looking a little up; it breathes as a hand does."""
-    z, joints = walk(shots)
+    z, _ = walk(shots)
     t = shots.time.flatten()
     start = 6.2832 * shots.chance(11).flatten()
     hand_x = 0.020 * torch.sin(1.7 * t + start) + 0.012 * torch.sin(4.1 * t + 2 * start)
@@ -47,14 +46,6 @@ def camera(shots: Shots) -> Camera:
     pitch = torch.atan2(aim - height, distance) + 0.003 * torch.sin(1.9 * t)
     roll = 0.006 * torch.sin(0.9 * t + start)
     return Camera(position=position, axes=turned(yaw, pitch, roll), field=FIELD)
-
-
-class Picture(NamedTuple):
-    """Light [N, 3, H, W]; depth [N, H, W] of still things; surface [N, H, W], see render.SURFACES."""
-
-    light: Tensor
-    depth: Tensor
-    surface: Tensor
 
 
 def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
@@ -103,7 +94,7 @@ def _fog_glow(shots: Shots, colours: Palette, ray: Rays) -> Tensor:
 
 
 def _unfolded(shots: Shots, colours: Palette, chart: Lightmap, ray: Rays) -> tuple[Tensor, Tensor]:
-    """The walls with signs and people and what lies at the alley's end, mirrored below the street."""
+    """The walls with signs and people, and the alley's end, mirrored below the street."""
     wall = trace(shots, ray)
     out = lit(shots, colours, chart, ray, wall)
     glow = _fog_glow(shots, colours, ray)
@@ -287,7 +278,7 @@ def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[F
     n, height, width = ray.dx.shape
     columns = min(width, math.ceil(height * 0.54))
     cam = camera(shots)
-    z, joints = walk(shots)
+    z, _ = walk(shots)
     point = torch.stack([0 * z, 0 * z + 1.0, z], -1) - cam.position
     a, _, c = torch.einsum("nij,nj->ni", cam.axes, point).unbind(1)
     middle = a / c / ray.spread + width / 2

@@ -46,7 +46,7 @@ class Rays:
 
 
 def turned(yaw: Tensor, pitch: Tensor, roll: Tensor) -> Tensor:
-    """Axes [N, 3, 3] of a camera that looks along z, turned right, up and clockwise (radians, [N])."""
+    """Axes [N, 3, 3] of a camera looking along z, turned right, up and clockwise by radians [N]."""
     cy, sy, cp, sp = yaw.cos(), yaw.sin(), pitch.cos(), pitch.sin()
     zero = torch.zeros_like(yaw)
     right = torch.stack([cy, zero, -sy], -1)

@@ -10,10 +10,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from generator.lab.train.scenes import traffic, weather
-from generator.lab.train.scenes.alley import Picture
 from generator.lab.train.scenes.camera import Camera, Rays, rays, turned
 from generator.lab.train.scenes.noise import key, noise, part, smooth
-from generator.lab.train.scenes.shots import Palette, Shots, palette
+from generator.lab.train.scenes.shots import Palette, Picture, Shots, palette
 from generator.lab.train.scenes.towers import BLOCK, FAR, avenue_row, billboard, face, find
 
 __all__ = ["BLOOM", "EXPOSURE", "camera", "light"]

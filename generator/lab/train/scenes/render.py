@@ -36,7 +36,8 @@ class Motion:
     Exact for pixels of `solid` and `sky` (the sky as infinitely far), and for the ground itself on
     `street`; what a wet street mirrors moves otherwise. On `moving` (walker, vehicles, holograms)
     flow and depth are those of what stands behind. Rain, steam, clouds and changing light move
-    over everything and are in neither. People at the walls count as solid; they sway by a centimetre.
+    over everything and are in neither. People at the walls count as solid; they sway by
+    a centimetre.
     """
 
     flow: Tensor

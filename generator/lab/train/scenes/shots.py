@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,12 +12,12 @@ from torch import Tensor
 from generator.lab.train.scenes.attributes import Scene
 from generator.lab.train.scenes.noise import chosen, key, unit
 
-__all__ = ["Palette", "Shots", "flicker", "palette", "shots"]
+__all__ = ["Palette", "Picture", "Shots", "flicker", "palette", "shots"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shots:
-    """N frames to render. All tensors are [N, 1, 1]: seed int32, time seconds, one per attribute."""
+    """N frames to render. Tensors are [N, 1, 1]: seed int32, time in s, one per attribute."""
 
     seed: Tensor
     time: Tensor
@@ -31,6 +32,16 @@ class Shots:
     def chance(self, *place: int) -> Tensor:
         """A number in [0, 1) [N, 1, 1] that belongs to the scene and a place in it."""
         return unit(key(self.seed, *place))
+
+
+class Picture(NamedTuple):
+    """Linear light [N, 3, H, W]; depth [N, H, W] of still things, in metres along the camera's
+    axis at each pixel's middle (of one of its samples, where it has several); surface [N, H, W]
+    uint8 as in render.SURFACES."""
+
+    light: Tensor
+    depth: Tensor
+    surface: Tensor
 
 
 def shots(pairs: Sequence[tuple[Scene, float]], device: torch.device) -> Shots:

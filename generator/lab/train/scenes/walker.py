@@ -202,7 +202,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
         for i in range(3)
     ]
     x, y, z = p
-    cx, cz, rx, rz = _coat_shape(pose, y)
+    cx, _, rx, _ = _coat_shape(pose, y)
     coat = parts[0] <= nearest + 1e-4
     low = smooth(1.15, 0.45, y)
     around = (x - cx) / rx

@@ -1,7 +1,7 @@
 """Rain, its rings and splashes, and steam: particles that are functions of place and time.
 
-Each drop lives in a cell of a lattice that falls with the rain; hashes of the cell say whether there is one
-and where. Layers lie at fixed depths before the camera. Shapes [N, H, W].
+Each drop lives in a cell of a lattice that falls with the rain; a hash of the cell says whether
+there is one and where. Layers lie at fixed depths before the camera. Shapes [N, H, W].
 """
 
 from __future__ import annotations
