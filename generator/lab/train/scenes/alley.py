@@ -9,6 +9,7 @@ Shapes: N shots, H and W pixels; `fine` pictures have `samples` times as many of
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -132,42 +133,41 @@ def _beyond(shots: Shots, colours: Palette, ray: Rays, glow: Tensor) -> Tensor:
 def _people(
     shots: Shots, colours: Palette, ray: Rays, out: Tensor, depth: Tensor, glow: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Silhouettes under umbrellas near the walls."""
+    """Silhouettes under umbrellas near the walls; each ray sees the nearest."""
     likely = shots["crowd"] * (BAY / 200)
     base = (ray.oz * (1 / BAY)).floor().int() + 1
-    for i in range(11, -1, -1):
+    right = ray.dx > 0
+    near, cover = depth, torch.zeros_like(depth)
+    inside, shell = torch.zeros_like(depth), torch.zeros_like(depth)
+    for i in range(10, -1, -1):
         own = key(shots.seed, base + i, 14)
         z = ((base + i).float() + 0.8 * part(own, 0)) * BAY
         t = (z - ray.oz) / ray.dz.clamp_min(0.05)
-        x, y = ray.ox + t * ray.dx, (ray.oy + t * ray.dy).abs()
-        for side in (0, 1):
-            one = key(own, side)
-            foot = (HALF - 0.75 - 0.45 * part(one, 1)) * (1 if side else -1)
-            u = (x - foot).abs()
-            tall = 0.92 + 0.14 * part(one, 2)
-            v = y / tall
-            sway = 0.015 * torch.sin(shots.time * 2.1 + 6 * part(one, 3))
-            wide = 0.20 + 0.05 * smooth(1.0, 0.45, v) - 0.15 * smooth(1.22, 1.47, v) ** 2
-            coat = torch.maximum(u - wide, (v - 0.95).abs() - 0.52)
-            legs = torch.maximum((u - 0.085).abs() - 0.06, (v - 0.25).abs() - 0.25)
-            coat = torch.minimum(coat, legs)
-            head = (((x - foot - sway) * 1.15) ** 2 + (v - 1.57) ** 2).sqrt() - 0.118
-            dome = torch.maximum(
-                ((x - foot - 2 * sway) ** 2 + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v
-            )
-            d = torch.minimum(torch.minimum(coat, head), dome)
-            pixel = t * ray.spread
-            there = (unit(one) < likely) & (t > 0.4) & (t < depth)
-            cover = torch.where(there, (0.5 - d / pixel).clamp(0, 1), 0.0)
-            through = torch.exp(-shots["fog"] * 0.001 * t)[:, None]
-            edge = torch.exp(d.clamp(-0.2, 0) * 60)
-            cloth = colours.shadow * 0.2 + glow * (0.012 + 0.14 * edge)[:, None]
-            shell = neon(colours, part(one, 0)) * 0.02
-            person = torch.where((dome <= d + 1e-6)[:, None], cloth + shell, cloth)
-            person = person * through + glow * (1 - through)
-            out = out + (person - out) * cover[:, None]
-            depth = torch.where(cover > 0.5, t, depth)
-    return out, depth
+        sides = [key(own, side) for side in (0, 1)]
+        feet = [HALF - 0.75 - 0.45 * part(one, 1) for one in sides]
+        sizes = [1 / (0.92 + 0.14 * part(one, 2)) for one in sides]
+        exists = [unit(one) < likely for one in sides]
+        foot, tall = (torch.where(right, v[1], v[0]) for v in (feet, sizes))
+        u = ((ray.ox + t * ray.dx).abs() - foot).abs()
+        v = (ray.oy + t * ray.dy).abs() * tall
+        wide = 0.20 + 0.05 * smooth(1.0, 0.45, v) - 0.15 * smooth(1.22, 1.47, v) ** 2
+        coat = torch.maximum(u - wide, (v - 0.95).abs() - 0.52)
+        legs = torch.maximum((u - 0.085).abs() - 0.06, (v - 0.25).abs() - 0.25)
+        head = ((u * 1.15) ** 2 + (v - 1.57) ** 2).sqrt() - 0.118
+        dome = torch.maximum((u * u + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v)
+        d = torch.minimum(torch.minimum(coat, legs), torch.minimum(head, dome))
+        there = torch.where(right, exists[1], exists[0]) & (t > 0.4) & (t < depth)
+        here = torch.where(there, (0.5 - d / (t * ray.spread)).clamp(0, 1), 0.0)
+        seen = here > 0
+        near, cover = torch.where(seen, t, near), torch.where(seen, here, cover)
+        inside, shell = torch.where(seen, d, inside), torch.where(seen, dome - d, shell)
+    edge = torch.exp(inside.clamp(-0.2, 0) * 60)
+    cloth = colours.shadow * 0.2 + glow * (0.012 + 0.14 * edge)[:, None]
+    cloth = cloth + colours.neon[1] * torch.where(shell < 1e-6, 0.02, 0.0)[:, None]
+    through = torch.exp(-shots["fog"] * 0.001 * near)[:, None]
+    person = cloth * through + glow * (1 - through)
+    out = out + (person - out) * cover[:, None]
+    return out, torch.where(cover > 0.5, near, depth)
 
 
 def _signs(
@@ -276,7 +276,7 @@ def _strings(
 def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[Figure, Tensor]:
     """The walker in a crop of columns, and the crop's column numbers [N, 1, C]."""
     n, height, width = ray.dx.shape
-    columns = min(width, math.ceil(height * 0.54))
+    columns = min(width, math.ceil(height * 0.42))
     cam = camera(shots)
     z, _ = walk(shots)
     point = torch.stack([0 * z, 0 * z + 1.0, z], -1) - cam.position
@@ -288,10 +288,7 @@ def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[F
     def crop(v: Tensor) -> Tensor:
         return v.expand(n, height, width).gather(2, box.expand(n, height, columns))
 
-    small = Rays(
-        ox=ray.ox, oy=ray.oy, oz=ray.oz, dx=crop(ray.dx), dy=crop(ray.dy), dz=crop(ray.dz),
-        sx=ray.sx, sy=ray.sy, spread=ray.spread,
-    )  # fmt: skip
+    small = replace(ray, dx=crop(ray.dx), dy=crop(ray.dy), dz=crop(ray.dz))
     dusk = smooth(23.0, 19.0, shots["hour"])[:, None]
     air = colours.fog * 0.5 + colours.sky * (0.1 + 0.6 * dusk)
     return figure(shots, colours, lamps_, small, air), box
@@ -408,6 +405,19 @@ def _rough_mirror(mirror: Tensor, off_x: Tensor, off_y: Tensor, spread: Tensor) 
     return out
 
 
+def _steam(shots: Shots, ray: Rays, depth: Tensor) -> Tensor:
+    """Plumes at half the size, which for something so soft is enough."""
+    size = depth.shape[-2:]
+    small = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+
+    def halved(v: Tensor) -> Tensor:
+        return F.interpolate(v[:, None], small, mode="area")[:, 0]
+
+    half = replace(ray, dx=halved(ray.dx), dy=halved(ray.dy), dz=halved(ray.dz))
+    cover = weather.steam(shots, half, halved(depth), HALF, 4.0, 6)
+    return F.interpolate(cover[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+
+
 def _air(
     shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays, image: Tensor, depth: Tensor
 ) -> Tensor:
@@ -424,21 +434,18 @@ def _air(
     length = (small[0] ** 2 + small[1] ** 2 + small[2] ** 2).sqrt()
     dx, dy, dz = (v / length for v in small)
     far = coarse.clamp_max(60) * length
-    glow = torch.zeros_like(image[:, :, : coarse.shape[1], : coarse.shape[2]])
-    glow = torch.zeros((*glow.shape[:2], *coarse.shape[-2:]), device=image.device)
-    for i in range(lamps_.x.shape[1]):
-        px, py, pz = (
-            v[:, i, None, None] - o
-            for v, o in zip((lamps_.x, lamps_.y, lamps_.z), (ray.ox, ray.oy, ray.oz), strict=True)
-        )
-        b = px * dx + py * dy + pz * dz
-        h = (px * px + py * py + pz * pz - b * b).clamp_min(0.06).sqrt()
-        scatter = (torch.atan((far - b) / h) + torch.atan(b / h)) / h
-        glow = glow + lamps_.light[:, :, i, None, None] * scatter[:, None]
+    px, py, pz = (
+        v[:, :, None, None] - o[:, None]
+        for v, o in zip((lamps_.x, lamps_.y, lamps_.z), (ray.ox, ray.oy, ray.oz), strict=True)
+    )
+    b = px * dx[:, None] + py * dy[:, None] + pz * dz[:, None]
+    h = (px * px + py * py + pz * pz - b * b).clamp_min(0.06).rsqrt()
+    scatter = (torch.atan((far[:, None] - b) * h) + torch.atan(b * h)) * h
+    glow = torch.einsum("nlhw,ncl->nchw", scatter, lamps_.light)
     glow = F.interpolate(glow, (height, width), mode="bilinear", align_corners=False)
     thickness = (shots["fog"] * 0.001)[:, None]
     image = image + glow * thickness * 0.09
-    plume = weather.steam(shots, ray, depth, HALF, 4.0, 6)[:, None]
+    plume = _steam(shots, ray, depth)[:, None]
     image = image + (glow * 0.018 + colours.fog * 0.10 - image * 0.35) * plume
     streaks = weather.rain(shots, ray, depth, (0.9, 1.7, 2.9, 4.6, 7.5, 12.0))[:, None]
     veil = _fog_glow(shots, colours, ray)

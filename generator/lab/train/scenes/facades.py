@@ -73,7 +73,7 @@ def bay_at(shots: Shots, side: Tensor | int, bay: Tensor) -> Bay:
         setback=torch.where(step < 2, 0.0, (step - 1) * 0.4),
         roof=7.5 + 7 * part(house, 1),
         post=part(house, 2) < 0.6 * shots["neon"],
-        rail=part(key(house, 4), 0) < 0.5 * shots["neon"],
+        rail=part(house, 3) < 0.5 * shots["neon"],
     )
 
 

@@ -57,9 +57,6 @@ def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
     length = (ray.dx * ray.dx + ray.dy * ray.dy + ray.dz * ray.dz).sqrt()
     through = torch.exp(-shots["fog"] * 0.0012 * depth.clamp_max(1500) * length)
     cars, cover = traffic.in_the_air(shots, colours, ray, depth, through.clamp_min(0.12))
-    cars, cover = traffic.near_the_drone(
-        shots, colours, ray, cars, cover, depth, through.clamp_min(0.12)
-    )
     out = out * (1 - cover[:, None]) + cars
     out, panels = _holograms(shots, colours, ray, out, depth)
     streaks = weather.rain(shots, ray, depth, (1.2, 2.4, 4.5, 8.0))[:, None]

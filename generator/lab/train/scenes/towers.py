@@ -22,7 +22,7 @@ __all__ = ["BLOCK", "FAR", "Hit", "avenue_row", "billboard", "face", "find"]
 
 BLOCK = 64.0
 FAR = 4000.0
-_COLUMNS, _AHEAD, _STEPS = 20, 44, 40
+_COLUMNS, _AHEAD, _STEPS = 20, 40, 34
 _FLOOR = 3.6
 
 

@@ -16,27 +16,51 @@ from generator.lab.train.scenes.noise import key, part, smooth, unit
 from generator.lab.train.scenes.shots import Palette, Shots
 from generator.lab.train.scenes.towers import BLOCK
 
-__all__ = ["in_the_air", "near_the_drone", "on_the_ground"]
+__all__ = ["in_the_air", "on_the_ground"]
 
 _SLOT = 25.0
 """Metres of a lane that one vehicle may have to itself."""
 
 
-class _Seen(NamedTuple):
-    light: Tensor
+class _Glow(NamedTuple):
+    """Light of vehicles as weights [N, H, W] of five colours, which costs less than colours do:
+    head lamps, tail lamps, two neons, fog; and how much of what lies behind is hidden."""
+
+    head: Tensor
+    tail: Tensor
+    first: Tensor
+    second: Tensor
+    fog: Tensor
     cover: Tensor
+
+    def behind(self, nearer: _Glow) -> _Glow:
+        left = 1 - nearer.cover
+        lights = (a * left + b for a, b in zip(self[:5], nearer[:5], strict=True))
+        return _Glow(*lights, torch.maximum(self.cover, nearer.cover))
+
+    def light(self, colours: Palette) -> Tensor:
+        red = torch.tensor([0.5, 0.02, 0.05], device=self.head.device)[:, None, None]
+        basis = (
+            colours.cool * 0.9 + 0.25,
+            colours.neon[0] * 0.6 + red,
+            colours.neon[1],
+            colours.neon[2],
+            colours.fog,
+        )
+        out = sum(c * w[:, None] for c, w in zip(basis, self[:5], strict=True))
+        assert isinstance(out, Tensor)
+        return out
 
 
 def _lane(
     shots: Shots,
-    colours: Palette,
     ray: Rays,
     depth: Tensor,
     number: int,
     pair: tuple[Tensor, Tensor, Tensor, Tensor],
     along: tuple[Tensor, Tensor],
     onward: float,
-) -> _Seen:
+) -> _Glow:
     """One lane. `pair`: the lane's place less the ray's origin and the ray's direction in the two
     axes across the lane; `along`: origin and direction along it; onward +1 or -1 is the traffic's
     direction."""
@@ -44,181 +68,138 @@ def _lane(
     square = (da * da + db * db).clamp_min(1e-7)
     t = (qa * da + qb * db) / square
     off_a, off_b = qa - t * da, qb - t * db
-    place = along[0] + t * along[1]
     pixel = t.clamp_min(1) * ray.spread
     speed = onward * (22 + 16 * unit(key(shots.seed, number, 121)))
-    s = (place - speed * shots.time) * (1 / _SLOT) + 0.37 * number
+    s = (along[0] - speed * shots.time) * (1 / _SLOT) + 0.37 * number + t * (along[1] / _SLOT)
     cell = s.floor()
     own = key(shots.seed, cell.int(), number, 122)
     there = (unit(own) < shots["traffic"] * (_SLOT / 1000)) & (t > 4) & (t < depth)
     # ahead > 0 is before the vehicle's middle, in its own direction
-    ahead = (s - cell - 0.40 - 0.2 * part(own, 3)) * _SLOT * onward
+    ahead = (s - cell - 0.40 - 0.2 * part(own, 3)) * (_SLOT * onward)
     towards = along[1] * onward < 0
-    wide = 1.15
-    body = torch.maximum((off_a.abs() - wide) * 0.8, (off_b.abs() - 0.62) * 1.2)
+    side, square_b = off_a.abs(), off_b * off_b
+    body = torch.maximum(side * 0.8 - 0.92, off_b.abs() * 1.2 - 0.74)
     body = torch.maximum(body, ahead.abs() - 2.5)
+    thin = (pixel * 0.8).clamp_min(0.30)
+    sharp = 1 / (thin * thin)
+    keep = torch.where(there, (0.30 / thin) ** 0.75, 0.0)
+    place = (ahead.abs() - 2.4) / (1 + thin)
+    lamp = torch.exp(-((side - 0.75) ** 2 + square_b) * sharp - place * place)
+    lamp = torch.where((ahead > 0) == towards, lamp, 0.0)
+    round_ = (off_a * off_a + square_b) * sharp
+    glow = torch.exp(-round_ * (1 / 16) - ahead * ahead * 0.04)
+    trail = torch.exp(-round_ * 1.23 + (ahead + 1.5).clamp_max(0) * (1 / 6))
+    trail = trail * smooth(1.0, -2.0, ahead) * keep
     cover = torch.where(there, (0.5 - body / pixel).clamp(0, 1), 0.0)
-    r = (off_a * off_a + off_b * off_b).sqrt()
-    thin = torch.maximum(pixel * 0.8, torch.zeros_like(pixel) + 0.30)
-    keep = (0.30 / thin) ** 0.75
-    lamp = torch.exp(-(((off_a.abs() - 0.75) / thin) ** 2) - (off_b / thin) ** 2)
-    lamp = lamp * torch.exp(-(((ahead - torch.where(towards, 2.4, -2.4)) / (1.0 + thin)) ** 2))
-    glow = torch.exp(-((r / (thin * 4)) ** 2)) * torch.exp(-((ahead / 5.0) ** 2)) * 0.10
-    behind = (-ahead - 1.5).clamp_min(0)
-    trail = (
-        torch.exp(-((r / (thin * 0.9)) ** 2))
-        * torch.exp(-behind * (1 / 6.0))
-        * smooth(1.0, -2.0, ahead)
+    lamps = (lamp * 8 + glow * 0.16) * keep + 0.6 * trail
+    under = torch.exp(-(((off_b + 0.45) / 0.16) ** 2))
+    tint = 0.4 * trail + cover * (0.03 + 1.6 * under)
+    first = torch.where(part(own, 1) < 0.5, tint, 0.0)
+    return _Glow(
+        head=torch.where(towards, lamps, 0.0),
+        tail=torch.where(towards, 0.0, lamps),
+        first=first,
+        second=tint - first,
+        fog=cover * (0.05 + 0.25 * smooth(-0.1, 0.6, off_b)),
+        cover=cover,
     )
-    head = colours.cool * 0.9 + 0.25
-    tail = colours.neon[0] * 0.8 + torch.tensor([0.5, 0.02, 0.05], device=r.device)[:, None, None]
-    colour = torch.where(towards[:, None], head, tail)
-    tint = torch.where((part(own, 1) < 0.5)[:, None], colours.neon[1], colours.neon[2])
-    shell = tint * 0.03 + 0.010 + colours.fog * (0.05 + 0.25 * smooth(-0.1, 0.6, off_b))[:, None]
-    shell = shell + tint * torch.exp(-(((off_b + 0.45) / 0.16) ** 2))[:, None] * 1.6
-    light = (
-        colour * ((lamp * 8 + glow * 1.6) * keep)[:, None]
-        + (colour * 0.6 + tint * 0.4) * (trail * keep * 1.1)[:, None]
-    )
-    live = torch.where(there, 1.0, 0.0)
-    return _Seen(light * live[:, None] + shell * cover[:, None], cover)
+
+
+_RIGHT = ((16, 0.32), (24, 0.52), (13, 0.70), (22, 0.86))
+_LEFT = ((-16, 0.40), (-25, 0.60), (-13, 0.78), (-23, 0.97))
+_CROSSING = ((24, 0.35, 1.0), (40, 0.58, -1.0), (28, 0.80, 1.0))
+"""Lanes: metres across, share of the camera's height, and which way the crossing ones go."""
+_NEAR_CARS = 8
 
 
 def in_the_air(
     shots: Shots, colours: Palette, ray: Rays, depth: Tensor, through: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Light and cover of flying cars: lanes over the avenue, and lanes that cross it. `through`
-    [N, H, W] maps depth to the share of light that the haze lets pass."""
-    light, cover = torch.zeros_like(ray.dx)[:, None] * colours.fog, torch.zeros_like(ray.dx)
-    lanes: list[_Seen] = []
-    for i, (x, y, onward) in enumerate(
-        (
-            (16, 0.32, 1),
-            (24, 0.52, 1),
-            (13, 0.70, 1),
-            (22, 0.86, 1),
-            (-16, 0.40, -1),
-            (-25, 0.60, -1),
-            (-13, 0.78, -1),
-            (-23, 0.97, -1),
-        )
-    ):
+    """Light and cover of flying cars: lanes over the avenue, lanes that cross it, and some near
+    ones with a shape. `through` [N, H, W] is the share of light that the haze lets pass."""
+    none = torch.zeros_like(ray.dx)
+    seen = _Glow(none, none, none, none, none, none)
+    high = shots["camera_height"]
+    for i, (x, y) in enumerate((*_RIGHT, *_LEFT)):
         wander = 4 * (shots.chance(123, i) - 0.5)
-        high = y * shots["camera_height"] + 2 * wander
-        pair = (x + wander - ray.ox, high - ray.oy, ray.dx, ray.dy)
-        lanes.append(_lane(shots, colours, ray, depth, i, pair, (ray.oz, ray.dz), float(onward)))
+        pair = (x + wander - ray.ox, y * high + 2 * wander - ray.oy, ray.dx, ray.dy)
+        lane = _lane(shots, ray, depth, i, pair, (ray.oz, ray.dz), 1.0 if x > 0 else -1.0)
+        seen = seen.behind(lane)
     base = (ray.oz * (1 / (7 * BLOCK))).floor() * 7 * BLOCK
-    for i, (y, z, onward) in enumerate(
-        ((0.35, 24, 1), (0.58, 40, -1), (0.80, 28, 1), (0.35, 24, 1), (0.58, 40, -1), (0.80, 28, 1))
-    ):
-        z_lane = base + (1 + i // 3) * 7 * BLOCK + z
-        pair = (z_lane - ray.oz, y * shots["camera_height"] - ray.oy, ray.dz, ray.dy)
-        lanes.append(
-            _lane(shots, colours, ray, depth, 40 + i % 3, pair, (ray.ox, ray.dx), float(onward))
-        )
-    for one in lanes:
-        light = light * (1 - one.cover[:, None]) + one.light
-        cover = torch.maximum(cover, one.cover)
-    return light * through[:, None], cover
-
-
-_NEAR_CARS = 10
-
-
-def near_the_drone(
-    shots: Shots,
-    colours: Palette,
-    ray: Rays,
-    light: Tensor,
-    cover: Tensor,
-    depth: Tensor,
-    through: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Flying cars close enough to have a shape: two ellipsoids, lamps, and a glow beneath. Half of
-    them keep the drone company, half come towards it; each comes back, far ahead, when it is past."""
-    light = light / through[:, None]
+    for ahead in (1, 2):
+        for i, (z, y, onward) in enumerate(_CROSSING):
+            place = base + ahead * 7 * BLOCK + z
+            pair = (place - ray.oz, y * high - ray.oy, ray.dz, ray.dy)
+            lane = _lane(shots, ray, depth, 40 + i, pair, (ray.ox, ray.dx), onward)
+            seen = seen.behind(lane)
     for i in range(_NEAR_CARS):
-        own = key(shots.seed, i, 125)
-        towards = i % 2 == 1
-        reach = 300.0 if towards else 95.0
-        pace = -(shots["speed"] + 26) if towards else 5 * part(own, 0) - 9
-        ahead = unit(key(own, 1)) * reach + pace * shots.time
-        turn = (ahead * (1 / reach)).floor()
-        again = key(own, turn.int(), 2)
-        likely = unit(again) < 0.20 + shots["traffic"] * 0.020
-        cz = ray.oz + ahead - turn * reach + 6
-        cx = (5 + 20 * part(again, 1)) * (-1 if towards else 1)
-        cy = (
-            shots["camera_height"] * (0.80 + 0.17 * part(again, 2))
-            - 3
-            + 0.5 * torch.sin(shots.time * 1.3 + i)
-        )
-        heading = -1.0 if towards else 1.0
-        size = 2.0
-        bodies = (
-            (0.0, 0.0, 1.05, 0.40, 2.5),
-            (0.34, -0.25 * heading, 0.74, 0.36, 1.35),
-            (-0.22, -1.5 * heading, 1.35, 0.16, 0.8),
-        )
-        shade, whole = torch.zeros_like(light), torch.zeros_like(cover)
-        tint = torch.where(part(own, 3)[:, None] < 0.5, colours.neon[1], colours.neon[0])
-        t_mid = (cz - ray.oz) / ray.dz.clamp_min(0.05)
-        there = torch.where(likely & (t_mid > 5) & (t_mid < depth), 1.0, 0.0) * smooth(
-            5, 14, cz - ray.oz
-        )
-        pixel = t_mid.clamp_min(1) * ray.spread
-        for k, (up, back, rx, ry, rz) in enumerate(bodies):
-            rx, ry, rz = rx * size, ry * size, rz * size
-            ax, ay, az = (
-                (ray.ox - cx) / rx,
-                (ray.oy - cy - up * size) / ry,
-                (ray.oz - cz - back * size) / rz,
-            )
-            bx, by, bz = ray.dx / rx, ray.dy / ry, ray.dz / rz
-            square = bx * bx + by * by + bz * bz
-            t = -(ax * bx + ay * by + az * bz) / square
-            near = ((ax + t * bx) ** 2 + (ay + t * by) ** 2 + (az + t * bz) ** 2).sqrt()
-            mask = ((1 - near) * ry * 1.6 / pixel + 0.5).clamp(0, 1)
-            t = t - ((1 - near * near).clamp_min(0) / square).sqrt()
-            ny = (ay + t * by) / ry
-            nx, nz = (ax + t * bx) / rx, (az + t * bz) / rz
-            n = (nx * nx + ny * ny + nz * nz).sqrt().clamp_min(1e-4)
-            top = (ny / n).clamp(-1, 1)
-            paint = (
-                colours.fog * (0.10 + 0.35 * top.clamp_min(0))[:, None]
-                + tint * (0.03 + 0.55 * (-top).clamp_min(0))[:, None]
-            )
-            paint = paint + colours.sky * (0.25 * smooth(0.55, 0.95, top))[:, None]
-            paint = paint * (0.5 if k == 1 else 1.0) + (
-                colours.cool * (0.07 * smooth(0.2, 0.7, top))[:, None] if k == 1 else 0.0
-            )
-            shade = torch.lerp(shade, paint, mask[:, None])
-            whole = torch.maximum(whole, mask)
-        x = (ray.ox + t_mid * ray.dx - cx) / size
-        y = (ray.oy + t_mid * ray.dy - cy) / size
-        soft = torch.maximum(pixel / size * 0.8, torch.zeros_like(pixel) + 0.10)
-        lamp = (
-            torch.exp(-(((x.abs() - 0.80) / (soft * 2.2)) ** 2) - ((y + 0.02) / soft) ** 2)
-            * (0.10 / soft) ** 0.6
-        )
-        colour = (
-            colours.cool * 0.7 + 0.4
-            if towards
-            else colours.neon[0] * 0.3
-            + torch.tensor([0.9, 0.03, 0.06], device=x.device)[:, None, None]
-        )
-        jets = torch.exp(-((x / 1.3) ** 2) - ((y + 0.62) / 0.22) ** 2)
-        halo = torch.exp(-((x / 2.4) ** 2) - (y / 1.4) ** 2)
-        keep = (whole * there)[:, None]
-        light = light * (1 - keep) + shade * keep
-        extra = (
-            colour * (lamp * 7)[:, None]
-            + tint * (jets * 0.9)[:, None]
-            + colour * (halo * 0.07)[:, None]
-        )
-        light = light + extra * there[:, None]
-        cover = torch.maximum(cover, whole * there)
-    return light * through[:, None], cover
+        seen = seen.behind(_near_car(shots, ray, depth, i))
+    return seen.light(colours) * through[:, None], seen.cover
+
+
+def _near_car(shots: Shots, ray: Rays, depth: Tensor, i: int) -> _Glow:
+    """A flying car close enough to have a shape: three ellipsoids, lamps, and a glow beneath. Even
+    ones keep the drone company, odd ones come towards it; each returns, far ahead, when past."""
+    own = key(shots.seed, i, 125)
+    towards = i % 2 == 1
+    heading = -1.0 if towards else 1.0
+    reach = 300.0 if towards else 95.0
+    pace = -(shots["speed"] + 26) if towards else 5 * part(own, 0) - 9
+    ahead = unit(key(own, 1)) * reach + pace * shots.time
+    turn = (ahead * (1 / reach)).floor()
+    again = key(own, turn.int(), 2)
+    likely = unit(again) < 0.20 + shots["traffic"] * 0.020
+    distance = ahead - turn * reach + 6
+    cz = ray.oz + distance
+    cx = (5 + 20 * part(again, 1)) * heading
+    cy = shots["camera_height"] * (0.80 + 0.17 * part(again, 2)) - 3
+    cy = cy + 0.5 * torch.sin(shots.time * 1.3 + i)
+    size = 2.0
+    bodies = (
+        (0.0, 0.0, 1.05, 0.40, 2.5),
+        (0.34, -0.25 * heading, 0.74, 0.36, 1.35),
+        (-0.22, -1.5 * heading, 1.35, 0.16, 0.8),
+    )
+    t_mid = distance / ray.dz.clamp_min(0.05)
+    there = torch.where(likely & (t_mid > 5) & (t_mid < depth), smooth(5, 14, distance), 0.0)
+    pixel = t_mid.clamp_min(1) * ray.spread
+    cover, fog, tint = (torch.zeros_like(depth) for _ in range(3))
+    for k, (up, back, *radii) in enumerate(bodies):
+        rx, ry, rz = (r * size for r in radii)
+        ax, ay = (ray.ox - cx) / rx, (ray.oy - cy - up * size) / ry
+        az = (ray.oz - cz - back * size) / rz
+        bx, by, bz = ray.dx * (1 / rx), ray.dy * (1 / ry), ray.dz * (1 / rz)
+        square = bx * bx + by * by + bz * bz
+        t = -(ax * bx + ay * by + az * bz) / square
+        x, y, z = ax + t * bx, ay + t * by, az + t * bz
+        near = x * x + y * y + z * z
+        mask = ((1 - near.sqrt()) * (ry * 1.6) / pixel + 0.5).clamp(0, 1)
+        y = y - ((1 - near).clamp_min(0) / square).sqrt() * by
+        top = y.clamp(-1, 1)
+        dim = 0.5 if k == 1 else 1.0
+        fog = torch.lerp(fog, (0.10 + 0.45 * top.clamp_min(0)) * dim, mask)
+        tint = torch.lerp(tint, (0.03 + 0.55 * (-top).clamp_min(0)) * dim, mask)
+        cover = torch.maximum(cover, mask)
+    x = (ray.ox + t_mid * ray.dx - cx) * (1 / size)
+    y = (ray.oy + t_mid * ray.dy - cy) * (1 / size)
+    soft = (pixel * (0.8 / size)).clamp_min(0.10)
+    lamp = torch.exp(-(((x.abs() - 0.80) / (soft * 2.2)) ** 2) - ((y + 0.02) / soft) ** 2)
+    lamp = lamp * (0.10 / soft) ** 0.6
+    jets = torch.exp(-((x / 1.3) ** 2) - ((y + 0.62) / 0.22) ** 2)
+    halo = torch.exp(-((x / 2.4) ** 2) - (y / 1.4) ** 2)
+    lamps = (lamp * 7 + halo * 0.07) * there
+    cover = cover * there
+    neon = tint * cover + jets * 0.9 * there
+    first = torch.where(part(own, 3) < 0.5, neon, 0.0)
+    none = torch.zeros_like(depth)
+    return _Glow(
+        head=lamps if towards else none,
+        tail=none if towards else lamps,
+        first=first,
+        second=neon - first,
+        fog=fog * cover,
+        cover=cover,
+    )
 
 
 def on_the_ground(shots: Shots, colours: Palette, x: Tensor, z: Tensor, pixel: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from generator.lab.train.scenes.shots import Palette, Shots
 
 __all__ = ["Figure", "figure", "walk"]
 
-_STEPS = 24
+_STEPS = 18
 _COAT, _DARK, _HAT, _SKIN = 0, 1, 2, 3
 
 

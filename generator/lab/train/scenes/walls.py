@@ -166,7 +166,7 @@ def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) 
     rough = noise(key(house, 1), z * 1.1, y * 0.8)
     fine = noise(key(house, 2), z * 6.0, y * 6.0)
     streaks = noise(key(house, 3), z * 9.0, y * 0.35)
-    brick = part(house, 3) < 0.5
+    brick = ((house >> 2) & 1) == 0
     row = (y * (1 / 0.16)).floor()
     mortar = torch.maximum(
         _joint(y, 0.16, 0.02, pixel_y), _joint(z + row * 0.19, 0.38, 0.02, pixel_z)
