@@ -20,7 +20,7 @@ from generator.lab.train.scenes.shots import Palette, Shots
 
 __all__ = ["Figure", "figure", "walk"]
 
-_STEPS = 18
+_STEPS = 22
 _COAT, _DARK, _HAT, _SKIN = 0, 1, 2, 3
 
 
@@ -140,10 +140,10 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     head = _ellipsoid(x - hx, y - hy - 0.195, z - hz - 0.03, 0.083, 0.125, 0.10)
     tilt = y - hy - 0.265 + 0.10 * (z - hz)
     sweep = tilt - 0.9 * (x - hx) ** 2
-    brim = _ellipsoid(x - hx, sweep, z - hz - 0.03, 0.19, 0.016, 0.20)
+    brim = _ellipsoid(x - hx, sweep, z - hz - 0.03, 0.205, 0.018, 0.215)
     dent = 0.30 * torch.exp(-(((x - hx) * 18) ** 2)) * 0.08
     crown = _ellipsoid(
-        x - hx, (tilt - 0.07 + dent).clamp_min(-0.05), z - hz - 0.02, 0.106, 0.10, 0.118
+        x - hx, (tilt - 0.075 + dent).clamp_min(-0.05), z - hz - 0.02, 0.108, 0.125, 0.12
     )
     hat = torch.minimum(brim, _blend(crown, brim, 0.02))
     return coat, legs, hat, head
@@ -180,7 +180,7 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
     pose = _pose(joints)
     there = z0[:, None, None]
     length = (ray.dx * ray.dx + ray.dy * ray.dy + ray.dz * ray.dz).sqrt()
-    near = shots["distance"] - 0.62
+    near = shots["distance"] - 0.55
     t = near.expand_as(ray.dx).clone()
     best, at = torch.full_like(t, 1e9), t
     for _ in range(_STEPS):
@@ -189,8 +189,8 @@ def figure(shots: Shots, colours: Palette, lamps: Lamps, ray: Rays, air: Tensor)
         miss = d / (t * ray.spread)
         closer = miss < best
         best, at = torch.where(closer, miss, best), torch.where(closer, t, at)
-        t = torch.minimum(t + 0.88 * d.clamp_min(0.001) / length, near + 1.5)
-    cover = (0.5 - 1.25 * best).clamp(0, 1)
+        t = torch.minimum(t + 0.95 * d.clamp_min(0.001) / length, near + 1.3)
+    cover = (0.5 - 1.8 * best).clamp(0, 1)
 
     world_y = ray.oy + at * ray.dy
     p = (ray.ox + at * ray.dx, world_y.abs(), ray.oz + at * ray.dz - there)
