@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from generator.lab.train.scenes import weather
-from generator.lab.train.scenes.camera import Camera, Rays, rays, turned
+from generator.lab.train.scenes.camera import Camera, Rays, banded, rays, turned
 from generator.lab.train.scenes.facades import BAY, HALF, Lamps, lamps, neon, signs
 from generator.lab.train.scenes.neon import sign_tubes
 from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
@@ -57,7 +57,7 @@ def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
     first = ((fine.oz - 3.0) * (1 / BAY)).floor().int()
     all_lamps = lamps(shots, colours, first, _BAYS + 4)
     chart = lightmap(fine, all_lamps)
-    world, depth = _unfolded(shots, colours, chart, fine)
+    world, depth = banded(lambda ray: _unfolded(shots, colours, chart, ray), fine)
     world, coarse_depth = _pooled(world, samples), _pooled(depth[:, None], samples)[:, 0]
 
     ray = rays(cam, height, width) if samples > 1 else fine

@@ -6,12 +6,16 @@ World axes: x right, y up, z forward, metres. Shapes: N shots, H and W samples.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-__all__ = ["Camera", "Rays", "flow", "rays", "turned"]
+__all__ = ["Camera", "Rays", "banded", "flow", "rays", "turned"]
+
+
+_BAND = 2**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,21 @@ def rays(camera: Camera, height: int, width: int) -> Rays:
     ox, oy, oz = camera.position[:, :, None, None].unbind(1)
     dx, dy, dz = d.unbind(1)
     return Rays(ox=ox, oy=oy, oz=oz, dx=dx, dy=dy, dz=dz, sx=sx, sy=sy, spread=2 * tangent / height)
+
+
+def banded(shade: Callable[[Rays], tuple[Tensor, ...]], ray: Rays) -> tuple[Tensor, ...]:
+    """What `shade` makes of rays, on a CPU band of rows by band, which its caches hold."""
+    height, width = ray.dx.shape[-2:]
+    rows = max(1, _BAND // width) if ray.dx.device.type == "cpu" else height
+    if rows >= height:
+        return shade(ray)
+    bands = []
+    for top in range(0, height, rows):
+        part = slice(top, top + rows)
+        d = {name: getattr(ray, name)[:, part] for name in ("dx", "dy", "dz")}
+        s = {name: getattr(ray, name)[part] for name in ("sx", "sy")}
+        bands.append(shade(replace(ray, **d, **s)))
+    return tuple(torch.cat(parts, -2) for parts in zip(*bands, strict=True))
 
 
 def flow(now: Camera, later: Camera, depth: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from generator.lab.train.scenes import traffic, weather
-from generator.lab.train.scenes.camera import Camera, Rays, rays, turned
+from generator.lab.train.scenes.camera import Camera, Rays, banded, rays, turned
 from generator.lab.train.scenes.noise import key, noise, part, smooth
 from generator.lab.train.scenes.shots import Palette, Picture, Shots, palette
 from generator.lab.train.scenes.towers import BLOCK, FAR, avenue_row, billboard, face, find
@@ -48,7 +48,7 @@ def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
     colours = palette(shots)
     cam = camera(shots)
     fine = rays(cam, height * samples, width * samples)
-    out, depth, surface = _still(shots, colours, fine)
+    out, depth, surface = banded(lambda ray: _still(shots, colours, ray), fine)
     first_depth, surface = depth[:, ::samples, ::samples], surface[:, ::samples, ::samples]
     ray = fine
     if samples > 1:

@@ -247,7 +247,7 @@ def billboard(
     half_y: Tensor,
     pixel: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """A hologram's light [N, 3, H, W] and cover at (x, y) round its middle; half sizes in metres."""
+    """A hologram's light [N, 3, H, W] and cover at (x, y) round its middle; sizes in metres."""
     scale = 1 / 11.0
     px = pixel * scale
     sx, sy, hx, hy = x * scale, y * scale, half_x * scale, half_y * scale
