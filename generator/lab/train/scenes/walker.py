@@ -42,16 +42,33 @@ def walk(shots: Shots) -> tuple[Tensor, Body]:
     return speed * shots.time.flatten(), body(cycle, speed)
 
 
-def _capsule(
-    p: tuple[Tensor, Tensor, Tensor], a: Tensor, b: Tensor, r0: float, r1: float
-) -> Tensor:
-    """Distance to a bone from a to b [N, 3] whose radius goes from r0 to r1."""
-    ax, ay, az = a[:, :, None, None].unbind(1)
-    ex, ey, ez = (b - a)[:, :, None, None].unbind(1)
-    x, y, z = p[0] - ax, p[1] - ay, p[2] - az
-    h = ((x * ex + y * ey + z * ez) / (ex * ex + ey * ey + ez * ez)).clamp(0, 1)
+class _Bones(NamedTuple):
+    """B capsules: starts and extents [N, B, 1, 1] for x, y, z; one over squared length; radii at
+    the start and what the end has more [B, 1, 1]."""
+
+    start: tuple[Tensor, ...]
+    extent: tuple[Tensor, ...]
+    inverse: Tensor
+    radius: Tensor
+    growth: Tensor
+
+
+def _bones(ends: list[tuple[Tensor, Tensor, float, float]]) -> _Bones:
+    """Capsules from pairs of joints [N, 3] with a radius at each."""
+    a, b = (torch.stack([e[i] for e in ends], 1)[..., None, None] for i in (0, 1))
+    radii = torch.tensor([e[2:] for e in ends], device=a.device)[:, :, None, None]
+    extent = (b - a).unbind(2)
+    inverse = 1 / (extent[0] ** 2 + extent[1] ** 2 + extent[2] ** 2)
+    return _Bones(a.unbind(2), extent, inverse, radii[:, 0], radii[:, 1] - radii[:, 0])
+
+
+def _capsules(p: tuple[Tensor, Tensor, Tensor], bones: _Bones) -> Tensor:
+    """Distances [N, B, H, C] to bones whose radius grows along them."""
+    x, y, z = (a[:, None] - b for a, b in zip(p, bones.start, strict=True))
+    ex, ey, ez = bones.extent
+    h = ((x * ex + y * ey + z * ez) * bones.inverse).clamp(0, 1)
     x, y, z = x - ex * h, y - ey * h, z - ez * h
-    return (x * x + y * y + z * z).sqrt() - (r0 + (r1 - r0) * h)
+    return (x * x + y * y + z * z).sqrt() - (bones.radius + bones.growth * h)
 
 
 def _ellipsoid(
@@ -72,9 +89,24 @@ def _blend(a: Tensor, b: Tensor, k: float) -> Tensor:
 
 class _Pose(NamedTuple):
     joints: Body
+    bones: _Bones
     hem_front: Tensor
     hem_back: Tensor
     hem_x: Tensor
+
+
+def _limbs(j: Body) -> list[tuple[Tensor, Tensor, float, float]]:
+    """Yoke, two bones for each arm, collar, then shin and boot of each leg."""
+    up = torch.zeros_like(j.neck)
+    up[:, 1] = 1
+    out = [(*j.shoulder, 0.078, 0.078)]
+    for shoulder, elbow, hand in zip(j.shoulder, j.elbow, j.hand, strict=True):
+        out += [(shoulder, elbow, 0.084, 0.070), (elbow, hand, 0.070, 0.058)]
+    out += [(j.neck - 0.01 * up, j.neck + 0.085 * up, 0.098, 0.092)]
+    for knee, ankle, heel, toe in zip(j.knee, j.ankle, j.heel, j.toe, strict=True):
+        sole = 0.045 * up
+        out += [(knee, ankle, 0.078, 0.070), (heel + sole, toe + sole, 0.056, 0.046)]
+    return out
 
 
 def _pose(joints: Body) -> _Pose:
@@ -82,7 +114,7 @@ def _pose(joints: Body) -> _Pose:
     front = torch.maximum(joints.knee[0][:, 2], joints.knee[1][:, 2]) * 0.8 + 0.15
     back = torch.minimum(joints.ankle[0][:, 2], joints.ankle[1][:, 2]) * 0.42 - 0.20
     side = (joints.pelvis[:, 0] + joints.knee[0][:, 0] * 0.2 + joints.knee[1][:, 0] * 0.2) * 1.6
-    return _Pose(joints, *(v[:, None, None] for v in (front, back, side)))
+    return _Pose(joints, _bones(_limbs(joints)), *(v[:, None, None] for v in (front, back, side)))
 
 
 HEM = 0.31
@@ -119,23 +151,12 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     round_ = (k - 1) * torch.minimum(rx, rz) * 0.8
     top = j.neck[:, 1][:, None, None]
     coat = torch.maximum(round_, torch.maximum(HEM - y, y - top - 0.01))
-    left, right = j.shoulder
-    yoke = _capsule(p, left, right, 0.078, 0.078)
+    yoke, *arms, collar, shin, boot, other_shin, other_boot = _capsules(p, pose.bones).unbind(1)
     coat = _blend(coat, yoke, 0.10)
-    for shoulder, elbow, hand in zip(j.shoulder, j.elbow, j.hand, strict=True):
-        arm = torch.minimum(
-            _capsule(p, shoulder, elbow, 0.084, 0.070), _capsule(p, elbow, hand, 0.070, 0.058)
-        )
-        coat = _blend(coat, arm, 0.03)
-    up = torch.zeros_like(j.neck)
-    up[:, 1] = 1
-    collar = _capsule(p, j.neck - 0.01 * up, j.neck + 0.085 * up, 0.098, 0.092)
+    for upper, lower in (arms[:2], arms[2:]):
+        coat = _blend(coat, torch.minimum(upper, lower), 0.03)
     coat = _blend(coat, collar, 0.05)
-    legs = torch.full_like(x, 9.0)
-    for knee, ankle, heel, toe in zip(j.knee, j.ankle, j.heel, j.toe, strict=True):
-        sole = 0.045 * up
-        legs = torch.minimum(legs, _capsule(p, knee, ankle, 0.078, 0.070))
-        legs = torch.minimum(legs, _capsule(p, heel + sole, toe + sole, 0.056, 0.046))
+    legs = torch.minimum(torch.minimum(shin, boot), torch.minimum(other_shin, other_boot))
     hx, hy, hz = (v[:, None, None] for v in (j.neck[:, 0], j.neck[:, 1], j.neck[:, 2]))
     head = _ellipsoid(x - hx, y - hy - 0.195, z - hz - 0.03, 0.083, 0.125, 0.10)
     tilt = y - hy - 0.265 + 0.10 * (z - hz)
