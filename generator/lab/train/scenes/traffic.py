@@ -35,8 +35,10 @@ class _Glow(NamedTuple):
 
     def behind(self, nearer: _Glow) -> _Glow:
         left = 1 - nearer.cover
-        lights = (a * left + b for a, b in zip(self[:5], nearer[:5], strict=True))
-        return _Glow(*lights, torch.maximum(self.cover, nearer.cover))
+        head, tail, first, second, fog = (
+            a * left + b for a, b in zip(self[:5], nearer[:5], strict=True)
+        )
+        return _Glow(head, tail, first, second, fog, torch.maximum(self.cover, nearer.cover))
 
     def light(self, colours: Palette) -> Tensor:
         red = torch.tensor([0.5, 0.02, 0.05], device=self.head.device)[:, None, None]
