@@ -107,6 +107,7 @@ def _still(shots: Shots, colours: Palette, ray: Rays) -> tuple[Tensor, Tensor, T
     density = shots["fog"] * 0.001
     middle = ((ray.oy + y) * 0.5).clamp_min(0)
     through = torch.exp(-density * far * (0.35 + 1.1 * torch.exp(-middle * (1 / 110))))
+    through = through * smooth(2100, 1250, far)  # towers end; the air ends before they do
     low = torch.exp(-y.clamp_min(0) * (1 / 60))
     air = _sky(shots, colours, ray.dx, ray.dy.clamp_min(-0.25), ray.dz)
     air = air * (0.70 + 0.75 * low)[:, None]

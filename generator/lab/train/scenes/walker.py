@@ -161,7 +161,7 @@ def _field(pose: _Pose, p: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tenso
     head = _ellipsoid(x - hx, y - hy - 0.195, z - hz - 0.03, 0.083, 0.125, 0.10)
     tilt = y - hy - 0.265 + 0.10 * (z - hz)
     sweep = tilt - 0.9 * (x - hx) ** 2
-    brim = _ellipsoid(x - hx, sweep, z - hz - 0.03, 0.205, 0.018, 0.215)
+    brim = _ellipsoid(x - hx, sweep, z - hz - 0.03, 0.205, 0.025, 0.215)
     dent = 0.30 * torch.exp(-(((x - hx) * 18) ** 2)) * 0.08
     crown = _ellipsoid(
         x - hx, (tilt - 0.075 + dent).clamp_min(-0.05), z - hz - 0.02, 0.108, 0.125, 0.12
