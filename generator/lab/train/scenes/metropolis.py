@@ -110,7 +110,8 @@ def _still(shots: Shots, colours: Palette, ray: Rays) -> tuple[Tensor, Tensor, T
     through = through * smooth(2100, 1250, far)  # towers end; the air ends before they do
     low = torch.exp(-y.clamp_min(0) * (1 / 60))
     air = _sky(shots, colours, ray.dx, ray.dy.clamp_min(-0.25), ray.dz)
-    air = air * (0.70 + 0.75 * low)[:, None]
+    lower = torch.lerp(0.70 + 0.75 * low, torch.ones_like(low), smooth(700, 1900, far))
+    air = air * lower[:, None]
     out = out * through[:, None] + air * (1 - through)[:, None]
     beyond = depth >= FAR
     out = torch.where(beyond[:, None], _heaven(shots, colours, ray, sky), out)
@@ -149,7 +150,8 @@ def _heaven(shots: Shots, colours: Palette, ray: Rays, sky: Tensor) -> Tensor:
         inside = (lift < top) & (ray.dz > 0.1)
         cell = key(own, (turn * scale * 7).floor().int(), (lift * scale * 12).floor().int())
         lamp = torch.where(part(cell, 0) < 0.30 * shots["windows"], 0.12, 0.0)
-        tower = sky * dim + colours.warm * lamp[:, None]
+        fade = smooth(0.0, 0.05, lift)  # out of the same haze as what stands before them
+        tower = sky * (1 - (1 - dim) * fade)[:, None] + colours.warm * (lamp * fade)[:, None]
         out = torch.where(inside[:, None], tower, out)
     return out
 
