@@ -1,0 +1,67 @@
+"""From linear light to a picture: bloom, exposure, tone curve, grade, vignette."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+__all__ = ["developed", "halved", "spread_light"]
+
+
+def halved(light: Tensor) -> Tensor:
+    """Half the size, means of 2 x 2 (odd rows and columns are repeated first)."""
+    h, w = light.shape[-2:]
+    if h % 2 or w % 2:
+        light = F.pad(light, (0, w % 2, 0, h % 2), mode="replicate")
+    return F.avg_pool2d(light, 2)
+
+
+def _blurred(light: Tensor) -> Tensor:
+    """Binomial 1 4 6 4 1 both ways."""
+    for axis in (-1, -2):
+        size = light.shape[axis]
+        pad = (2, 2, 0, 0) if axis == -1 else (0, 0, 2, 2)
+        p = F.pad(light, pad, mode="replicate")
+        a, b, c, d, e = (p.narrow(axis, i, size) for i in range(5))
+        light = (a + e) * (1 / 16) + (b + d) * (4 / 16) + c * (6 / 16)
+    return light
+
+
+def spread_light(light: Tensor, levels: int) -> list[Tensor]:
+    """A pyramid of ever wider blurs of light [N, 3, H, W], each half the size of the last."""
+    out = []
+    for _ in range(levels):
+        light = _blurred(halved(light))
+        out.append(light)
+    return out
+
+
+def _enlarged(light: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(light, (height, width), mode="bilinear", align_corners=False)
+
+
+def developed(light: Tensor, shadow: Tensor, exposure: float, bloom: float) -> Tensor:
+    """Linear light [N, 3, H, W] as RGB in [0, 1].
+
+    Bloom adds ever wider blurs (as in Jimenez, "Next generation post processing in Call of Duty:
+    Advanced Warfare", 2014). The tone curve is Narkowicz' fit of ACES (2015), which lets the core
+    of a tube burn white and keeps its halo coloured. `shadow` [N, 3, 1, 1] tints the darks.
+    """
+    height, width = light.shape[-2:]
+    levels = max(2, min(6, height.bit_length() - 3))
+    pyramid = spread_light(light.clamp(0, 24), levels)
+    glow = pyramid[-1]
+    for finer in reversed(pyramid[:-1]):
+        glow = finer + 0.85 * _enlarged(glow, *finer.shape[-2:])
+    light = light + bloom * _enlarged(glow, height, width)
+    light = light * exposure + shadow
+    y = torch.linspace(-1, 1, height, device=light.device)[:, None]
+    x = torch.linspace(-1, 1, width, device=light.device)[None, :]
+    light = light * (1 - 0.34 * (0.75 * x * x + 0.6 * y * y))
+    light = light * ((2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14))
+    light = light.clamp(0, 1) ** (1 / 2.2)
+    light = torch.lerp(light, light * light * (3 - 2 * light), 0.45)
+    grey = (light * light.new_tensor([0.30, 0.59, 0.11])[:, None, None]).sum(1, keepdim=True)
+    light = grey + 1.18 * (light - grey)
+    return light.clamp(0, 1)
