@@ -173,7 +173,7 @@ def test_conditions_are_dropped_as_often_as_stated() -> None:
 def test_the_full_size_is_as_counted() -> None:
     """16 d^2 a layer, and what stands before and behind them: 20.7 M."""
     with torch.device("meta"):
-        full = Neon(nets.shape_for(NEON_DIT, 16), scenes=2)
+        full = Neon(nets.shape_for(NEON_DIT, 20), scenes=2)
     count = sum(p.numel() for p in full.parameters())
     assert round(count / 1e6, 1) == 20.7
     assert NEON_DIT.head_dim == 64
