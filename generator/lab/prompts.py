@@ -23,7 +23,18 @@ from dataclasses import dataclass
 
 from generator.errors import UsageError
 
-__all__ = ["DEGREES", "FILLER", "LOOKS", "SCENES", "THINGS", "Known", "Reading", "read", "unlike"]
+__all__ = [
+    "DEGREES",
+    "FILLER",
+    "LOOKS",
+    "SCENES",
+    "THINGS",
+    "Known",
+    "Reading",
+    "of_tables",
+    "read",
+    "unlike",
+]
 
 SCENES: Mapping[str, tuple[str, ...]] = {
     "alley": (
@@ -224,8 +235,17 @@ def read(prompt: str, known: Sequence[Known], scenes: Sequence[str] = tuple(SCEN
 
 def unlike(prompt: str) -> str:
     """A prompt that reads otherwise, to make another clip of."""
-    alley = sum(word in SCENES["alley"] for word in _phrases(re.findall(r"[a-z0-9]+", prompt)))
+    alley = sum(
+        word in SCENES["alley"] for word in _phrases(re.findall(r"[a-z0-9]+", prompt.lower()))
+    )
     return "A drone over a metropolis." if alley else "A detective walks down an alley."
+
+
+def of_tables() -> tuple[Known, ...]:
+    """Every attribute that the tables name, in shares, for models that were trained on nothing."""
+    names = [name for name, _ in THINGS.values()] + [n for look in LOOKS.values() for n in look]
+    spans = dict.fromkeys(SCENES, (0.0, 1.0, 0.5))
+    return tuple(Known(name=name, unit="share", spans=spans) for name in dict.fromkeys(names))
 
 
 def _phrases(words: Sequence[str]) -> list[str]:

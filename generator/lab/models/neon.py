@@ -78,9 +78,10 @@ class AttributeTokens(nn.Module):
     def forward(self, scene_B: torch.Tensor, values_BA: torch.Tensor) -> torch.Tensor:
         """Scenes from 0, -1 for "not stated"; values 0 to 1, NaN for "not stated"."""
         missing = values_BA.isnan()
-        value = torch.where(missing, 0.0, values_BA).unsqueeze(-1)
+        value = torch.where(missing, 0.0, values_BA).float().unsqueeze(-1)
         waves = value * math.pi * 2.0 ** torch.arange(OCTAVES, device=value.device)
-        told = self.value(torch.cat([2 * value - 1, waves.sin(), waves.cos()], dim=-1))
+        told = torch.cat([2 * value - 1, waves.sin(), waves.cos()], dim=-1)
+        told = self.value(told.to(self.name.dtype))
         tokens = torch.where(missing.unsqueeze(-1), self.missing, self.name + told)
         return torch.cat([self.scene(scene_B % self.scene.num_embeddings).unsqueeze(1), tokens], 1)
 
@@ -282,10 +283,16 @@ def _rotations(dit: CausalDiT, starts_Bn: torch.Tensor, rows: int, columns: int)
 
 
 def stream(
-    neon: Neon, texts: Texts, timesteps: Sequence[float], draw: Callable[[int], torch.Tensor]
+    neon: Neon,
+    texts: Texts,
+    timesteps: Sequence[float],
+    draw: Callable[[int], torch.Tensor],
+    *,
+    given: Sequence[torch.Tensor] = (),
 ) -> Iterator[torch.Tensor]:
     """Clean latents [B, T, C, H, W] of chunk after chunk, for a batch of clips at once: the twin of
-    the pipeline's stream, for measuring. `draw` gives the noise of a chunk."""
+    the pipeline's stream, for measuring. `draw` gives the noise of a chunk; first chunks that are
+    `given` are gone on from."""
     dit, chunk = neon.dit, 0
     kept = [Kept(before=[]) for _ in dit.blocks]
     pasts: list[dict[int, Pair]] = [{} for _ in dit.blocks]
@@ -298,7 +305,7 @@ def stream(
         def passed(x: torch.Tensor, t: float, start: torch.Tensor = start) -> torch.Tensor:
             return flow(dit, x, torch.full_like(start, t, dtype=x.dtype), start, texts, kept=kept)
 
-        x = euler_chunk(passed, noise, timesteps)
+        x = given[chunk] if chunk < len(given) else euler_chunk(passed, noise, timesteps)
         passed(x, 0.0)
         wanted = seen_chunks(dit.shape, chunk + 1)
         for past, of_block in zip(pasts, kept, strict=True):

@@ -1,0 +1,1 @@
+"""Trains the small model of our own: footage, data, losses, loops."""
