@@ -33,6 +33,7 @@ __all__ = [
     "Reading",
     "of_tables",
     "read",
+    "tables",
     "unlike",
 ]
 
@@ -246,6 +247,30 @@ def of_tables() -> tuple[Known, ...]:
     names = [name for name, _ in THINGS.values()] + [n for look in LOOKS.values() for n in look]
     spans = dict.fromkeys(SCENES, (0.0, 1.0, 0.5))
     return tuple(Known(name=name, unit="share", spans=spans) for name in dict.fromkeys(names))
+
+
+def tables() -> str:
+    """The tables as Markdown, for docs/neon.md."""
+
+    def rows(head: str, table: Mapping[str, str]) -> list[str]:
+        by_meaning: dict[str, list[str]] = {}
+        for phrase, meaning in table.items():
+            by_meaning.setdefault(meaning, []).append(phrase)
+        lines = [f"| {head} | words |", "|---|---|"]
+        return [*lines, *(f"| {what} | {', '.join(words)} |" for what, words in by_meaning.items())]
+
+    looks = {
+        phrase: ", ".join(f"`{name}` {share:.2g}" for name, share in meant.items())
+        for phrase, meant in LOOKS.items()
+    }
+    parts = (
+        ("scene", {phrase: f"`{scene}`" for scene in SCENES for phrase in SCENES[scene]}),
+        ("degree", {phrase: f"{share:g}" for phrase, share in DEGREES.items()}),
+        ("thing", {phrase: f"`{name}` {share:g}" for phrase, (name, share) in THINGS.items()}),
+        ("look", looks),
+    )
+    told = ["\n".join(rows(head, table)) for head, table in parts]
+    return "\n\n".join([*told, f"Passed over: {', '.join(sorted(FILLER))}."])
 
 
 def _phrases(words: Sequence[str]) -> list[str]:

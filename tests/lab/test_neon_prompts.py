@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -155,3 +156,9 @@ def test_values_are_told_in_the_models_units() -> None:
         'scene alley; rain 45 mm/h ("heavy rain")'
     )
     assert read("an alley", known).told(known) == "scene alley; usual: rain 25 mm/h"
+
+
+def test_the_documentation_holds_the_tables() -> None:
+    """docs/neon.md ends with what `prompts.tables()` gives."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "neon.md").read_text("utf-8")
+    assert page.endswith(prompts.tables() + "\n")
