@@ -811,8 +811,8 @@ def generate(
             f'"{matrix.pipeline}" to record clips of; write {matrix.pipeline}.toml there first'
         )
     context = _context(matrix, cells)
-    if not matrix.weights and about(matrix.pipeline).ships:
-        matrix = replace(matrix, weights=str(project.weights / matrix.pipeline))
+    if about(matrix.pipeline).ships:
+        matrix = _at_home(project, matrix, options)
     if dry_run:
         _print_forecast(matrix, cells, machines.get(matrix.machine))
         return 0
@@ -853,6 +853,21 @@ def generate(
     for cell, why in outcome.failed.items():
         click.echo(f"failed: {cell}: {why}", err=True)
     return 1 if outcome.failed else 0
+
+
+def _at_home(project: Any, matrix: Any, options: dict[str, Any]) -> Any:
+    """A pipeline that the project ships runs without being told where: with the project's weights,
+    on a GPU where torch sees one, else on the CPU, there in float32."""
+    from generator.lab.clock import usual_device
+
+    stated = {name for name, value in options.items() if value is not None} | set(matrix.given)
+    if not matrix.weights:
+        matrix = replace(matrix, weights=str(project.weights / matrix.pipeline))
+    if "device" not in stated:
+        matrix = replace(matrix, device=usual_device())
+    if "dtype" not in stated and matrix.device == "cpu":
+        matrix = replace(matrix, dtype="float32")
+    return matrix
 
 
 def _context(matrix: Any, cells: Any) -> Any:

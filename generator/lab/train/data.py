@@ -7,6 +7,7 @@ training count up from 0; those that measure (`HELD_OUT` and above) are never tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -178,8 +179,10 @@ class Latents:
         dtype: torch.dtype,
         first_seed: int = 0,
         at_once: int = 8,
+        half: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.footage, self.vae, self.segments = footage, vae, segments
+        """`half` is what the encoder runs in, such as autocast."""
+        self.footage, self.vae, self.segments, self.half = footage, vae, segments, half
         self.width, self.height, self.device, self.at_once = width, height, device, at_once
         self.next_seed, self.oldest, self.filled = first_seed, 0, 0
         frames = segments.chunks * segments.chunk_latents
@@ -211,8 +214,12 @@ class Latents:
         first = render(condition, times_of(condition, 0, cut.chunk_frames), self.width, self.height)
         frames = WARM_FRAMES + (cut.chunks - 1) * cut.chunk_frames
         times = times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames)
-        row = self.vae.encode(render(condition, times, self.width, self.height))
-        return torch.cat([self.vae.encode(first), row[:, WARM_FRAMES // 4 :]], dim=1)
+        row = self._latents(render(condition, times, self.width, self.height))
+        return torch.cat([first, row[:, WARM_FRAMES // 4 :]], dim=1)
+
+    def _latents(self, video: torch.Tensor) -> torch.Tensor:
+        with self.half():
+            return self.vae.encode(video).float()
 
     def fill(self) -> Iterator[int]:
         """Fill the bank, telling after each step how many clips are in it."""

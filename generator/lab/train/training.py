@@ -45,6 +45,8 @@ LAST_RATE = 0.05
 """Share of the learning rate that the schedule ends with."""
 EVERY = 20
 """Steps from one line of the log to the next; the host waits for the device there only."""
+FILL_SHARE = 0.25
+"""Of a run's time, after which latents that are still to be rendered come on the way."""
 SAVE_S = 150.0
 MARGIN_S = 10.0
 """Kept free at a run's end, to write what it came to."""
@@ -138,7 +140,15 @@ def train(
     average = loops.Average(network, plan.recipe.average)
     end_s = plan.minutes * 60 - MARGIN_S
     generator = torch.Generator(device).manual_seed(plan.seed * 1000 + plan.part[0])
-    stage = prepared(plan, models, footage, generator, device, told(progress, "rendering"))
+    stage = prepared(
+        plan,
+        models,
+        footage,
+        generator,
+        device,
+        told(progress, "rendering"),
+        lambda: now() - began > FILL_SHARE * end_s,
+    )
     log.write("ready", clips=stage.clips)
     step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
     ready, saved, steps = now() - began, now(), 0
@@ -267,8 +277,10 @@ def prepared(
     generator: torch.Generator,
     device: torch.device,
     progress: Callable[[int, int], None],
+    enough: Callable[[], bool],
 ) -> Stage:
-    """Footage on the device, and the step that trains on it."""
+    """Footage on the device, and the step that trains on it. `enough` says that rendering has
+    taken its share of the time."""
     batch = plan.batch or (4 if plan.tiny else BATCHES[plan.stage])
     rate = plan.rate or RATES[plan.stage]
     count = plan.pool or (8 if plan.tiny else POOLS[plan.stage])
@@ -290,9 +302,12 @@ def prepared(
             device=device,
             dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
             first_seed=first_seed,
+            half=half,
         )
         for filled in bank.fill():
             progress(filled, count)
+            if enough() and filled >= batch:
+                break  # the rest comes with every refresh
         optimiser = loops.optimiser(models.neon.parameters(), rate)
         step = loops.dit_step(
             models.neon,
@@ -312,7 +327,7 @@ def prepared(
             finish=lambda: None,
             rendered=lambda: bank.next_seed - first_seed,
             rate=rate,
-            clips=count,
+            clips=bank.filled,
         )
     clips = Clips(footage, count=count, frames=12, **sides, device=device, first_seed=first_seed)
     progress(count, count)
