@@ -231,7 +231,7 @@ def test_a_model_is_measured_on_seeds_it_never_saw(trained: tuple[Path, dict[str
     assert set(table) == {"rendered", "reconstructed", "1", "4", "64"}
     assert table["64"]["rms_to_64_steps"]["value"] == 0
     assert table["1"]["rms_to_64_steps"]["value"] > table["4"]["rms_to_64_steps"]["value"] > 0
-    assert table["rendered"]["frechet"]["value"] == pytest.approx(0, abs=1e-6)
+    assert table["rendered"]["frechet"]["value"] == pytest.approx(0, abs=1e-4)
     assert table["rendered"]["sharpness_to_rendered"]["value"] == pytest.approx(1, abs=0.2)
     assert table["4"]["frechet"]["value"] > table["reconstructed"]["frechet"]["value"] > 0
     assert table["rendered"]["attribute_error"]["value"] < 0.25, "better than a guess"
