@@ -215,7 +215,7 @@ class Latents:
         frames = WARM_FRAMES + (cut.chunks - 1) * cut.chunk_frames
         times = times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames)
         row = self._latents(render(condition, times, self.width, self.height))
-        return torch.cat([first, row[:, WARM_FRAMES // 4 :]], dim=1)
+        return torch.cat([self._latents(first), row[:, WARM_FRAMES // 4 :]], dim=1)
 
     def _latents(self, video: torch.Tensor) -> torch.Tensor:
         with self.half():
