@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,10 @@ def save(
     *,
     eight_bits: bool = False,
     most_bytes: int = MOST_BYTES,
+    stays: Sequence[str] = (),
 ) -> list[Path]:
-    """Write a folder that is whole or not there; one that stands there is replaced. The files."""
+    """Write a folder that is whole or not there. One that stands there gives way at the end, all
+    but the files named by `stays`. The files of the model."""
     from safetensors.torch import save_file
 
     stored = _stored(parts, eight_bits)
@@ -111,8 +113,15 @@ def save(
     }
     text = json.dumps(document, indent=1) + "\n"
     (beside / CONFIG).write_text(text, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
+    before = folder.parent / f".{folder.name}.before"
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        for name in stays:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, beside / name)
+        folder.rename(before)
     beside.rename(folder)
+    shutil.rmtree(before, ignore_errors=True)
     return [folder / name for name in (*names, CONFIG)]
 
 

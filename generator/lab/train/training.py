@@ -399,9 +399,7 @@ def keep(
         training = {"seconds": seconds, "earlier": {log.id: earlier[log.id]}, "log": LOG}
         models.config = replace(models.config, training=training)
         models.trained[part] = True
-        text = log.path.read_text("utf-8")
-        files = neon_weights.save(plan.out, models.kept(), models.config)
-        log.path.write_text(text, "utf-8")
+        files = neon_weights.save(plan.out, models.kept(), models.config, stays=(LOG,))
         log.write("kept", step=steps, bytes=sum(path.stat().st_size for path in files))
         return files
     finally:
