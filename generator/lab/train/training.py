@@ -242,11 +242,8 @@ def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch
             raise UsageError(f"{source}: give --tiny where the weights are a toy's, and only there")
     neon, vae = Neon(config.dit, scenes=len(config.scenes)), NeonVAE(config.vae)
     initialise(neon, plan.seed)
-    features = AttributeNetwork(
-        len(config.scenes),
-        len(config.attributes),
-        **({"widths": (8, 8, 8, 8), "look": (32, 48)} if plan.tiny else {}),
-    )
+    toy: dict[str, Any] = {"widths": (8, 8, 8, 8), "look": (32, 48)} if plan.tiny else {}
+    features = AttributeNetwork(len(config.scenes), len(config.attributes), **toy)
     models = Models(config, neon, vae, features, {})
     for name in PARTS.values():
         module: nn.Module = getattr(models, name)
