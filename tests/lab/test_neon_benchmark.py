@@ -14,7 +14,7 @@ from neon_stand_in import shapes  # noqa: E402
 
 from generator.clips.pictures import picture_of  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
-from generator.lab.train.training import read_log  # noqa: E402
+from generator.lab.train.log import read_log  # noqa: E402
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

@@ -21,7 +21,8 @@ from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
 from generator.lab.train import loops, training  # noqa: E402
 from generator.lab.train.data import HELD_OUT, Clips, Latents, Segments, times_of  # noqa: E402
 from generator.lab.train.evaluate import evaluate  # noqa: E402
-from generator.lab.train.training import Plan, read_log, train  # noqa: E402
+from generator.lab.train.log import LOG, read_log  # noqa: E402
+from generator.lab.train.training import Plan, train  # noqa: E402
 
 CPU = torch.device("cpu")
 TOY = {
@@ -59,7 +60,7 @@ def test_the_log_tells_every_run_its_settings_losses_and_seconds(
     trained: tuple[Path, dict[str, Any]],
 ) -> None:
     out, found = trained
-    lines = read_log(out / training.LOG)
+    lines = read_log(out / LOG)
     runs = [line for line in lines if line["event"] == "run"]
     assert [line["run"] for line in runs] == ["1-features", "2-vae", "3-dit"]
     assert runs[1]["settings"]["steps"] == 60
@@ -147,6 +148,31 @@ def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path) -> None:
     assert any(name.startswith("vae.") for name in state)
     last = read_log(tmp_path / "toy" / "log.jsonl")[-1]
     assert (last["event"], last["steps"]) == ("end", 20)
+
+
+def test_too_little_memory_takes_smaller_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that has room for two clips of four: the run goes on with two, and says so."""
+    whole, sizes = loops.features_step, []
+
+    def cramped(*arguments: Any, batch: loops.Batch, **options: Any) -> Any:
+        step = whole(*arguments, batch=batch, **options)
+
+        def tried(done: float) -> Any:
+            if batch.size > 2:
+                raise torch.OutOfMemoryError("no room")
+            sizes.append(batch.size)
+            return step(done)
+
+        return tried
+
+    monkeypatch.setattr(loops, "features_step", cramped)
+    outcome = train(Plan(stage="features", out=tmp_path / "toy", steps=3, **TOY), shapes())
+    assert (outcome.steps, sizes) == (3, [2, 2, 2])
+    assert [
+        x["batch"] for x in read_log(tmp_path / "toy" / "log.jsonl") if x["event"] == "memory"
+    ] == [2]
 
 
 def test_time_ends_a_run(tmp_path: Path) -> None:

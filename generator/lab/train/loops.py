@@ -15,7 +15,7 @@ from generator.lab.train import losses
 from generator.lab.train.data import Clips, Latents
 from generator.lab.train.metrics import AttributeNetwork, attribute_loss
 
-__all__ = ["Average", "Recipe", "Step", "dit_step", "features_step", "vae_step", "whiten"]
+__all__ = ["Average", "Batch", "Recipe", "Step", "dit_step", "features_step", "vae_step", "whiten"]
 
 # Shapes: B clips, n chunks, T latent frames
 
@@ -49,6 +49,13 @@ class Recipe:
     own_noise: float = 0.02
     average: float = 0.999
     """Decay of the moving average of parameters."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Clips of a step; less are taken where the device has too little memory."""
+
+    size: int
 
 
 class Average:
@@ -102,11 +109,11 @@ def features_step(
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
     *,
-    batch: int,
+    batch: Batch,
     half: Callable[[], torch.autocast],
 ) -> Step:
     def step(done: float) -> Mapping[str, torch.Tensor]:
-        pixels, scene, values = clips.batch(generator, batch)
+        pixels, scene, values = clips.batch(generator, batch.size)
         with half():
             scores, shares = network(pixels)
         loss = attribute_loss((scores.float(), shares.float()), scene, values)
@@ -123,7 +130,7 @@ def vae_step(
     generator: torch.Generator,
     recipe: Recipe,
     *,
-    batch: int,
+    batch: Batch,
     crop: int,
     features: AttributeNetwork | None,
     critic: losses.PatchCritic,
@@ -135,7 +142,7 @@ def vae_step(
     """`encode` and `decode` are the VAE's networks, or the same compiled."""
 
     def step(done: float) -> Mapping[str, torch.Tensor]:
-        pixels, _, _ = clips.batch(generator, batch, crop=crop)
+        pixels, _, _ = clips.batch(generator, batch.size, crop=crop)
         with half():
             latents = encode(2 * pixels - 1)
             noise = torch.randn(
@@ -200,7 +207,7 @@ def dit_step(
     generator: torch.Generator,
     recipe: Recipe,
     *,
-    batch: int,
+    batch: Batch,
     shift: float,
     half: Callable[[], torch.autocast],
     run: Callable[..., torch.Tensor] = block_pass,
@@ -234,7 +241,7 @@ def dit_step(
         return x + recipe.own_noise * noise
 
     def step(done: float) -> Mapping[str, torch.Tensor]:
-        x_0, starts, scene, values = bank.batch(generator, batch)
+        x_0, starts, scene, values = bank.batch(generator, batch.size)
         told = dropped(scene, values, generator, share=recipe.unstated)
         with half():
             texts = neon.texts(*told)

@@ -6,11 +6,10 @@ Every run adds lines to `log.jsonl` beside the weights: its settings, losses on 
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,14 @@ from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE
 from generator.lab.models.neon_weights import NeonConfig
 from generator.lab.train import loops
 from generator.lab.train.data import Clips, Footage, Latents, Segments
+from generator.lab.train.log import LOG, Log, carry_log, rounded
 from generator.lab.train.losses import PatchCritic
 from generator.lab.train.metrics import AttributeNetwork
 from generator.measure.roofline import NEON_DIT, NEON_VAE
 
-__all__ = ["LOG", "STAGES", "Models", "Outcome", "Plan", "open_models", "read_log", "train"]
+__all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
 
 STAGES = ("features", "vae", "dit")
-LOG = "log.jsonl"
 PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
 """Stage -> the part that it trains."""
 RATES = {"features": 1e-3, "vae": 5e-4, "dit": 6e-4}
@@ -133,7 +132,7 @@ def train(
         )
     plan.out.mkdir(parents=True, exist_ok=True)
     carry_log(source, plan.out)
-    log = Log(plan.out / LOG, plan, began, now)
+    log = Log(plan.out / LOG, plan.stage, began, now)
     log.write("run", **said_of(plan, models), resumed=str(source) if models.trained[part] else None)
     network: nn.Module = getattr(models, part)
     network.train().requires_grad_(True)
@@ -166,7 +165,12 @@ def train(
             done = (plan.part[0] - 1 + local) / plan.part[1]
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(done, steps, rate, plan.steps)
-            found = step_of(done)
+            try:
+                with fastest_convolutions(device):
+                    found = step_of(done)
+            except torch.OutOfMemoryError:
+                make_smaller(stage.batch, network, log)
+                continue
             average.update()
             steps += 1
             if steps == 1 or steps % EVERY == 0:
@@ -265,6 +269,7 @@ class Stage:
     rendered: Callable[[], int]
     rate: float
     clips: int
+    batch: loops.Batch
 
 
 def prepared(
@@ -278,7 +283,7 @@ def prepared(
 ) -> Stage:
     """Footage on the device, and the step that trains on it. `enough` says that rendering has
     taken its share of the time."""
-    batch = plan.batch or (4 if plan.tiny else BATCHES[plan.stage])
+    batch = loops.Batch(plan.batch or (4 if plan.tiny else BATCHES[plan.stage]))
     rate = plan.rate or RATES[plan.stage]
     count = plan.pool or (8 if plan.tiny else POOLS[plan.stage])
     first_seed = 10_000_000 * plan.seed + 1_000_000 * plan.part[0]
@@ -303,7 +308,7 @@ def prepared(
         )
         for filled in bank.fill():
             progress(filled, count)
-            if enough() and filled >= batch:
+            if enough() and filled >= batch.size:
                 break  # the rest comes with every refresh
         optimiser = loops.optimiser(models.neon.parameters(), rate)
         step = loops.dit_step(
@@ -325,6 +330,7 @@ def prepared(
             rendered=lambda: bank.next_seed - first_seed,
             rate=rate,
             clips=bank.filled,
+            batch=batch,
         )
     clips = Clips(footage, count=count, frames=12, **sides, device=device, first_seed=first_seed)
     progress(count, count)
@@ -365,7 +371,29 @@ def prepared(
         rendered=lambda: clips.next_seed - first_seed,
         rate=rate,
         clips=count,
+        batch=batch,
     )
+
+
+@contextmanager
+def fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """Sizes stay the same from step to step, so that trying kernels once pays."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+        yield
+
+
+def make_smaller(batch: loops.Batch, network: nn.Module, log: Log) -> None:
+    """Half as many clips a step. Raises UsageError where there is but one."""
+    if batch.size == 1:
+        raise UsageError("--size: a single clip needs more memory than the device has; take less")
+    batch.size //= 2
+    network.zero_grad(set_to_none=True)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    log.write("memory", batch=batch.size)
 
 
 def rate_at(done: float, steps: int, rate: float, most: int | None) -> float:
@@ -403,47 +431,6 @@ def keep(
         average.swap()
 
 
-class Log:
-    """Lines of JSON about one run, added to those of the runs before."""
-
-    def __init__(self, path: Path, plan: Plan, began: float, now: Callable[[], float]) -> None:
-        self.path, self.began, self.now = path, began, now
-        before = read_log(path)
-        number = 1 + sum(line["event"] == "run" for line in before)
-        self.id = f"{number}-{plan.stage}"
-
-    @property
-    def seconds(self) -> float:
-        return self.now() - self.began
-
-    def write(self, event: str, **facts: Any) -> None:
-        line = {"run": self.id, "event": event, "seconds": round(self.seconds, 2), **facts}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Every whole line; one that was cut short by an end of the machine is left out."""
-    if not path.is_file():
-        return []
-    return list(_lines(path.read_text("utf-8")))
-
-
-def _lines(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and "event" in found:
-            yield found
-
-
-def carry_log(source: Path | None, out: Path) -> None:
-    if source is not None and source != out and (source / LOG).is_file():
-        shutil.copyfile(source / LOG, out / LOG)
-
-
 def said_of(plan: Plan, models: Models) -> dict[str, Any]:
     """Settings, machine and sizes, for the log."""
     settings = {
@@ -460,14 +447,6 @@ def said_of(plan: Plan, models: Models) -> dict[str, Any]:
         "learning_rate": plan.rate or RATES[plan.stage],
         "machine": dict(clock.machine(plan.device)),
         "software": dict(clock.software()),
-    }
-
-
-def rounded(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """To five digits; what is not finite as none, for JSON knows no other."""
-    return {
-        name: float(f"{value:.5g}") if math.isfinite(value) else None
-        for name, value in numbers.items()
     }
 
 
