@@ -11,7 +11,7 @@ time went, what was measured) and sheet.png (clips beside rendered ones). Copy t
 folder with --from in the next call. docs/neon.md has the plan of calls.
 
 Needs torch, numpy and safetensors, nothing else of this project's dependencies, and no network.
-`--rehearse` does a call on a CPU with a toy in a minute.
+`--rehearse` does a call on a CPU with a toy, in some minutes: what takes time there is rendering.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     said = Said(out / "figures.json")
-    footage = footage or rendered.footage(arguments.samples)
     toy = arguments.rehearse
+    footage = footage or rendered.footage(1 if toy else arguments.samples)
     device = torch.device("cpu" if toy else arguments.device)
     width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
     said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
@@ -87,7 +87,8 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
                 width=width,
                 height=height,
                 batch=None if toy else arguments.batch,
-                pool=None if toy else arguments.pool,
+                pool=2 if toy else arguments.pool,
+                refresh=0 if toy else 8,
                 rate=arguments.rate,
                 seed=arguments.seed,
                 device=str(device),
@@ -110,22 +111,23 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
         plan = training.Plan(stage="dit", out=folder, device=str(device), tiny=toy)
         models = training.open_models(plan, footage, folder, device)
         if models.trained["vae"]:
-            rows = sheet(models, footage, device, width, height)
+            rows = sheet(models, footage, device, width, height, 2 if toy else SHEET_SEEDS)
             write_png(out / "sheet.png", rows if toy else rows[::2, ::2])
             said.say(f"sheet.png: {rows.shape[1]}x{rows.shape[0]}, halved unless rehearsed")
         if arguments.evaluate and models.trained["neon"] and models.trained["features"]:
             found = evaluate(
                 models,
                 footage,
-                seeds=3 if toy else arguments.evaluate,
+                seeds=2 if toy else arguments.evaluate,
+                chunks=2 if toy else 3,
                 width=width,
                 height=height,
                 device=device,
                 steps=(1, 2) if toy else STEPS,
                 batch=2 if toy else 8,
-                drift_seeds=2 if toy else arguments.drift,
+                drift_seeds=1 if toy else arguments.drift,
                 drift_steps=1 if toy else 12,
-                drift_chunks=4 if toy else 20,
+                drift_chunks=2 if toy else 20,
                 progress=lambda what, done, total: said.say(f"{what} {done} of {total}"),
             )
             said.say("evaluated", evaluation=found)
@@ -160,7 +162,7 @@ def speed(said: Said, footage: Any, device: Any, width: int, height: int, clips:
 
     condition = footage.draw(torch.arange(clips, device=device))
     times = times_of(condition, 0, 12)
-    for _ in range(2):
+    for _ in range(1 if device.type == "cpu" else 2):
         start = time.monotonic()
         footage.render(condition, times, width, height)
         if device.type == "cuda":
@@ -170,7 +172,7 @@ def speed(said: Said, footage: Any, device: Any, width: int, height: int, clips:
     said.say(f"renders {rate:.0f} frames a second", frames_rendered_a_second=round(rate, 1))
 
 
-def sheet(models: Any, footage: Any, device: Any, width: int, height: int) -> Any:
+def sheet(models: Any, footage: Any, device: Any, width: int, height: int, count: int) -> Any:
     """[rows, columns, 3] in 8 bits: for each held-out seed a frame that is rendered, the same
     reconstructed, and one generated in 2, 4 and 12 steps (where the transformer was trained), all
     of the second chunk."""
@@ -179,7 +181,7 @@ def sheet(models: Any, footage: Any, device: Any, width: int, height: int) -> An
     from generator.lab.train.data import HELD_OUT, times_of
     from generator.lab.train.evaluate import decoded, streamed
 
-    seeds = torch.arange(HELD_OUT, HELD_OUT + SHEET_SEEDS, device=device)
+    seeds = torch.arange(HELD_OUT, HELD_OUT + count, device=device)
     condition = footage.draw(seeds)
     frame = 18
     with torch.inference_mode():

@@ -91,7 +91,7 @@ class Clips:
         at_once: int = 8,
     ) -> None:
         self.footage, self.frames = footage, frames
-        self.width, self.height, self.at_once = width, height, at_once
+        self.width, self.height, at_once = width, height, min(at_once, count)
         self.device, self.next_seed, self.oldest = device, first_seed, 0
         self.pixels = torch.zeros(
             (count, frames, 3, height, width), dtype=torch.uint8, device=device
