@@ -200,7 +200,7 @@ def read(prompt: str, known: Sequence[Known], scenes: Sequence[str] = tuple(SCEN
     """A prompt as a scene and its attributes. Raises UsageError where it names no scene."""
     words = re.findall(r"[a-z0-9]+", prompt.lower())
     phrases = _phrases(words)
-    votes = [scene for phrase in phrases for scene in scenes if phrase in SCENES.get(scene, ())]
+    votes = _votes(phrases, scenes)
     if not votes:
         raise UsageError(
             f'prompt "{prompt[:80]}": names no scene that Neon knows; it has two: '
@@ -236,9 +236,8 @@ def read(prompt: str, known: Sequence[Known], scenes: Sequence[str] = tuple(SCEN
 
 def unlike(prompt: str) -> str:
     """A prompt that reads otherwise, to make another clip of."""
-    alley = sum(
-        word in SCENES["alley"] for word in _phrases(re.findall(r"[a-z0-9]+", prompt.lower()))
-    )
+    votes = _votes(_phrases(re.findall(r"[a-z0-9]+", prompt.lower())), tuple(SCENES))
+    alley = bool(votes) and max(dict.fromkeys(votes), key=votes.count) == "alley"
     return "A drone over a metropolis." if alley else "A detective walks down an alley."
 
 
@@ -271,6 +270,11 @@ def tables() -> str:
     )
     told = ["\n".join(rows(head, table)) for head, table in parts]
     return "\n\n".join([*told, f"Passed over: {', '.join(sorted(FILLER))}."])
+
+
+def _votes(phrases: Sequence[str], scenes: Sequence[str]) -> list[str]:
+    """The scenes that phrases name, each as often as it is named."""
+    return [scene for phrase in phrases for scene in scenes if phrase in SCENES.get(scene, ())]
 
 
 def _phrases(words: Sequence[str]) -> list[str]:

@@ -119,7 +119,10 @@ class Moments:
 
 
 def moments(features_NK: torch.Tensor) -> Moments:
+    """Of a single sample the covariance is 0: nothing is known of how others vary."""
     wide = features_NK.double()
+    if len(wide) == 1:
+        return Moments(wide[0], wide.new_zeros(wide.shape[1], wide.shape[1]))
     return Moments(wide.mean(dim=0), torch.cov(wide.T).reshape(wide.shape[1], -1))
 
 
