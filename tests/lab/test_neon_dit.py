@@ -178,3 +178,20 @@ def test_the_full_size_is_as_counted() -> None:
     assert round(count / 1e6, 1) == 20.7
     assert NEON_DIT.head_dim == 64
     assert nets.shape_for(NEON_DIT, 12) == replace(NEON_DIT, text_tokens=13)
+
+
+def test_a_block_is_one_graph_for_all_blocks(neon: Neon) -> None:
+    """What `--compile` compiles is traced whole, once for all blocks, and comes to the same. (Only
+    traced: what Inductor makes of it is for a GPU to show.)"""
+    from torch._dynamo.utils import counters
+
+    torch._dynamo.reset()
+    counters.clear()
+    texts = neon.texts(*condition())
+    x, times = drawn(1, 9, 16, HEIGHT, WIDTH), torch.tensor([[900.0, 0.0, 300.0]])
+    starts = torch.tensor([[0, 30, 33]])
+    run = torch.compile(nets.block_pass, backend="aot_eager", fullgraph=True)
+    got = flow(neon.dit, x, times, starts, texts, run=run)
+    assert counters["stats"]["unique_graphs"] == 1
+    torch.testing.assert_close(got, flow(neon.dit, x, times, starts, texts))
+    torch._dynamo.reset()
