@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -647,7 +648,7 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "sizes",
     multiple=True,
     metavar="WxH",
-    help="In pixels, such as 848x480. May be repeated.  [default: 832x480]",
+    help="In pixels, such as 848x480. May be repeated.  [default: 832x480, of neon 512x288]",
 )
 @click.option(
     "--steps",
@@ -673,8 +674,8 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "--weights",
     metavar="WHERE",
     help="A folder with base.pt and lora.pt (and vace.safetensors), or in diffusers' manner (for "
-    "helios a whole pipeline's, such as a copy of BestWishYsh/Helios-Distilled); or "
-    '"random".',
+    "helios a whole pipeline's, such as a copy of BestWishYsh/Helios-Distilled; for neon what "
+    '`train neon` writes, the project\'s weights/neon when left out); or "random".',
 )
 @click.option("--text", metavar="PATH", help="The text encoder's folder, or a file of embeddings.")
 @click.option("--run", "run_id", metavar="ID", help="Id of the run to make, or to go on with.")
@@ -756,6 +757,8 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "--control depth.mp4 --mask mask.png --run 2026-11-vace --machine h200-141gb",
     "python -m generator generate --pipeline helios --weights ~/Helios-Distilled --size 640x384 "
     "--steps 1/1/1 --steps 2/2/2 --compile fused --run 2026-11-helios --machine h200-141gb",
+    "python -m generator generate --pipeline neon --steps 4 --steps 12 --run 2026-12-neon "
+    "--machine h200-141gb",
 )
 def generate(
     root: Path | None,
@@ -779,6 +782,7 @@ def generate(
     """
     from generator.catalogue import load
     from generator.lab import matrix as ordering
+    from generator.lab.pipelines import about
 
     project = find_project(root)
     catalogue = load(project)
@@ -807,6 +811,8 @@ def generate(
             f'"{matrix.pipeline}" to record clips of; write {matrix.pipeline}.toml there first'
         )
     context = _context(matrix, cells)
+    if about(matrix.pipeline).ships:
+        matrix = _at_home(project, matrix, options)
     if dry_run:
         _print_forecast(matrix, cells, machines.get(matrix.machine))
         return 0
@@ -842,9 +848,26 @@ def generate(
         + (f", {len(outcome.there)} were there" if outcome.there else "")
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
     )
+    for prompt, words in outcome.unread.items():
+        click.echo(f"{prompt}: says nothing to {matrix.pipeline}: {', '.join(words)}", err=True)
     for cell, why in outcome.failed.items():
         click.echo(f"failed: {cell}: {why}", err=True)
     return 1 if outcome.failed else 0
+
+
+def _at_home(project: Any, matrix: Any, options: dict[str, Any]) -> Any:
+    """A pipeline that the project ships runs without being told where: with the project's weights,
+    on a GPU where torch sees one, else on the CPU, there in float32."""
+    from generator.lab.clock import usual_device
+
+    stated = {name for name, value in options.items() if value is not None} | set(matrix.given)
+    if not matrix.weights:
+        matrix = replace(matrix, weights=str(project.weights / matrix.pipeline))
+    if "device" not in stated:
+        matrix = replace(matrix, device=usual_device())
+    if "dtype" not in stated and matrix.device == "cpu":
+        matrix = replace(matrix, dtype="float32")
+    return matrix
 
 
 def _context(matrix: Any, cells: Any) -> Any:
@@ -870,7 +893,7 @@ def _prove_wipe(pipeline: str, parts: Any, cell: Any, context: Any) -> int:
     from generator.lab.proof import another, prove
 
     request = making.request_of(cell, context)
-    before = another(request)
+    before = another(request, about(pipeline).another(request.prompt))
     settled = about(pipeline).settled_chunk
     proof = prove(pipeline, parts, request, before, chunks=3, chunks_before=settled + 5)
     same = "bit-identical" if proof.identical else "NOT identical"
@@ -930,6 +953,114 @@ def _print_forecast(matrix: Any, cells: Any, machine: Any) -> None:
     if told and all(one.predicted_s is not None for one in told):
         total = sum(one.predicted_s or 0 for one in told) * matrix.repeats
         click.echo(f"{len(told)} cells, {matrix.repeats} repeats: about {total / 60:.0f} min")
+
+
+@command.command(cls=_Command)
+@click.argument("model", metavar="neon")
+@click.option(
+    "--stage",
+    type=click.Choice(["features", "vae", "dit"]),
+    required=True,
+    help="features: the network that measures attributes. vae: the autoencoder. dit: the "
+    "transformer. In this order.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("weights/neon-training"),
+    show_default=True,
+    help="Where weights and log.jsonl go. What stands there is gone on from.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Go on from the weights of this folder.  [default: --out]",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True, max=1000),
+    default=9.0,
+    show_default=True,
+    help="Of the whole run, rendering and writing included.",
+)
+@click.option("--steps", type=click.IntRange(1), help="Most steps; the schedule goes by them then.")
+@click.option(
+    "--part",
+    metavar="K/N",
+    default="1/1",
+    show_default=True,
+    help="This run is the K-th of N that share one schedule of the learning rate.",
+)
+@click.option("--size", metavar="WxH", default="512x288", show_default=True, help="Of the clips.")
+@click.option("--batch", type=click.IntRange(1), help="Clips a step.  [default: 32]")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Highest learning rate.")
+@click.option(
+    "--pool",
+    type=click.IntRange(1),
+    help="Clips kept on the device.  [default: 512; 12000 latents for dit]",
+)
+@click.option(
+    "--refresh",
+    type=click.IntRange(0),
+    default=8,
+    show_default=True,
+    help="Clips rendered anew after every 20 steps.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", default="cuda", show_default=True, help="cuda, cuda:1, cpu.")
+@click.option("--compile", "compiled", is_flag=True, help="Through torch.compile.")
+@click.option("--tiny", is_flag=True, help="A toy, to rehearse on a CPU.")
+@_examples(
+    "python -m generator train neon --stage features --minutes 2",
+    "python -m generator train neon --stage vae --minutes 7",
+    "python -m generator train neon --stage dit --minutes 9 --part 1/2 --compile",
+    "python -m generator train neon --stage dit --minutes 9 --part 2/2 --compile",
+    "python -m generator train neon --stage vae --tiny --device cpu --size 64x48 --steps 100",
+)
+def train(
+    model: str,
+    stage: str,
+    out: Path,
+    resume: Path | None,
+    part: str,
+    size: str,
+    compiled: bool,
+    **options: Any,
+) -> None:
+    """Train Neon on footage that is rendered on the way.
+
+    From weights to weights: give the same command again to go on. An interrupt keeps what was
+    reached. docs/neon.md has the whole recipe. Needs the extra `lab`.
+    """
+    from generator.lab.matrix import parse_size
+    from generator.lab.pipelines import needed
+
+    if model != "neon":
+        raise UsageError(f'train "{model}": the lab trains no such model; it trains neon')
+    try:
+        width, height = parse_size(size)
+        k, n = (int(number) for number in part.split("/"))
+    except ValueError as error:
+        said = str(error) if "x" in part or "/" in part else "write K/N, such as 1/2"
+        raise UsageError(f"--size {size} --part {part}: {said}") from None
+    training = needed("generator.lab.train.training")
+    rendered = needed("generator.lab.train.rendered")
+    plan = training.Plan(
+        stage=stage,
+        out=out,
+        resume=resume,
+        part=(k, n),
+        width=width,
+        height=height,
+        compile=compiled,
+        **options,
+    )
+    with _progress() as progress:
+        outcome = training.train(plan, rendered.footage(), progress=progress)
+    click.echo(
+        f"{out}: {outcome.steps} steps in {outcome.seconds:.0f} s, loss "
+        f"{outcome.first_loss:.4g} at first, {outcome.last_loss:.4g} at last"
+    )
 
 
 @command.command(cls=_Command)

@@ -24,6 +24,11 @@ class Project:
         return self.content / "runs"
 
     @property
+    def weights(self) -> Path:
+        """Weights of models that the project trained itself, a folder each."""
+        return self.root / "weights"
+
+    @property
     def site(self) -> Path:
         return self.root / "site"
 

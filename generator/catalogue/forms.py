@@ -379,7 +379,7 @@ class SeriesForm(Form):
     """Whether the series is drawn in charts."""
     note: str = ""
     """What a viewer of its clips must know, such as that a recording repeats frames."""
-    work: Literal["", "memflow", "memflow-sparse", "helios"] = ""
+    work: Literal["", "memflow", "memflow-sparse", "helios", "neon"] = ""
     """What made every frame, where its operations are known: pages then hold each number against
     what the machine allows. The FPS must be one of the steady state, VAE decode included."""
 

@@ -22,7 +22,16 @@ from generator.errors import UsageError
 from generator.lab.pipelines import About, Frames, Pipeline, Request
 from generator.measure.timing import Timing
 
-__all__ = ["PROTOCOL", "Take", "frames_of", "machine", "measure", "software", "warm_up"]
+__all__ = [
+    "PROTOCOL",
+    "Take",
+    "frames_of",
+    "machine",
+    "measure",
+    "software",
+    "usual_device",
+    "warm_up",
+]
 
 PROTOCOL = (
     "Before each clip every memory of the pipeline is emptied: {memories}.",
@@ -116,6 +125,15 @@ def warm_up(pipeline: Pipeline, request: Request, *, chunks: int) -> None:
     for _ in islice(pipeline.stream(), chunks):
         pass
     pipeline.synchronize()
+
+
+def usual_device() -> str:
+    """ "cuda" where torch sees a GPU, else "cpu", and without torch as well."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def machine(device: str) -> Mapping[str, str]:

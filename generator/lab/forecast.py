@@ -47,6 +47,7 @@ class Forecast:
     bound_s: float | None
     """Of the whole clip; None where the machine's figures are not known."""
     predicted_s: float | None
+    """None as well where nothing was measured of the pipeline's code."""
 
     @property
     def bound_fps(self) -> float | None:
@@ -81,13 +82,14 @@ def forecast(
             raise UsageError(f"--sparse-memory: {cell.pipeline} has none")
         network = NETWORKS[name]
         dit, vae = roofline.cell_work(network, cell.width, cell.height, cell.steps)
-        steady = roofline.steady_frames(network)
+        shares: tuple[float, float] | None
+        steady, chunks = roofline.steady_frames(network), roofline.chunks_for(network, frames)
         if isinstance(network, PyramidNetwork):
             shape = network.dit
             tokens, old = roofline.helios_tokens(
                 shape, cell.width, cell.height, stage=shape.stages - 1
             )
-            attended, chunks = tokens + old, -(-frames // steady)
+            attended = tokens + old
             shares, least_s = (EFFICIENCY["helios-dit"], EFFICIENCY["helios-vae"]), 0.0
         else:
             per_frame = roofline.tokens_per_frame(network.dit, cell.width, cell.height)
@@ -95,10 +97,9 @@ def forecast(
             attended = per_frame * roofline.attended_frames(
                 network.dit, roofline.settled_chunk(network.dit), sparse=network.sparse
             )
-            chunks = 1
-            while roofline.first_frame(network.dit, chunks) < frames:
-                chunks += 1
             shares = EFFICIENCY["dit"], EFFICIENCY["vae"]
+            if cell.pipeline == "neon":  # of which nothing was measured
+                shares = None
             least_s = (sum(cell.steps) + 1) * PASS_AT_LEAST_S
         bounds = None
         if machine is not None:
@@ -106,9 +107,10 @@ def forecast(
         bound_s = predicted_s = None
         if bounds is not None and bounds[0] is not None and bounds[1] is not None:
             bound_s = chunks * (bounds[0].seconds + bounds[1].seconds)
-            predicted_s = chunks * (
-                max(bounds[0].seconds / shares[0], least_s) + bounds[1].seconds / shares[1]
-            )
+            if shares is not None:
+                predicted_s = chunks * (
+                    max(bounds[0].seconds / shares[0], least_s) + bounds[1].seconds / shares[1]
+                )
         found.append(
             Forecast(
                 cell=cell,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,17 @@ from typing import Any, Protocol
 
 from generator.lab import clock, record
 from generator.lab.context import VaceContext
-from generator.lab.pipelines import About, Frames, Parts, Pipeline, Request, about, open_pipeline
+from generator.lab.pipelines import (
+    About,
+    Frames,
+    Heard,
+    Parts,
+    Pipeline,
+    ReadsWords,
+    Request,
+    about,
+    open_pipeline,
+)
 from generator.lab.record import Cell, RunAbout, seconds_text
 
 __all__ = ["Encode", "Outcome", "Plan", "conditions_of", "measure_cell", "protocol", "run"]
@@ -58,6 +68,8 @@ class Outcome:
     """Cells that were finished before."""
     failed: Mapping[str, str]
     """Cell -> why it has no number."""
+    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Prompt -> words that said nothing to a pipeline that knows some only."""
 
 
 def run(
@@ -91,6 +103,7 @@ def run(
     folder.parent.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
     failed: dict[str, str] = {}
+    heard = heard_of(pipeline, waiting)
     warm: set[tuple[int, int]] = set()
     for cell in waiting:
         progress("cells", len(done) + len(made) + len(failed), len(plan.cells))
@@ -109,6 +122,7 @@ def run(
             except MemoryError as error:
                 failed[cell.id] = f"out of memory: {error}"
                 entry = _entry(cell, [], frames, pipeline, conditions, None, "", failed[cell.id])
+                _tell_heard(entry, heard)
                 record.keep(folder, run_about, entry)
                 continue
             clip, why = None, ""
@@ -119,10 +133,25 @@ def run(
             else:
                 why = NOISE
             entry = _entry(cell, takes, frames, pipeline, conditions, clip, why, "")
+            _tell_heard(entry, heard)
             record.keep(folder, run_about, entry, media=clip)
         made.append(cell.id)
     progress("cells", len(plan.cells), len(plan.cells))
-    return Outcome(made=tuple(made), there=tuple(done), failed=failed)
+    unread = {prompt: one.unread for prompt, one in heard.items() if one.unread}
+    return Outcome(made=tuple(made), there=tuple(done), failed=failed, unread=unread)
+
+
+def heard_of(pipeline: Pipeline, cells: Iterable[Cell]) -> dict[str, Heard]:
+    """What a pipeline that knows some words only makes of each prompt, by its id; before any cell
+    is made, so that one that it can make nothing of stops the run there."""
+    if not isinstance(pipeline, ReadsWords):
+        return {}
+    return {cell.prompt: pipeline.heard(cell.text) for cell in cells}
+
+
+def _tell_heard(entry: dict[str, Any], heard: Mapping[str, Heard]) -> None:
+    if one := heard.get(entry["prompt"]):
+        entry["further"] = {"attributes": one.told, "words-not-read": ", ".join(one.unread)}
 
 
 def measure_cell(

@@ -287,6 +287,8 @@ def with_options(
         matrix = replace(matrix, pipeline=pipeline)
     known = about(matrix.pipeline)
     given: dict[str, tuple[Any, ...]] = {}
+    if matrix.blocks == (Axes(),):  # nobody chose a size yet
+        given["sizes"] = (known.size,)
     if prompts:
         given["prompts"] = tuple(prompts)
     if seed is not None:
@@ -430,7 +432,7 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             made[name] = tuple(dict.fromkeys(parsed))
         return replace(base, **made)
 
-    base = axes(data, Axes(), "")
+    base = axes(data, Axes(sizes=(PIPELINES[pipeline].size,)), "")
     blocks = [base] if "cells" not in data or any(name in data for name in AXES) else []
     listed = data.get("cells", [])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):

@@ -66,8 +66,9 @@ def prove(
     )
 
 
-def another(request: Request) -> Request:
-    """A clip to make before `request`: of its size, and other in all that memories hold."""
+def another(request: Request, prompt: str = "") -> Request:
+    """A clip to make before `request`: of its size, and other in all that memories hold. `prompt`
+    is one that reads otherwise, where a few more words do not."""
     context = request.context
     if context is not None:
         context = replace(
@@ -77,7 +78,7 @@ def another(request: Request) -> Request:
         )
     return replace(
         request,
-        prompt=f"{request.prompt} Another scene.",
+        prompt=prompt or f"{request.prompt} Another scene.",
         seed=request.seed + 1,
         context=context,
     )

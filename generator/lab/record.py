@@ -439,7 +439,8 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
-    title = {"memflow": "MemFlow", "helios": "Helios (diffusers' pipeline)"}.get(pipeline, pipeline)
+    titles = {"memflow": "MemFlow", "helios": "Helios (diffusers' pipeline)", "neon": "Neon"}
+    title = titles.get(pipeline, pipeline)
     mode = said.get("compile mode", "none").split()[0]
     return (
         f"{title}, this project's code"

@@ -15,6 +15,8 @@ from generator.records import Machine
 
 __all__ = [
     "HELIOS_14B",
+    "NEON_DIT",
+    "NEON_VAE",
     "NETWORKS",
     "WAN_1_3B",
     "WAN_VAE",
@@ -22,6 +24,7 @@ __all__ = [
     "DiTShape",
     "HeliosShape",
     "Limit",
+    "NeonVAEShape",
     "Network",
     "VAEShape",
     "Work",
@@ -32,6 +35,7 @@ __all__ = [
     "dit_pass",
     "first_frame",
     "limit",
+    "neon_vae_chunk",
     "vae_chunk",
 ]
 
@@ -126,9 +130,39 @@ class HeliosShape:
         return SPATIAL * self.patch[1] << (self.stages - 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeonVAEShape:
+    """Neon's own VAE: 8 times in space, 4 in time, causal. Every latent frame is four frames of
+    video, the first one as well.
+
+    Channels from the pixels inwards for the encoder, outwards for the decoder: at a half, a quarter
+    and an eighth of the sides.
+    """
+
+    encoder: tuple[int, int, int] = (32, 64, 128)
+    decoder: tuple[int, int, int] = (160, 96, 48)
+    latent_channels: int = 16
+    blocks: int = 2
+    """Residual blocks with a memory, in each level."""
+
+
 WAN_1_3B = DiTShape()
 WAN_VAE = VAEShape()
 HELIOS_14B = HeliosShape()
+NEON_DIT = DiTShape(
+    layers=12,
+    dim=320,
+    heads=5,
+    ffn=1280,
+    text_dim=64,
+    text_tokens=21,
+    sink=3,
+    window=6,
+    bank=0,
+)
+"""The text is one token for the scene and one for each attribute. No bank: what is in one is in the
+window as well for a while, and would have to be trained with."""
+NEON_VAE = NeonVAEShape()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +170,7 @@ class Network:
     """What makes every frame of a series."""
 
     dit: DiTShape
-    vae: VAEShape
+    vae: VAEShape | NeonVAEShape
     sparse: bool = False
     """Sparse Memory Activation: sink and bank together are read as as many frames as the sink."""
 
@@ -153,13 +187,14 @@ NETWORKS: Mapping[str, Network | PyramidNetwork] = {
     "memflow": Network(dit=WAN_1_3B, vae=WAN_VAE),
     "memflow-sparse": Network(dit=WAN_1_3B, vae=WAN_VAE, sparse=True),
     "helios": PyramidNetwork(dit=HELIOS_14B, vae=WAN_VAE),
+    "neon": Network(dit=NEON_DIT, vae=NEON_VAE),
 }
 """By the names that a series of content/ may state as its `work`."""
 
 SPATIAL = 8
 """Pixels to a latent's side."""
 TEMPORAL = 4
-"""Frames to a latent frame, but for the first, which is one."""
+"""Frames to a latent frame, but for the first of Wan's VAE, which is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,6 +394,29 @@ def vae_chunk(
     return Work(flop=flop, bytes=bytes_each * (weights + pixels))
 
 
+def neon_vae_chunk(
+    shape: NeonVAEShape, width: int, height: int, *, latent_frames: int = 3, bytes_each: int = 2
+) -> Work:
+    """Decoding latent frames of a stream, in one call."""
+    h, w = height // SPATIAL, width // SPATIAL
+    frames, (top, *_), weights = latent_frames, shape.decoder, 0
+    flop = conv(frames * h * w, shape.latent_channels, top, 9)
+    weights += 9 * shape.latent_channels * top
+    for i, wide in enumerate(shape.decoder):
+        pairs = shape.blocks * 27 * wide * wide
+        flop += 2 * frames * h * w * pairs
+        weights += pairs
+        if i < len(shape.decoder) - 1:
+            flop += conv(frames * h * w, wide, 2 * wide, 1)
+            frames, h, w = 2 * frames, 2 * h, 2 * w
+            flop += conv(frames * h * w, wide, shape.decoder[i + 1], 9)
+            weights += 2 * wide * wide + 9 * wide * shape.decoder[i + 1]
+    flop += conv(frames * h * w, shape.decoder[-1], 12, 9)
+    weights += 9 * shape.decoder[-1] * 12
+    pixels = 3 * frames * 4 * h * w
+    return Work(flop=flop, bytes=bytes_each * (weights + pixels))
+
+
 def conv(elements: int, channels_in: int, channels_out: int, taps: int) -> int:
     """Operations of a convolution: `elements` places of output, `taps` places of input each."""
     return 2 * elements * channels_in * channels_out * taps
@@ -382,7 +440,20 @@ def cell_work(
             vae_alone(network.vae, width, height, latent_frames=network.dit.chunk),
         )
     one = dit_pass(network.dit, width, height, sparse=network.sparse)
-    return one * (sum(steps) + 1), vae_chunk(network.vae, width, height)
+    decoding = (
+        neon_vae_chunk(network.vae, width, height, latent_frames=network.dit.chunk)
+        if isinstance(network.vae, NeonVAEShape)
+        else vae_chunk(network.vae, width, height)
+    )
+    return one * (sum(steps) + 1), decoding
+
+
+def chunks_for(network: Network | PyramidNetwork, frames: int) -> int:
+    """Chunks that so many frames of video take."""
+    steady = steady_frames(network)
+    if isinstance(network, PyramidNetwork) or isinstance(network.vae, NeonVAEShape):
+        return -(-frames // steady)
+    return -(-(frames + TEMPORAL - 1) // steady)
 
 
 def steady_frames(network: Network | PyramidNetwork) -> int:

@@ -395,7 +395,7 @@ class CausalDiT(nn.Module):
 def sinusoids(t: torch.Tensor, dim: int) -> torch.Tensor:
     """Timesteps [T] as [T, dim]: cosines, then sines, computed in float64."""
     half = dim // 2
-    rates = torch.pow(10000, -torch.arange(half, dtype=torch.float64) / half)
+    rates = torch.pow(10000, -torch.arange(half, dtype=torch.float64, device=t.device) / half)
     angles = torch.outer(t.to(torch.float64), rates)
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 

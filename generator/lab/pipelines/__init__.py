@@ -14,16 +14,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from generator.errors import UsageError
+from generator.lab import prompts
 from generator.lab.context import VaceContext
 from generator.measure import roofline
 
-__all__ = ["PIPELINES", "About", "Parts", "Pipeline", "Request", "open_pipeline"]
+__all__ = [
+    "PIPELINES",
+    "About",
+    "Heard",
+    "Parts",
+    "Pipeline",
+    "ReadsWords",
+    "Request",
+    "open_pipeline",
+]
 
 Frames = NDArray[np.uint8]
 """[frames, height, width, 3], RGB, on the host."""
@@ -71,6 +81,24 @@ class Parts:
     """"none": eager, the slow twin; or a faster mode, where a pipeline has it."""
     products: str = ""
     """"fp8": the heavy matrix products in 8 bits, where a pipeline has it. Not exact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a pipeline without a text encoder made of a prompt."""
+
+    told: str
+    """In words."""
+    unread: tuple[str, ...]
+    """Words that said nothing to it."""
+
+
+@runtime_checkable
+class ReadsWords(Protocol):
+    """A pipeline that knows some words only, and says which it did not."""
+
+    def heard(self, prompt: str) -> Heard:
+        """Raises UsageError for a prompt that it can make nothing of."""
 
 
 class Pipeline(Protocol):
@@ -121,6 +149,12 @@ class About:
     """First frame of each chunk, from 0, where prompts can be switched."""
     reads_context: bool = False
     """Whether it can be opened with `vace`."""
+    size: tuple[int, int] = (832, 480)
+    """In pixels, where none is stated."""
+    ships: bool = False
+    """Whether a project holds its weights, in `weights/<name>`, for who names none."""
+    another: Callable[[str], str] = "{} Another scene.".format
+    """A prompt that is another to this pipeline."""
 
 
 INSTALL = "pip install -e '.[lab]' in a checkout, pip install 'matrix-archive[lab]' elsewhere"
@@ -153,6 +187,21 @@ PIPELINES: Mapping[str, About] = {
         stages=roofline.HELIOS_14B.stages,
         multiple=roofline.HELIOS_14B.multiple,
     ),
+    "neon": About(
+        module="generator.lab.pipelines.neon",
+        content_rate_hz=Fraction(12),
+        settled_chunk=roofline.settled_chunk(roofline.NEON_DIT),
+        clock_includes=(
+            "denoising",
+            "context update",
+            "VAE decode",
+            "conversion to 8-bit RGB",
+            "transfer to host",
+        ),
+        size=(512, 288),
+        ships=True,
+        another=prompts.unlike,
+    ),
 }
 
 
@@ -171,9 +220,14 @@ def open_pipeline(name: str, parts: Parts) -> Pipeline:
     Raises UsageError where the extra `lab` is not installed, and MediaError for weights that cannot
     be read.
     """
-    module = about(name).module
+    opened: Pipeline = needed(about(name).module).open_pipeline(parts)
+    return opened
+
+
+def needed(module: str) -> Any:
+    """A module of the lab that needs torch. Raises UsageError where the extra `lab` is missing."""
     try:
-        found: Any = import_module(module)
+        return import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "generator":
             raise
@@ -181,5 +235,3 @@ def open_pipeline(name: str, parts: Parts) -> Pipeline:
             f"running pipelines needs {error.name}, which is not installed; "
             f"install the extra: {INSTALL}"
         ) from error
-    opened: Pipeline = found.open_pipeline(parts)
-    return opened

@@ -1,0 +1,299 @@
+"""Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
+
+    run OUT --stage features=1.5 --stage vae=6       first call: from nothing
+    run OUT --from WEIGHTS --stage dit=8.5 --part 1/2 --compile
+    run OUT --from WEIGHTS --stage dit=6 --part 2/2 --compile --evaluate 48
+    ship WEIGHTS weights/neon                        eight bits, what that loses measured
+
+OUT then holds eight files at most, none above 16 MiB: weights in float16 (at most 15 MB a piece),
+config.json, log.jsonl (settings, losses and seconds of every run so far), figures.json (where the
+time went, what was measured) and sheet.png (clips beside rendered ones). Copy them and name their
+folder with --from in the next call. docs/neon.md has the plan of calls.
+
+Needs torch, numpy and safetensors, nothing else of this project's dependencies, and no network.
+`--rehearse` does a call on a CPU with a toy, in some minutes: what takes time there is rendering.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from taken import taken  # noqa: E402
+
+MOST_FILES, MOST_BYTES = 8, 16 * 2**20
+MOST_SHIPPED = 36_000_000
+SHEET_STEPS = (2, 4, 12)
+SHEET_SEEDS = 6
+TIMESTEPS = (1000.0, 800.0, 500.0, 200.0)
+
+
+class Said:
+    """What is known so far, in a file that is whole at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.began = path, time.monotonic()
+        self.data: dict[str, Any] = {"version": 1, **taken(), "log": []}
+
+    def say(self, text: str, **facts: Any) -> None:
+        line = f"{time.monotonic() - self.began:6.1f} s  {text}"
+        print(line, flush=True)
+        self.data["log"].append(line)
+        self.data.update(facts)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(self.data, indent=1) + "\n", encoding="utf-8")
+        partial.replace(self.path)
+
+
+def run(arguments: argparse.Namespace, footage: Any = None) -> int:
+    import torch
+
+    from generator.lab.train import rendered, training
+    from generator.lab.train.evaluate import STEPS, evaluate
+
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    said = Said(out / "figures.json")
+    toy = arguments.rehearse
+    footage = footage or rendered.footage(1 if toy else arguments.samples)
+    device = torch.device("cpu" if toy else arguments.device)
+    width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
+    said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
+    speed(said, footage, device, width, height, 1 if toy else 8)
+    k, n = map(int, arguments.part.split("/"))
+    source = Path(arguments.source) if arguments.source else None
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch) / "neon"
+        for stage, minutes in stages_of(arguments.stage):
+            plan = training.Plan(
+                stage=stage,
+                out=work,
+                resume=source,
+                minutes=1 if toy else minutes,
+                steps=5 if toy else None,
+                part=(k, n),
+                width=width,
+                height=height,
+                batch=None if toy else arguments.batch,
+                pool=2 if toy else arguments.pool,
+                refresh=0 if toy else 8,
+                rate=arguments.rate,
+                seed=arguments.seed,
+                device=str(device),
+                compile=arguments.compile and not toy,
+                tiny=toy,
+            )
+            try:
+                came = training.train(plan, footage)
+            finally:
+                bring(work, out)  # what there is comes back, whatever happens next
+            said.say(
+                f"{stage}: {came.steps} steps in {came.seconds:.0f} s, loss {came.first_loss:.4g} "
+                f"to {came.last_loss:.4g}"
+            )
+            source = None
+        folder = work if work.is_dir() else source
+        if folder is None:
+            print("nothing to do: name a --stage, or weights with --from", file=sys.stderr)
+            return 2
+        plan = training.Plan(stage="dit", out=folder, device=str(device), tiny=toy)
+        models = training.open_models(plan, footage, folder, device)
+        if models.trained["vae"]:
+            rows = sheet(models, footage, device, width, height, 2 if toy else SHEET_SEEDS)
+            write_png(out / "sheet.png", rows if toy else rows[::2, ::2])
+            said.say(f"sheet.png: {rows.shape[1]}x{rows.shape[0]}, halved unless rehearsed")
+        if arguments.evaluate and models.trained["neon"] and models.trained["features"]:
+            found = evaluate(
+                models,
+                footage,
+                seeds=2 if toy else arguments.evaluate,
+                chunks=2 if toy else 3,
+                width=width,
+                height=height,
+                device=device,
+                steps=(1, 2) if toy else STEPS,
+                batch=2 if toy else 8,
+                drift_seeds=1 if toy else arguments.drift,
+                drift_steps=1 if toy else 12,
+                drift_chunks=2 if toy else 20,
+                progress=lambda what, done, total: said.say(f"{what} {done} of {total}"),
+            )
+            said.say("evaluated", evaluation=found)
+    said.say("done")
+    files = [path for path in out.iterdir() if path.is_file()]
+    large = [path.name for path in files if path.stat().st_size > MOST_BYTES]
+    if len(files) > MOST_FILES or large:
+        print(f"{len(files)} files, too large: {large or 'none'}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def stages_of(stated: Sequence[str]) -> list[tuple[str, float]]:
+    return [(name, float(minutes)) for name, _, minutes in (one.partition("=") for one in stated)]
+
+
+def bring(work: Path, out: Path) -> None:
+    """The weights and the log so far, in place of those of the stage before."""
+    if not work.is_dir():
+        return
+    for old in out.glob("neon-*.safetensors"):
+        old.unlink()
+    for path in work.iterdir():
+        (out / path.name).write_bytes(path.read_bytes())
+
+
+def speed(said: Said, footage: Any, device: Any, width: int, height: int, clips: int) -> None:
+    """How fast scenes are rendered here, behind one warm-up."""
+    import torch
+
+    from generator.lab.train.data import times_of
+
+    condition = footage.draw(torch.arange(clips, device=device))
+    times = times_of(condition, 0, 12)
+    for _ in range(1 if device.type == "cpu" else 2):
+        start = time.monotonic()
+        footage.render(condition, times, width, height)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        spent = time.monotonic() - start
+    rate = 12 * clips / max(spent, 1e-9)
+    said.say(f"renders {rate:.0f} frames a second", frames_rendered_a_second=round(rate, 1))
+
+
+def sheet(models: Any, footage: Any, device: Any, width: int, height: int, count: int) -> Any:
+    """[rows, columns, 3] in 8 bits: for each held-out seed a frame that is rendered, the same
+    reconstructed, and one generated in 2, 4 and 12 steps (where the transformer was trained), all
+    of the second chunk."""
+    import torch
+
+    from generator.lab.train.data import HELD_OUT, times_of
+    from generator.lab.train.evaluate import decoded, streamed
+
+    seeds = torch.arange(HELD_OUT, HELD_OUT + count, device=device)
+    condition = footage.draw(seeds)
+    frame = 18
+    with torch.inference_mode():
+        real = footage.render(condition, times_of(condition, 0, 24), width, height)
+        columns = [real[:, frame], decoded(models.vae, models.vae.encode(real))[:, frame]]
+        if models.trained["neon"]:
+            for steps in SHEET_STEPS:
+                made = streamed(models, condition, steps, 2, (width, height))
+                columns.append(decoded(models.vae, made)[:, frame])
+    grid = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
+    return (grid.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def write_png(path: Path, rgb: Any) -> None:
+    height, width = rgb.shape[:2]
+    rows = b"".join(b"\0" + rgb[y].tobytes() for y in range(height))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows, 6))
+        + chunk(b"IEND", b"")
+    )
+
+
+def ship(arguments: argparse.Namespace) -> int:
+    """The transformer and the VAE for `generate`, in eight bits, with what that loses."""
+    from dataclasses import replace
+
+    import torch
+
+    from generator.lab.models import neon_weights
+
+    source, target = Path(arguments.weights), Path(arguments.target)
+    cpu = {"device": torch.device("cpu"), "dtype": torch.float32}
+    config, neon, vae, _ = neon_weights.open_parts(source, **cpu)
+    parts = {"neon": neon, "vae": vae}
+    neon_weights.save(target, parts, config, eight_bits=True)
+    _, neon_8, vae_8, _ = neon_weights.open_parts(target, **cpu)
+    lost = storage_loss(config, (neon, vae), (neon_8, vae_8))
+    files = neon_weights.save(target, parts, replace(config, rounding=lost), eight_bits=True)
+    total = sum(path.stat().st_size for path in files)
+    print(json.dumps({"bytes": total, "files": [path.name for path in files], "lost": lost}))
+    if total > MOST_SHIPPED:
+        print(f"{total} bytes are more than {MOST_SHIPPED}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def storage_loss(config: Any, exact: tuple[Any, Any], stored: tuple[Any, Any]) -> dict[str, float]:
+    """Relative difference of the flow (root of the mean square, over four timesteps), and of
+    decoded pictures in levels of 255: stored weights against those that they were stored from."""
+    import torch
+
+    from generator.lab.models.neon import flow
+
+    generator = torch.Generator().manual_seed(0)
+    shape = config.dit
+    clips = len(TIMESTEPS)
+    x = torch.randn((clips, shape.chunk, shape.latent_channels, 18, 32), generator=generator)
+    scene = torch.arange(clips) % len(config.scenes)
+    values = torch.rand((clips, len(config.attributes)), generator=generator)
+    times = torch.tensor(TIMESTEPS).unsqueeze(1)
+    starts = torch.zeros((clips, 1), dtype=torch.long)
+    with torch.inference_mode():
+        flows = [
+            flow(neon.dit, x, times, starts, neon.texts(scene, values))
+            for neon, _ in (exact, stored)
+        ]
+        pictures = [vae.decode(x[:1]).clamp(0, 1) for _, vae in (exact, stored)]
+    off = (flows[0] - flows[1]).pow(2).mean().sqrt() / flows[0].pow(2).mean().sqrt()
+    levels = 255 * (pictures[0] - pictures[1]).abs().max()
+    return {"flow": float(off), "decoded_levels_at_most": float(levels)}
+
+
+def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("run", help="train stages, then look at and measure what came of it")
+    one.add_argument("out")
+    one.add_argument("--from", dest="source", help="weights to go on from")
+    one.add_argument("--stage", action="append", default=[], metavar="NAME=MINUTES")
+    one.add_argument("--part", default="1/1", metavar="K/N")
+    one.add_argument("--size", default="512x288")
+    one.add_argument("--batch", type=int)
+    one.add_argument("--pool", type=int)
+    one.add_argument("--rate", type=float)
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--samples", type=int, default=2, help="of a pixel's side, in rendering")
+    one.add_argument("--device", default="cuda")
+    one.add_argument("--compile", action="store_true")
+    one.add_argument("--evaluate", type=int, default=0, metavar="SEEDS")
+    one.add_argument("--drift", type=int, default=8, metavar="SEEDS", help="with --evaluate")
+    one.add_argument("--rehearse", action="store_true")
+    other = commands.add_parser("ship", help="write what a project ships")
+    other.add_argument("weights")
+    other.add_argument("target")
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    arguments = parsed(given)
+    return run(arguments) if arguments.command == "run" else ship(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

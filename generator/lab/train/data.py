@@ -1,0 +1,235 @@
+"""Footage to train on: rendered when it is needed, by seed, and kept on the device.
+
+The renderer is handed in (`Footage`), as a pure function of seed, attributes and time. Seeds of
+training count up from 0; those that measure (`HELD_OUT` and above) are never trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from generator.lab.models.neon_vae import NeonVAE
+from generator.lab.prompts import Known
+
+__all__ = [
+    "HELD_OUT",
+    "RATE_HZ",
+    "Clips",
+    "Condition",
+    "Footage",
+    "Latents",
+    "Segments",
+    "times_of",
+]
+
+# Shapes: B clips, F frames, T latent frames, n chunks, A attributes, H and W sides
+
+RATE_HZ = 12
+"""Frames per second that Neon is trained at."""
+HELD_OUT = 2**40
+WARM_FRAMES = 4
+"""Frames before a segment that the encoder sees first, so that it does not begin with nothing."""
+LATEST_S = 100.0
+"""Clips begin at moments of a scene up to this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What clips show: seeds and scenes [B], attribute values [B, A] as shares 0 to 1 of the
+    renderer's range, NaN where a scene does not have the attribute."""
+
+    seeds: torch.Tensor
+    scene: torch.Tensor
+    values: torch.Tensor
+
+    def __getitem__(self, index: torch.Tensor | slice) -> Condition:
+        return Condition(
+            seeds=self.seeds[index], scene=self.scene[index], values=self.values[index]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footage:
+    """A renderer, as training takes it."""
+
+    scenes: tuple[str, ...]
+    attributes: tuple[Known, ...]
+    draw: Callable[[torch.Tensor], Condition]
+    """Seeds [B] -> what they show, on the seeds' device."""
+    render: Callable[[Condition, torch.Tensor, int, int], torch.Tensor]
+    """(condition, times [B, F] in s, width, height) -> RGB [B, F, 3, H, W], 0 to 1."""
+    flow: Callable[[Condition, torch.Tensor, int, int], torch.Tensor] | None = None
+    """The same arguments -> true flow [B, F - 1, 2, H, W] in pixels, x right and y down: where each
+    pixel of a frame lies in the next one."""
+
+
+def times_of(condition: Condition, first_frame: torch.Tensor | int, frames: int) -> torch.Tensor:
+    """Times [B, F] of frames of the clips, which begin at a moment of their own."""
+    begins = (condition.seeds * 7919 % 10_007).double() / 10_007 * LATEST_S
+    first = torch.as_tensor(first_frame, device=begins.device).expand(begins.shape)
+    numbers = first.unsqueeze(1) + torch.arange(frames, device=begins.device)
+    return (begins.unsqueeze(1) + numbers / RATE_HZ).float()
+
+
+class Clips:
+    """A pool of rendered clips [N, F, 3, H, W] in 8 bits, the oldest of which give way."""
+
+    def __init__(
+        self,
+        footage: Footage,
+        *,
+        count: int,
+        frames: int,
+        width: int,
+        height: int,
+        device: torch.device,
+        first_seed: int = 0,
+        at_once: int = 8,
+    ) -> None:
+        self.footage, self.frames = footage, frames
+        self.width, self.height, at_once = width, height, min(at_once, count)
+        self.device, self.next_seed, self.oldest = device, first_seed, 0
+        self.pixels = torch.zeros(
+            (count, frames, 3, height, width), dtype=torch.uint8, device=device
+        )
+        self.scene = torch.zeros(count, dtype=torch.long, device=device)
+        self.values = torch.zeros((count, len(footage.attributes)), device=device)
+        for _ in range(-(-count // at_once)):
+            self.refresh(at_once)
+
+    @torch.no_grad()
+    def refresh(self, clips: int) -> None:
+        """Render so many new clips in place of the oldest."""
+        count = len(self.pixels)
+        seeds = torch.arange(self.next_seed, self.next_seed + clips, device=self.device)
+        self.next_seed += clips
+        condition = self.footage.draw(seeds)
+        times = times_of(condition, 0, self.frames)
+        pixels = self.footage.render(condition, times, self.width, self.height)
+        where = (self.oldest + torch.arange(clips, device=self.device)) % count
+        self.pixels[where] = (pixels * 255).round().to(torch.uint8)
+        self.scene[where], self.values[where] = condition.scene, condition.values.float()
+        self.oldest = (self.oldest + clips) % count
+
+    def batch(
+        self, generator: torch.Generator, size: int, *, crop: int | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(pixels [B, F, 3, h, w] 0 to 1, scene [B], values [B, A]) of clips drawn with return,
+        whole or square crops at places that divide by 8."""
+        chosen = self._drawn(len(self.pixels), size, generator)
+        pixels = self.pixels[chosen]
+        if crop is not None:
+            top = 8 * self._drawn((self.height - crop) // 8 + 1, size, generator)
+            left = 8 * self._drawn((self.width - crop) // 8 + 1, size, generator)
+            pixels = torch.stack(
+                [
+                    clip[:, :, y : y + crop, x : x + crop]
+                    for clip, y, x in zip(pixels, top.tolist(), left.tolist(), strict=True)
+                ]
+            )
+        return pixels.float() / 255, self.scene[chosen], self.values[chosen]
+
+    def _drawn(self, below: int, size: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.randint(below, (size,), generator=generator, device=self.device)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segments:
+    """How clips are cut for the transformer: their first chunk, then chunks in a row from a later
+    one on, so that distances as in a long stream are met in a short sequence."""
+
+    chunk_frames: int = 12
+    chunk_latents: int = 3
+    chunks: int = 3
+    """In all, the first one among them."""
+    latest: int = 25
+    """The last chunk from which the row may begin."""
+    next_share: float = 0.4
+    """Of clips whose row begins with the second chunk."""
+
+    def begins(self, condition: Condition) -> torch.Tensor:
+        """Numbers [B] of the chunk from which the row begins, by seed."""
+        turn = condition.seeds * 104_729 % 1009
+        far = 2 + condition.seeds * 7907 % (self.latest - 1)
+        return torch.where(turn < self.next_share * 1009, 1, far)
+
+    def starts(self, begins: torch.Tensor) -> torch.Tensor:
+        """First latent frame [B, n] of each chunk."""
+        row = begins.unsqueeze(1) + torch.arange(self.chunks - 1, device=begins.device)
+        return self.chunk_latents * torch.cat([torch.zeros_like(begins).unsqueeze(1), row], dim=1)
+
+
+class Latents:
+    """A bank of encoded clips [N, T, 16, H / 8, W / 8], the oldest of which give way."""
+
+    def __init__(
+        self,
+        footage: Footage,
+        vae: NeonVAE,
+        segments: Segments,
+        *,
+        count: int,
+        width: int,
+        height: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        first_seed: int = 0,
+        at_once: int = 8,
+        half: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """`half` is what the encoder runs in, such as autocast."""
+        self.footage, self.vae, self.segments, self.half = footage, vae, segments, half
+        self.width, self.height, self.device, self.at_once = width, height, device, at_once
+        self.next_seed, self.oldest, self.filled = first_seed, 0, 0
+        frames = segments.chunks * segments.chunk_latents
+        channels = vae.shape.latent_channels
+        size = (count, frames, channels, height // 8, width // 8)
+        self.x = torch.zeros(size, dtype=dtype, device=device)
+        self.starts = torch.zeros((count, segments.chunks), dtype=torch.long, device=device)
+        self.scene = torch.zeros(count, dtype=torch.long, device=device)
+        self.values = torch.zeros((count, len(footage.attributes)), device=device)
+
+    @torch.no_grad()
+    def refresh(self, clips: int) -> None:
+        """Render and encode so many new clips in place of the oldest."""
+        seeds = torch.arange(self.next_seed, self.next_seed + clips, device=self.device)
+        self.next_seed += clips
+        condition = self.footage.draw(seeds)
+        begins = self.segments.begins(condition)
+        where = (self.oldest + torch.arange(clips, device=self.device)) % len(self.x)
+        self.x[where] = self.encoded(condition, begins).to(self.x.dtype)
+        self.starts[where] = self.segments.starts(begins)
+        self.scene[where], self.values[where] = condition.scene, condition.values.float()
+        self.oldest = (self.oldest + clips) % len(self.x)
+        self.filled = min(len(self.x), self.filled + clips)
+
+    def encoded(self, condition: Condition, begins: torch.Tensor) -> torch.Tensor:
+        """Latents of a clip's first chunk and of the row from `begins` on; the encoder comes to the
+        row from a few frames before it."""
+        cut, render = self.segments, self.footage.render
+        first = render(condition, times_of(condition, 0, cut.chunk_frames), self.width, self.height)
+        frames = WARM_FRAMES + (cut.chunks - 1) * cut.chunk_frames
+        times = times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames)
+        row = self._latents(render(condition, times, self.width, self.height))
+        return torch.cat([self._latents(first), row[:, WARM_FRAMES // 4 :]], dim=1)
+
+    def _latents(self, video: torch.Tensor) -> torch.Tensor:
+        with self.half():
+            return self.vae.encode(video).float()
+
+    def fill(self) -> Iterator[int]:
+        """Fill the bank, telling after each step how many clips are in it."""
+        while self.filled < len(self.x):
+            self.refresh(min(self.at_once, len(self.x) - self.filled))
+            yield self.filled
+
+    def batch(
+        self, generator: torch.Generator, size: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(latents [B, T, C, H, W] in float32, starts [B, n], scene [B], values [B, A])"""
+        chosen = torch.randint(self.filled, (size,), generator=generator, device=self.device)
+        return self.x[chosen].float(), self.starts[chosen], self.scene[chosen], self.values[chosen]

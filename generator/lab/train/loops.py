@@ -1,0 +1,273 @@
+"""The three stages of training: what one step of each does. How long they go on is not known here
+(`training.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from generator.lab.models.neon import Neon, block_pass, dropped, flow
+from generator.lab.models.neon_vae import MOST, NeonVAE
+from generator.lab.train import losses
+from generator.lab.train.data import Clips, Latents
+from generator.lab.train.metrics import AttributeNetwork, attribute_loss
+
+__all__ = ["Average", "Batch", "Recipe", "Step", "dit_step", "features_step", "vae_step", "whiten"]
+
+# Shapes: B clips, n chunks, T latent frames
+
+Step = Callable[[float], Mapping[str, torch.Tensor]]
+"""One step, told how much of the schedule is done (0 to 1); losses by name, on the device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Numbers of the recipe that are no matter of size."""
+
+    laplacian: float = 1.0
+    temporal: float = 1.0
+    features: float = 0.2
+    critic: float = 0.02
+    critic_from: float = 2 / 3
+    """Of the schedule; 1 for never."""
+    latent_noise: float = 0.05
+    """Added to latents before they are decoded, so that small errors of the transformer do not
+    show."""
+    latent_size: float = 1e-4
+    """Weight of the latents' mean square."""
+    unstated: float = 0.1
+    """Share of clips whose whole condition is dropped."""
+    history: float = 0.5
+    """Share of clips in which only the last chunk has noise to speak of."""
+    own_from: float = 0.85
+    """Of the schedule, from where on histories are partly the model's own."""
+    own_share: float = 0.5
+    """Of steps, then."""
+    own_noise: float = 0.02
+    average: float = 0.999
+    """Decay of the moving average of parameters."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Clips of a step; less are taken where the device has too little memory."""
+
+    size: int
+
+
+class Average:
+    """The moving average of a part's parameters, which is what is kept of it."""
+
+    def __init__(self, part: nn.Module, decay: float) -> None:
+        self.part, self.decay, self.steps = part, decay, 0
+        self.kept = [p.detach().clone() for p in part.parameters()]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 10))
+        torch._foreach_lerp_(self.kept, [p.detach() for p in self.part.parameters()], 1 - decay)
+
+    def swap(self) -> None:
+        """Exchange the part's parameters with their average; again to take it back."""
+        for parameter, kept in zip(self.part.parameters(), self.kept, strict=True):
+            now = parameter.data.clone()
+            parameter.data.copy_(kept)
+            kept.copy_(now)
+
+
+def optimiser(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.AdamW:
+    """AdamW with decay on matrices alone."""
+    found = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in found if p.ndim > 1], "weight_decay": 0.01},
+        {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    fused = bool(found) and found[0].device.type == "cuda"
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=fused)
+
+
+def stepped(optimiser: torch.optim.Optimizer, loss: torch.Tensor, part: nn.Module) -> torch.Tensor:
+    """Backwards and one step; the gradients' norm, which is cut at 1. A step whose gradients are
+    not finite changes nothing."""
+    loss.backward()
+    size = nn.utils.clip_grad_norm_(part.parameters(), 1.0)
+    for parameter in part.parameters():
+        if parameter.grad is not None:
+            torch.nan_to_num_(parameter.grad, 0.0, 0.0, 0.0)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return size
+
+
+def features_step(
+    network: AttributeNetwork,
+    clips: Clips,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    *,
+    batch: Batch,
+    half: Callable[[], torch.autocast],
+) -> Step:
+    def step(done: float) -> Mapping[str, torch.Tensor]:
+        pixels, scene, values = clips.batch(generator, batch.size)
+        with half():
+            scores, shares = network(pixels)
+        loss = attribute_loss((scores.float(), shares.float()), scene, values)
+        size = stepped(optimiser, loss, network)
+        return {"loss": loss.detach(), "gradient": size}
+
+    return step
+
+
+def vae_step(
+    vae: NeonVAE,
+    clips: Clips,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    recipe: Recipe,
+    *,
+    batch: Batch,
+    crop: int,
+    features: AttributeNetwork | None,
+    critic: losses.PatchCritic,
+    critics: torch.optim.Optimizer,
+    half: Callable[[], torch.autocast],
+    encode: Callable[[torch.Tensor], torch.Tensor],
+    decode: Callable[[torch.Tensor], torch.Tensor],
+) -> Step:
+    """`encode` and `decode` are the VAE's networks, or the same compiled."""
+
+    def step(done: float) -> Mapping[str, torch.Tensor]:
+        pixels, _, _ = clips.batch(generator, batch.size, crop=crop)
+        with half():
+            latents = encode(2 * pixels - 1)
+            noise = torch.randn(
+                latents.shape, generator=generator, device=latents.device, dtype=latents.dtype
+            )
+            bent = MOST * torch.tanh((latents + recipe.latent_noise * noise) / MOST)
+            made = (decode(bent) + 1) / 2
+        made = made.float()
+        parts = {
+            "l1": (made - pixels).abs().mean(),
+            "laplacian": recipe.laplacian * losses.laplacian_loss(made, pixels),
+            "temporal": recipe.temporal * losses.temporal_loss(made, pixels),
+            "latents": recipe.latent_size * latents.float().pow(2).mean(),
+        }
+        if features is not None:
+            with half():
+                wanted = [x.detach() for x in features.layers(pixels, resize=False)[:3]]
+                seen = features.layers(made, resize=False)[:3]
+            parts["features"] = recipe.features * losses.feature_loss(
+                [x.float() for x in seen], [x.float() for x in wanted]
+            )
+        judged = done >= recipe.critic_from
+        if judged:
+            with half():
+                said = critic(made)
+            parts["critic"] = recipe.critic * losses.fooling_loss(said.float())
+        loss = torch.stack(list(parts.values())).sum()
+        size = stepped(optimiser, loss, vae)
+        told = {name: value.detach() for name, value in parts.items()}
+        if judged:
+            critics.zero_grad(set_to_none=True)
+            with half():
+                real, fake = critic(pixels), critic(made.detach())
+            of_critic = losses.critic_loss(real.float(), fake.float())
+            stepped(critics, of_critic, critic)
+            told["critic_loss"] = of_critic.detach()
+        error = (made.detach() - pixels).pow(2).mean()
+        return {"loss": loss.detach(), **told, "psnr": -10 * error.log10(), "gradient": size}
+
+    return step
+
+
+@torch.no_grad()
+def whiten(vae: NeonVAE, clips: Clips, batches: int, size: int, seed: int) -> None:
+    """Measure mean and spread of each latent channel over whole clips."""
+    generator = torch.Generator(clips.device).manual_seed(seed)
+    raw = torch.cat(
+        [
+            vae.encoder(2 * clips.batch(generator, size)[0] - 1).float().transpose(1, 2).flatten(2)
+            for _ in range(batches)
+        ]
+    )
+    by_channel = raw.transpose(0, 1).flatten(1)
+    vae.latents_mean.copy_(by_channel.mean(dim=1))
+    vae.latents_std.copy_(by_channel.std(dim=1).clamp_min(1e-3))
+
+
+def dit_step(
+    neon: Neon,
+    bank: Latents,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+    recipe: Recipe,
+    *,
+    batch: Batch,
+    shift: float,
+    half: Callable[[], torch.autocast],
+    run: Callable[..., torch.Tensor] = block_pass,
+) -> Step:
+    """Rectified flow (Liu et al., 2023) with a noise level for each chunk.
+
+    In the last part of the schedule some steps have histories that the model made itself: the clip
+    is noised half way, denoised by three Euler steps, and the last chunk's target stays the truth,
+    from which such a history does not stray far.
+    """
+    chunk = neon.dit.shape.chunk
+
+    def passed(
+        x: torch.Tensor, sigma: torch.Tensor, starts: torch.Tensor, texts: object
+    ) -> torch.Tensor:
+        with half():
+            out = flow(neon.dit, x, 1000 * sigma, starts, texts, run=run)  # type: ignore[arg-type]
+        return out.float()
+
+    @torch.no_grad()
+    def own(x_0: torch.Tensor, starts: torch.Tensor, texts: object) -> torch.Tensor:
+        clips, chunks = starts.shape
+        sigma = 0.3 + 0.5 * torch.rand((clips, 1), generator=generator, device=x_0.device)
+        noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
+        x = mixed(x_0, noise, sigma.expand(-1, chunks), chunk)
+        for turn in range(3):
+            now, after = sigma * (1 - turn / 3), sigma * (1 - (turn + 1) / 3)
+            v = passed(x, now.expand(-1, chunks), starts, texts)
+            x = x + (after - now).view(-1, 1, 1, 1, 1) * v
+        noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
+        return x + recipe.own_noise * noise
+
+    def step(done: float) -> Mapping[str, torch.Tensor]:
+        x_0, starts, scene, values = bank.batch(generator, batch.size)
+        told = dropped(scene, values, generator, share=recipe.unstated)
+        with half():
+            texts = neon.texts(*told)
+        sigma = losses.sigmas(starts.shape, generator, x_0.device, shift)
+        sigma, weight = losses.flow_weights(sigma, generator, history_share=recipe.history)
+        noise = torch.randn(x_0.shape, generator=generator, device=x_0.device)
+        x = mixed(x_0, noise, sigma, chunk)
+        ours = done >= recipe.own_from and float(torch.rand((), generator=dice)) < recipe.own_share
+        if ours:
+            context = own(x_0, starts, [(k.detach(), v.detach()) for k, v in texts])
+            x = torch.cat([context[:, :-chunk], x[:, -chunk:]], dim=1)
+            sigma = torch.cat([torch.zeros_like(sigma[:, :-1]), sigma[:, -1:]], dim=1)
+            weight = torch.cat([torch.zeros_like(weight[:, :-1]), weight[:, -1:]], dim=1)
+        off = (passed(x, sigma, starts, texts) - (noise - x_0)).pow(2)
+        by_chunk = off.unflatten(1, (-1, chunk)).mean(dim=(2, 3, 4, 5))
+        loss = (by_chunk * weight).sum() / weight.sum().clamp_min(1)
+        size = stepped(optimiser, loss, neon)
+        return {"loss": loss.detach(), "last": by_chunk[:, -1].mean().detach(), "gradient": size}
+
+    dice = torch.Generator().manual_seed(generator.initial_seed())
+    return step
+
+
+def mixed(
+    x_0: torch.Tensor, noise: torch.Tensor, sigma_Bn: torch.Tensor, chunk: int
+) -> torch.Tensor:
+    """Clean latents and noise, each chunk at its own level."""
+    level = sigma_Bn.repeat_interleave(chunk, dim=1).view(*x_0.shape[:2], 1, 1, 1)
+    return (1 - level) * x_0 + level * noise

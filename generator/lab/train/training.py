@@ -1,0 +1,454 @@
+"""A run of training: from a folder of weights to a folder of weights, in so many minutes.
+
+Weights alone are carried from run to run; the optimiser begins anew each time, behind a warm-up.
+Every run adds lines to `log.jsonl` beside the weights: its settings, losses on the way, seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from generator.errors import UsageError
+from generator.lab import clock
+from generator.lab.models import neon_weights
+from generator.lab.models.neon import TINY_NEON_DIT, Neon, block_pass, initialise, shape_for
+from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE
+from generator.lab.models.neon_weights import NeonConfig
+from generator.lab.train import loops
+from generator.lab.train.data import Clips, Footage, Latents, Segments
+from generator.lab.train.log import LOG, Log, carry_log, rounded
+from generator.lab.train.losses import PatchCritic
+from generator.lab.train.metrics import AttributeNetwork
+from generator.measure.roofline import NEON_DIT, NEON_VAE
+
+__all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
+
+STAGES = ("features", "vae", "dit")
+PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
+"""Stage -> the part that it trains."""
+RATES = {"features": 1e-3, "vae": 5e-4, "dit": 6e-4}
+BATCHES = {"features": 32, "vae": 32, "dit": 32}
+POOLS = {"features": 512, "vae": 512, "dit": 12_000}
+CROP = 128
+WARM_STEPS = 100
+LAST_RATE = 0.05
+"""Share of the learning rate that the schedule ends with."""
+EVERY = 20
+"""Steps from one line of the log to the next; the host waits for the device there only."""
+FILL_SHARE = 0.25
+"""Of a run's time, after which latents that are still to be rendered come on the way."""
+SAVE_S = 150.0
+MARGIN_S = 10.0
+"""Kept free at a run's end, to write what it came to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run, as it was ordered."""
+
+    stage: str
+    out: Path
+    resume: Path | None = None
+    """Where to go on from; `out` where weights stand there."""
+    minutes: float = 9.0
+    """Of the whole run, rendering included."""
+    steps: int | None = None
+    """Most steps; the schedule goes by them then, not by time."""
+    part: tuple[int, int] = (1, 1)
+    """(k, n): this run is the k-th of n that share one schedule."""
+    width: int = 512
+    height: int = 288
+    batch: int | None = None
+    rate: float | None = None
+    pool: int | None = None
+    """Clips that are kept on the device."""
+    refresh: int = 8
+    """Clips that are rendered anew after every 20 steps; 0 for none."""
+    seed: int = 0
+    """Of parameters, draws, and of footage, which begins at 10 million times it."""
+    device: str = "cuda"
+    compile: bool = False
+    tiny: bool = False
+    recipe: loops.Recipe = field(default_factory=loops.Recipe)
+
+
+@dataclass(slots=True)
+class Models:
+    """The parts, and which of them hold something."""
+
+    config: NeonConfig
+    neon: Neon
+    vae: NeonVAE
+    features: AttributeNetwork
+    trained: dict[str, bool]
+
+    def kept(self) -> dict[str, nn.Module]:
+        """Those that are worth writing."""
+        return {name: getattr(self, name) for name in PARTS.values() if self.trained[name]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to."""
+
+    files: tuple[Path, ...]
+    steps: int
+    seconds: float
+    first_loss: float
+    last_loss: float
+
+
+def train(
+    plan: Plan,
+    footage: Footage,
+    *,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    now: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Train one stage. What was reached is kept when the run is interrupted, too.
+
+    Raises UsageError for what cannot be had, MediaError for weights that cannot be read.
+    """
+    began = now()
+    check(plan)
+    device = torch.device(plan.device)
+    torch.manual_seed(plan.seed)
+    source = plan.resume or (plan.out if (plan.out / neon_weights.CONFIG).is_file() else None)
+    models = open_models(plan, footage, source, device)
+    part = PARTS[plan.stage]
+    if plan.stage == "dit" and not models.trained["vae"]:
+        raise UsageError(
+            f"--stage dit: {source or plan.out} holds no trained VAE to make latents with; "
+            "run --stage vae first, or name its folder with --resume"
+        )
+    plan.out.mkdir(parents=True, exist_ok=True)
+    carry_log(source, plan.out)
+    log = Log(plan.out / LOG, plan.stage, began, now)
+    log.write("run", **said_of(plan, models), resumed=str(source) if models.trained[part] else None)
+    network: nn.Module = getattr(models, part)
+    network.train().requires_grad_(True)
+    average = loops.Average(network, plan.recipe.average)
+    end_s = plan.minutes * 60 - MARGIN_S
+    generator = torch.Generator(device).manual_seed(plan.seed * 1000 + plan.part[0])
+    stage = prepared(
+        plan,
+        models,
+        footage,
+        generator,
+        device,
+        told(progress, "rendering"),
+        lambda: now() - began > FILL_SHARE * end_s,
+    )
+    log.write("ready", clips=stage.clips)
+    step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
+    ready, saved, steps = now() - began, now(), 0
+    losses: list[float] = []
+    try:
+        while True:
+            spent = now() - began
+            local = (
+                steps / plan.steps
+                if plan.steps is not None
+                else (spent - ready) / max(1e-9, end_s - ready)
+            )
+            if local >= 1 or spent >= end_s:
+                break
+            done = (plan.part[0] - 1 + local) / plan.part[1]
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(done, steps, rate, plan.steps)
+            try:
+                with fastest_convolutions(device):
+                    found = step_of(done)
+            except torch.OutOfMemoryError:
+                make_smaller(stage.batch, network, log)
+                continue
+            average.update()
+            steps += 1
+            if steps == 1 or steps % EVERY == 0:
+                numbers = {name: float(value) for name, value in found.items()}
+                losses.append(numbers["loss"])
+                log.write("step", step=steps, done=round(done, 4), **rounded(numbers))
+                progress(plan.stage, int(100 * local), 100)
+                if plan.refresh:
+                    refresh(plan.refresh)
+                if now() - saved > SAVE_S:
+                    saved = now()
+                    keep(plan, models, average, part, stage.finish, log, steps)
+        progress(plan.stage, 100, 100)
+    finally:
+        files = keep(plan, models, average, part, stage.finish, log, steps) if steps else []
+        log.write("end", steps=steps, rendered=stage.rendered())
+    if not losses:
+        raise UsageError(
+            f"--minutes {plan.minutes:g}: over before the first step, for rendering took as long; "
+            "give more, or fewer clips with --pool"
+        )
+    tail = losses[-max(1, len(losses) // 5) :]
+    return Outcome(
+        files=tuple(files),
+        steps=steps,
+        seconds=now() - began,
+        first_loss=losses[0],
+        last_loss=sum(tail) / len(tail),
+    )
+
+
+def check(plan: Plan) -> None:
+    """Raises UsageError, with everything that is wrong."""
+    wrong = []
+    if plan.stage not in STAGES:
+        wrong.append(f'--stage "{plan.stage}": known are {", ".join(STAGES)}')
+    if plan.width % 16 or plan.height % 16 or min(plan.width, plan.height) < 16:
+        wrong.append(f"--size {plan.width}x{plan.height}: write sides that divide by 16")
+    k, n = plan.part
+    if not 1 <= k <= n:
+        wrong.append(f"--part {k}/{n}: write which part of how many, such as 1/2")
+    if plan.minutes * 60 <= MARGIN_S:
+        wrong.append(f"--minutes {plan.minutes:g}: write more, {MARGIN_S:g} s go to writing")
+    if plan.device.startswith("cuda") and not torch.cuda.is_available():
+        wrong.append(
+            f"--device {plan.device}: torch sees no GPU here (torch {torch.__version__}); write "
+            "--device cpu, with --tiny for a rehearsal"
+        )
+    if wrong:
+        raise UsageError("\n".join(wrong))
+
+
+def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch.device) -> Models:
+    """Parts as `source` has them; those that it lacks begin anew.
+
+    Raises UsageError where it was trained on other attributes or shapes.
+    """
+    fresh = NeonConfig(
+        dit=shape_for(TINY_NEON_DIT if plan.tiny else NEON_DIT, len(footage.attributes)),
+        vae=TINY_NEON_VAE if plan.tiny else NEON_VAE,
+        scenes=footage.scenes,
+        attributes=footage.attributes,
+    )
+    config, state = fresh, dict[str, torch.Tensor]()
+    if source is not None:
+        config, state, _ = neon_weights.load(source)
+        if (config.scenes, config.attributes) != (fresh.scenes, fresh.attributes):
+            raise UsageError(
+                f"{source}: trained on other scenes or attributes than are rendered now; begin "
+                "anew with another --out"
+            )
+        if plan.tiny != (config.vae == TINY_NEON_VAE):
+            raise UsageError(f"{source}: give --tiny where the weights are a toy's, and only there")
+    neon, vae = Neon(config.dit, scenes=len(config.scenes)), NeonVAE(config.vae)
+    initialise(neon, plan.seed)
+    toy: dict[str, Any] = {"widths": (8, 8, 8, 8), "look": (32, 48)} if plan.tiny else {}
+    features = AttributeNetwork(len(config.scenes), len(config.attributes), **toy)
+    models = Models(config, neon, vae, features, {})
+    for name in PARTS.values():
+        module: nn.Module = getattr(models, name)
+        models.trained[name] = any(key.startswith(f"{name}.") for key in state)
+        if models.trained[name] and source is not None:
+            neon_weights.fill(module, name, state, source)
+        module.to(device).eval().requires_grad_(False)
+    return models
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """A stage that is ready to begin."""
+
+    step: loops.Step
+    optimiser: torch.optim.Optimizer
+    refresh: Callable[[int], None]
+    finish: Callable[[], None]
+    rendered: Callable[[], int]
+    rate: float
+    clips: int
+    batch: loops.Batch
+
+
+def prepared(
+    plan: Plan,
+    models: Models,
+    footage: Footage,
+    generator: torch.Generator,
+    device: torch.device,
+    progress: Callable[[int, int], None],
+    enough: Callable[[], bool],
+) -> Stage:
+    """Footage on the device, and the step that trains on it. `enough` says that rendering has
+    taken its share of the time."""
+    batch = loops.Batch(plan.batch or (4 if plan.tiny else BATCHES[plan.stage]))
+    rate = plan.rate or RATES[plan.stage]
+    count = plan.pool or (8 if plan.tiny else POOLS[plan.stage])
+    first_seed = 10_000_000 * plan.seed + 1_000_000 * plan.part[0]
+    sides = {"width": plan.width, "height": plan.height}
+
+    def half() -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+    if plan.stage == "dit":
+        shape = models.config.dit
+        segments = Segments(chunk_latents=shape.chunk, chunk_frames=4 * shape.chunk)
+        bank = Latents(
+            footage,
+            models.vae,
+            segments,
+            count=count,
+            **sides,
+            device=device,
+            dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
+            first_seed=first_seed,
+            half=half,
+        )
+        for filled in bank.fill():
+            progress(filled, count)
+            if enough() and filled >= batch.size:
+                break  # the rest comes with every refresh
+        optimiser = loops.optimiser(models.neon.parameters(), rate)
+        step = loops.dit_step(
+            models.neon,
+            bank,
+            optimiser,
+            generator,
+            plan.recipe,
+            batch=batch,
+            shift=models.config.shift,
+            half=half,
+            run=torch.compile(block_pass) if plan.compile else block_pass,
+        )
+        return Stage(
+            step=step,
+            optimiser=optimiser,
+            refresh=bank.refresh,
+            finish=lambda: None,
+            rendered=lambda: bank.next_seed - first_seed,
+            rate=rate,
+            clips=bank.filled,
+            batch=batch,
+        )
+    clips = Clips(footage, count=count, frames=12, **sides, device=device, first_seed=first_seed)
+    progress(count, count)
+    if plan.stage == "features":
+        optimiser = loops.optimiser(models.features.parameters(), rate)
+        step = loops.features_step(
+            models.features, clips, optimiser, generator, batch=batch, half=half
+        )
+    else:
+        critic = PatchCritic(8 if plan.tiny else 48).to(device)
+        optimiser = loops.optimiser(models.vae.parameters(), rate)
+        encode, decode = models.vae.encoder, models.vae.decoder
+        step = loops.vae_step(
+            models.vae,
+            clips,
+            optimiser,
+            generator,
+            plan.recipe,
+            batch=batch,
+            crop=min(CROP, plan.width // 8 * 8, plan.height // 8 * 8),
+            features=models.features if models.trained["features"] else None,
+            critic=critic,
+            critics=loops.optimiser(critic.parameters(), rate / 2),
+            half=half,
+            encode=torch.compile(encode) if plan.compile else encode,
+            decode=torch.compile(decode) if plan.compile else decode,
+        )
+
+    def finish() -> None:
+        if plan.stage == "vae":
+            loops.whiten(models.vae, clips, 8, min(4, count), plan.seed)
+
+    return Stage(
+        step=step,
+        optimiser=optimiser,
+        refresh=clips.refresh,
+        finish=finish,
+        rendered=lambda: clips.next_seed - first_seed,
+        rate=rate,
+        clips=count,
+        batch=batch,
+    )
+
+
+@contextmanager
+def fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """Sizes stay the same from step to step, so that trying kernels once pays."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+        yield
+
+
+def make_smaller(batch: loops.Batch, network: nn.Module, log: Log) -> None:
+    """Half as many clips a step. Raises UsageError where there is but one."""
+    if batch.size == 1:
+        raise UsageError("--size: a single clip needs more memory than the device has; take less")
+    batch.size //= 2
+    network.zero_grad(set_to_none=True)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    log.write("memory", batch=batch.size)
+
+
+def rate_at(done: float, steps: int, rate: float, most: int | None) -> float:
+    """Cosine over the whole schedule, behind a warm-up at the beginning of each run."""
+    warm = WARM_STEPS if most is None else max(1, min(WARM_STEPS, most // 10))
+    cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return rate * cosine * min(1.0, (steps + 1) / warm)
+
+
+def keep(
+    plan: Plan,
+    models: Models,
+    average: loops.Average,
+    part: str,
+    finish: Callable[[], None],
+    log: Log,
+    steps: int,
+) -> list[Path]:
+    """Write the averaged weights; training goes on with its own."""
+    average.swap()
+    try:
+        finish()
+        before = models.config.training
+        seconds = {**before.get("seconds", {})}
+        earlier = {**before.get("earlier", {})}
+        earlier.setdefault(log.id, seconds.get(plan.stage, 0.0))
+        seconds[plan.stage] = round(earlier[log.id] + log.seconds, 1)
+        training = {"seconds": seconds, "earlier": {log.id: earlier[log.id]}, "log": LOG}
+        models.config = replace(models.config, training=training)
+        models.trained[part] = True
+        files = neon_weights.save(plan.out, models.kept(), models.config, stays=(LOG,))
+        log.write("kept", step=steps, bytes=sum(path.stat().st_size for path in files))
+        return files
+    finally:
+        average.swap()
+
+
+def said_of(plan: Plan, models: Models) -> dict[str, Any]:
+    """Settings, machine and sizes, for the log."""
+    settings = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(plan).items()
+    }
+    counts = {
+        name: sum(p.numel() for p in getattr(models, name).parameters()) for name in PARTS.values()
+    }
+    return {
+        "settings": settings,
+        "parameters": counts,
+        "batch": plan.batch or (4 if plan.tiny else BATCHES[plan.stage]),
+        "learning_rate": plan.rate or RATES[plan.stage],
+        "machine": dict(clock.machine(plan.device)),
+        "software": dict(clock.software()),
+    }
+
+
+def told(progress: Callable[[str, int, int], None], stage: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(stage, done, total)

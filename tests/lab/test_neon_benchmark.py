@@ -1,0 +1,55 @@
+"""A sitting rehearsed: every call that a GPU is to run, on a CPU with a toy and a stand-in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
+
+from neon_stand_in import shapes  # noqa: E402
+
+from generator.clips.pictures import picture_of  # noqa: E402
+from generator.lab.models import neon_weights  # noqa: E402
+from generator.lab.train.log import read_log  # noqa: E402
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def test_the_calls_of_a_sitting_go_on_from_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Features and VAE, then the transformer from what came back, then the evaluation, then what is
+    shipped: at most eight files each time, a sheet that is a PNG, and one log of all runs."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+
+    first, second, shipped = tmp_path / "a", tmp_path / "b", tmp_path / "neon"
+    call = ["run", str(first), "--rehearse", "--stage", "features=1", "--stage", "vae=1"]
+    assert neon_train.run(neon_train.parsed(call), shapes()) == 0
+    assert picture_of(first / "sheet.png").shape == (2 * 32, 2 * 48, 3)
+
+    call = ["run", str(second), "--rehearse", "--from", str(first), "--stage", "dit=1"]
+    assert neon_train.run(neon_train.parsed([*call, "--evaluate", "2"]), shapes()) == 0
+    names = {path.name for path in second.iterdir()}
+    assert {"config.json", "log.jsonl", "figures.json", "sheet.png"} < names
+    assert len(names) <= 8
+    assert picture_of(second / "sheet.png").shape == (2 * 32, 5 * 48, 3)
+    runs = [line["run"] for line in read_log(second / "log.jsonl") if line["event"] == "run"]
+    assert runs == ["1-features", "2-vae", "3-dit"]
+    figures = json.loads((second / "figures.json").read_text("utf-8"))
+    assert set(figures["evaluation"]["by_steps"]) >= {"rendered", "1", "2", "64"}
+    assert figures["frames_rendered_a_second"] > 0
+
+    capsys.readouterr()
+    assert neon_train.main(["ship", str(second), str(shipped)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["bytes"] == sum(path.stat().st_size for path in shipped.iterdir())
+    config, state, _ = neon_weights.load(shipped)
+    assert not any(name.startswith("features.") for name in state)
+    assert config.rounding["flow"] == said["lost"]["flow"] < 0.2
+    assert config.training["seconds"].keys() == {"features", "vae", "dit"}
+    sys.modules.pop("neon_train")

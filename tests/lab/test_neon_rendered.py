@@ -1,0 +1,84 @@
+"""Where the renderer of scenes and Neon's training meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
+told: Any = pytest.importorskip(
+    "generator.lab.train.scenes.attributes", reason="the renderer of scenes is not here yet"
+)
+made: Any = pytest.importorskip(
+    "generator.lab.train.scenes.render", reason="the renderer of scenes is not here yet"
+)
+
+from generator.catalogue import load  # noqa: E402
+from generator.lab import prompts  # noqa: E402
+from generator.lab.train import metrics, rendered  # noqa: E402
+from generator.lab.train.data import times_of  # noqa: E402
+from generator.project import Project  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIZE = 64, 48
+
+
+def test_words_lead_to_attributes_that_the_renderer_has() -> None:
+    assert tuple(prompts.SCENES) == told.FAMILIES
+    assert {one.name for one in prompts.of_tables()} == {one.name for one in told.ATTRIBUTES}
+
+
+def test_the_archives_prompts_are_scenes_that_can_be_rendered() -> None:
+    """What is read lies within the renderer's spans, in its units."""
+    known = rendered.footage().attributes
+    by_name = {one.name: one for one in known}
+    scenes = []
+    for prompt in load(Project(root=REPOSITORY)).prompts:
+        reading = prompts.read(prompt.text, known)
+        attributes = {
+            name: by_name[name].value(reading.scene, share)
+            for name, share in reading.shares.items()
+        }
+        scenes.append(told.Scene(family=reading.scene, seed=0, attributes=attributes).family)
+    assert sorted(scenes) == sorted(told.FAMILIES)
+
+
+def test_footage_is_what_the_renderer_makes_of_the_same_scene() -> None:
+    """Seed, attributes and moments go through unchanged; values come back as shares, and those
+    that a scene lacks as nothing."""
+    footage = rendered.footage()
+    condition = footage.draw(torch.tensor([3, 4]))
+    times = times_of(condition, 0, 2)
+    got = footage.render(condition, times, *SIZE)
+    for clip, seed in enumerate((3, 4)):
+        scene = told.draw(seed)
+        wanted = made.render(
+            [scene],
+            times[clip].tolist(),
+            width=SIZE[0],
+            height=SIZE[1],
+            device=torch.device("cpu"),
+        )
+        off = (got[clip : clip + 1] - wanted.frames).abs()
+        assert (off > 0.02).float().mean() < 1e-3, "shares are rounded: a drop of rain may move"
+        for one, share in zip(footage.attributes, condition.values[clip].tolist(), strict=True):
+            if scene.family in one.spans:
+                assert one.value(scene.family, share) == pytest.approx(
+                    scene.attributes[one.name], rel=1e-4, abs=1e-4
+                )
+            else:
+                assert share != share
+
+
+def test_flow_leads_from_frame_to_frame() -> None:
+    """A clip warped back by its flow is nearer to itself than one that is not."""
+    footage = rendered.footage()
+    condition = footage.draw(torch.tensor([5]))
+    times = times_of(condition, 0, 3)
+    video = footage.render(condition, times, 128, 80)
+    assert footage.flow is not None
+    flow = footage.flow(condition, times, 128, 80)
+    assert flow.shape == (1, 2, 2, 80, 128)
+    assert metrics.warp_error(video, flow) < metrics.warp_error(video, 0 * flow)

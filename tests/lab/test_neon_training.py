@@ -1,0 +1,297 @@
+"""Training from nothing to a clip, with a toy on a CPU: losses fall, runs go on, logs tell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
+
+from neon_stand_in import shapes  # noqa: E402
+
+from generator.cli import main  # noqa: E402
+from generator.errors import UsageError  # noqa: E402
+from generator.lab.models import neon_weights  # noqa: E402
+from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
+from generator.lab.train import loops, training  # noqa: E402
+from generator.lab.train.data import HELD_OUT, Clips, Latents, Segments, times_of  # noqa: E402
+from generator.lab.train.evaluate import evaluate  # noqa: E402
+from generator.lab.train.log import LOG, read_log  # noqa: E402
+from generator.lab.train.training import Plan, train  # noqa: E402
+
+CPU = torch.device("cpu")
+TOY = {
+    "width": 48,
+    "height": 32,
+    "device": "cpu",
+    "tiny": True,
+    "refresh": 1,
+    "recipe": loops.Recipe(average=0.9, critic_from=0.7, own_from=0.6),
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """All three stages, one after the other into one folder, as on a fresh machine."""
+    out = tmp_path_factory.mktemp("neon") / "toy"
+    found = {}
+    for stage, steps in (("features", 60), ("vae", 60), ("dit", 80)):
+        plan = Plan(stage=stage, out=out, steps=steps, rate=3e-3, **TOY)
+        found[stage] = train(plan, shapes())
+    return out, found
+
+
+@pytest.mark.parametrize("stage", training.STAGES)
+def test_a_toys_loss_falls(trained: tuple[Path, dict[str, Any]], stage: str) -> None:
+    """By a tenth at least within some dozen steps; the flow's from its known start: without any
+    prediction the loss is the mean square of noise - latents, whose latents are whitened: 2."""
+    outcome = trained[1][stage]
+    assert outcome.last_loss < 0.9 * outcome.first_loss
+    if stage == "dit":
+        assert outcome.first_loss == pytest.approx(2, rel=0.3)
+
+
+def test_the_log_tells_every_run_its_settings_losses_and_seconds(
+    trained: tuple[Path, dict[str, Any]],
+) -> None:
+    out, found = trained
+    lines = read_log(out / LOG)
+    runs = [line for line in lines if line["event"] == "run"]
+    assert [line["run"] for line in runs] == ["1-features", "2-vae", "3-dit"]
+    assert runs[1]["settings"]["steps"] == 60
+    assert runs[2]["machine"]["device"]
+    ends = [line for line in lines if line["event"] == "end"]
+    assert [line["steps"] for line in ends] == [60, 60, 80]
+    for line in lines:
+        if line["event"] == "step":
+            assert line["loss"] is not None
+    config = neon_weights.read_config(out)
+    for stage, outcome in found.items():
+        assert 0 < config.training["seconds"][stage] <= outcome.seconds + 0.1
+
+
+def test_latents_are_whitened(trained: tuple[Path, dict[str, Any]]) -> None:
+    _, state, _ = neon_weights.load(trained[0])
+    models = training.open_models(
+        Plan(stage="dit", out=trained[0], **TOY), shapes(), trained[0], CPU
+    )
+    clips = Clips(shapes(), count=16, frames=12, width=48, height=32, device=CPU)
+    with torch.inference_mode():
+        latents = models.vae.encode(clips.pixels.float() / 255)
+    spread = latents.transpose(1, 2).flatten(3).permute(1, 0, 2, 3).flatten(1).std(dim=1)
+    assert ((spread > 0.5) & (spread < 2)).all()
+    assert not torch.equal(state["vae.latents_std"], torch.ones(16))
+
+
+def test_what_was_trained_is_generated_by_the_pipeline(
+    trained: tuple[Path, dict[str, Any]],
+) -> None:
+    """The folder is what `generate --pipeline neon` opens; prompts go by the trained attributes."""
+    parts = Parts(device="cpu", dtype="float32", weights=str(trained[0]))
+    pipeline: Any = open_pipeline("neon", parts)
+    heard = pipeline.heard("A detective in an alley in heavy rain with flying cars")
+    assert heard.told.startswith('scene alley; rain 0.9 share ("heavy rain")')
+    assert heard.unread == ("flying", "cars"), "an alley has no traffic"
+    pipeline.prepare(Request(prompt="an alley", width=48, height=32, steps=(2,), seed=1))
+    frames = list(islice(pipeline.stream(), 3))
+    assert [part.shape for part in frames] == [(12, 32, 48, 3)] * 3
+    assert frames[0].std() > 1
+
+
+def test_a_run_goes_on_from_weights_alone(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """The second part of a schedule begins where the first ended: its first loss is near the last
+    of the run before, far from a fresh network's, and the VAE is as it was."""
+    out, found = trained
+    plan = Plan(
+        stage="dit",
+        out=tmp_path / "on",
+        resume=out,
+        steps=20,
+        rate=1e-4,
+        part=(2, 2),
+        **{**TOY, "recipe": loops.Recipe(own_from=1.0)},
+    )
+    after = train(plan, shapes())
+    assert after.first_loss < 0.9 * found["dit"].first_loss
+    _, before, _ = neon_weights.load(out)
+    _, now, _ = neon_weights.load(tmp_path / "on")
+    assert before.keys() == now.keys()
+    same = [name for name in before if name.startswith(("vae.", "features."))]
+    assert all(torch.equal(before[name], now[name]) for name in same)
+    runs = [
+        line["run"] for line in read_log(tmp_path / "on" / "log.jsonl") if line["event"] == "run"
+    ]
+    assert runs == ["1-features", "2-vae", "3-dit", "4-dit"]
+    seconds = neon_weights.read_config(tmp_path / "on").training["seconds"]["dit"]
+    assert seconds > neon_weights.read_config(out).training["seconds"]["dit"]
+
+
+def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        told.append(stage)
+        if told.count("vae") == 2:
+            raise KeyboardInterrupt
+
+    plan = Plan(stage="vae", out=tmp_path / "toy", steps=100, **TOY)
+    with pytest.raises(KeyboardInterrupt):
+        train(plan, shapes(), progress=interrupt)
+    _, state, _ = neon_weights.load(tmp_path / "toy")
+    assert any(name.startswith("vae.") for name in state)
+    last = read_log(tmp_path / "toy" / "log.jsonl")[-1]
+    assert (last["event"], last["steps"]) == ("end", 20)
+
+
+def test_too_little_memory_takes_smaller_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that has room for two clips of four: the run goes on with two, and says so."""
+    whole, sizes = loops.features_step, []
+
+    def cramped(*arguments: Any, batch: loops.Batch, **options: Any) -> Any:
+        step = whole(*arguments, batch=batch, **options)
+
+        def tried(done: float) -> Any:
+            if batch.size > 2:
+                raise torch.OutOfMemoryError("no room")
+            sizes.append(batch.size)
+            return step(done)
+
+        return tried
+
+    monkeypatch.setattr(loops, "features_step", cramped)
+    outcome = train(Plan(stage="features", out=tmp_path / "toy", steps=3, **TOY), shapes())
+    assert (outcome.steps, sizes) == (3, [2, 2, 2])
+    assert [
+        x["batch"] for x in read_log(tmp_path / "toy" / "log.jsonl") if x["event"] == "memory"
+    ] == [2]
+
+
+def test_time_ends_a_run(tmp_path: Path) -> None:
+    """By a clock that goes 2 s at every look: a minute of it, less what writing takes."""
+    seconds = iter(range(0, 100_000, 2))
+    plan = Plan(stage="features", out=tmp_path / "toy", minutes=1, **TOY)
+    outcome = train(plan, shapes(), now=lambda: float(next(seconds)))
+    assert 10 < outcome.steps < 30
+    assert outcome.seconds <= 75
+
+
+def test_the_average_is_kept_and_training_goes_on_with_its_own() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    average = loops.Average(layer, 0.5)
+    for value in (1.0, 2.0, 3.0):
+        layer.weight.data.fill_(value)
+        average.update()
+    wanted = 0.0
+    for step, value in enumerate((1.0, 2.0, 3.0), 1):
+        decay = min(0.5, step / (step + 10))
+        wanted = decay * wanted + (1 - decay) * value
+    average.swap()
+    assert layer.weight.item() == pytest.approx(wanted)
+    average.swap()
+    assert layer.weight.item() == 3.0
+
+
+def test_the_schedule_is_one_over_all_its_runs() -> None:
+    """Two runs of a half each meet where one run would be, but for the second's warm-up."""
+    rate = training.rate_at
+    assert rate(0.0, 1000, 1.0, None) == pytest.approx(1)
+    assert rate(0.5, 1000, 1.0, None) == pytest.approx(0.525)
+    assert rate(1.0, 1000, 1.0, None) == pytest.approx(0.05)
+    assert rate(0.5, 0, 1.0, None) == pytest.approx(0.525 / 100)
+
+
+def test_segments_are_the_clips_moments() -> None:
+    """What the bank holds is what encoding the rendered frames of those moments gives, the row's
+    from a few frames before on."""
+    footage, segments = shapes(), Segments(latest=5)
+    plan = Plan(stage="vae", out=Path("unused"), **TOY)
+    vae = training.open_models(plan, footage, None, CPU).vae
+    bank = Latents(
+        footage, vae, segments, count=6, width=48, height=32, device=CPU, dtype=torch.float32
+    )
+    assert list(bank.fill()) == [6]
+    condition = footage.draw(torch.arange(6))
+    begins = segments.begins(condition)
+    assert bank.starts.tolist() == [[0, 3 * b, 3 * b + 3] for b in begins.tolist()]
+    assert {1} < set(begins.tolist()) <= set(range(1, 6))
+    times = times_of(condition, 0, 12 * 8)
+    whole = footage.render(condition, times, 48, 32)
+    with torch.inference_mode():
+        for clip, begin in enumerate(begins.tolist()):
+            frames = whole[clip : clip + 1, 12 * begin - 4 : 12 * begin + 24]
+            row = vae.encode(frames)[0, 1:]
+            torch.testing.assert_close(bank.x[clip, 3:], row, rtol=1e-4, atol=1e-4)
+
+
+def test_a_model_is_measured_on_seeds_it_never_saw(trained: tuple[Path, dict[str, Any]]) -> None:
+    """A table by steps with intervals; 64 steps are no way from themselves, and what is rendered is
+    no way from itself."""
+    out = trained[0]
+    models = training.open_models(Plan(stage="dit", out=out, **TOY), shapes(), out, CPU)
+    found = evaluate(
+        models,
+        shapes(),
+        seeds=6,
+        width=48,
+        height=32,
+        device=CPU,
+        steps=(1, 4),
+        chunks=2,
+        batch=3,
+        drift_seeds=2,
+        drift_steps=1,
+        drift_chunks=4,
+    )
+    assert found["first_seed"] == HELD_OUT
+    table = found["by_steps"]
+    assert set(table) == {"rendered", "reconstructed", "1", "4", "64"}
+    assert table["64"]["rms_to_64_steps"]["value"] == 0
+    assert table["1"]["rms_to_64_steps"]["value"] > table["4"]["rms_to_64_steps"]["value"] > 0
+    assert table["rendered"]["frechet"]["value"] == pytest.approx(0, abs=1e-4)
+    assert table["rendered"]["sharpness_to_rendered"]["value"] == pytest.approx(1, abs=0.2)
+    assert min(table[name]["frechet"]["value"] for name in ("1", "4", "64", "reconstructed")) > 0.01
+    assert table["rendered"]["attribute_error"]["value"] < 0.25, "better than a guess"
+    for row in table.values():
+        assert row["frechet"]["low"] <= row["frechet"]["high"]
+        assert "warp_error" in row or row is table["reconstructed"]
+    assert [q["from_s"] for q in found["drift"]["quarters"]] == [0, 1, 2, 3]
+    json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"stage": "gan"}, "known are features, vae, dit"),
+        ({"width": 50}, "sides that divide by 16"),
+        ({"part": (3, 2)}, "write which part of how many"),
+        ({"stage": "dit"}, "holds no trained VAE"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(tmp_path: Path, other: dict[str, Any], said: str) -> None:
+    plan = replace(Plan(stage="vae", out=tmp_path / "toy", steps=1, **TOY), **other)
+    with pytest.raises(UsageError, match=said):
+        train(plan, shapes())
+
+
+def test_weights_of_other_attributes_are_refused(trained: tuple[Path, dict[str, Any]]) -> None:
+    other = replace(shapes(), attributes=shapes().attributes[:3])
+    with pytest.raises(UsageError, match="other scenes or attributes"):
+        train(Plan(stage="vae", out=trained[0], steps=1, **TOY), other)
+
+
+def test_the_command_shows_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "python -m generator train neon --stage vae" in said
+    assert "--resume" in said
+    assert main(["train", "other"]) == 2
