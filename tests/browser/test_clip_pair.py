@@ -172,7 +172,8 @@ def test_arrows_on_the_time_bar_move_by_a_tenth(open_page: Open) -> None:
     still(page)
 
     assert state(page)["timeS"] == pytest.approx(0.1, abs=0.003)
-    assert bar.get_attribute("aria-valuetext") == "0.1 of 17.0 seconds"
+    told = "0.1 of 17.0 seconds, frame A 5, B 2"  # of 49.35 and 16.35 frames a second
+    expect(bar).to_have_attribute("aria-valuetext", told)
 
 
 def test_dragging_the_time_bar_moves_both(open_page: Open) -> None:
