@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Options:
     verify: bool = False
     """Read every file again, whatever its size and time say."""
     jobs: int = 2
+    waiting: Callable[[], None] | None = None
+    """Called when another build has to end first; where it is None, that is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

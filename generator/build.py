@@ -55,7 +55,7 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
     known = nothing_new(project, options)
     if known is not None:
         return known
-    with write.only_builder(project.cache):
+    with write.only_builder(project.cache, waiting=options.waiting):
         remembered = memory.Memory() if options.verify else memory.recall(project.memory)
         try:
             return _build(project, options, progress, remembered, inputs(project, options))

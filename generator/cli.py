@@ -191,6 +191,9 @@ def command() -> None:
 @click.option("--device", help="With --generate: cuda, cuda:1, cpu.  [default: cuda]")
 @click.option("--dtype", help="With --generate: as for `generate`.  [default: bfloat16]")
 @click.option("--tiny", is_flag=True, help="With --generate: a toy network, to rehearse.")
+@click.option(
+    "--wait", is_flag=True, help="Wait for another build of the project to end, then build."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.option(
     "--log-file",
@@ -217,6 +220,7 @@ def build(
     device: str | None,
     dtype: str | None,
     tiny: bool,
+    wait: bool,
     as_json: bool,
     log_file: Path | None,
 ) -> None:
@@ -235,6 +239,9 @@ def build(
         require_media=require_media,
         verify=verify,
         jobs=jobs,
+        waiting=(lambda: _say_error("another build is under way; waiting for it to end"))
+        if wait
+        else None,
         renderers=_lab_renderers(
             project,
             generate,
@@ -257,6 +264,7 @@ def build(
             "verify": verify,
             "jobs": jobs,
             "generate": generate,
+            "wait": wait,
         },
         complain=_say_error,
     )
@@ -980,6 +988,7 @@ def serve(
 
     project = find_project(root)
     command = [sys.executable, "-m", "generator", "build", "--root", str(project.root)]
+    command.append("--wait")  # a change is built, whoever else builds meanwhile
     for name, values in (
         ("--mirror", mirrors),
         ("--include-media", include_media),

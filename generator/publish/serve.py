@@ -252,7 +252,8 @@ class Watch:
     folders: tuple[Path, ...]
     """There or not: one that appears is looked at from then on."""
     command: tuple[str, ...]
-    """A program that builds the site and says on its own what it finds wrong."""
+    """A program that builds the site, once others have ended that build it too, and says on its
+    own what it finds wrong."""
     on_change: Callable[[], None]
 
 
