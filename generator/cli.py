@@ -149,6 +149,8 @@ JOBS = click.option(
 )
 
 
+LOST_SHOWN = 5
+"""Of clips whose files are gone, so many are named; the log and --json have all."""
 CHECK_KEYS = ("id", "outcome", "subject", "found", "expected")
 """Of a check of `check --url --json`: programs read them, so they stay."""
 
@@ -285,7 +287,13 @@ def build(
         missing = report.clips - report.with_media
         if missing:
             book.warn(f"{missing} of {report.clips} cells have no clip at hand")
+        for one in report.lost:
+            book.warn(str(one))
         book.result(**figures)
+    for one in report.lost[:LOST_SHOWN]:
+        _say_error(f"warning: {one}")
+    if len(report.lost) > LOST_SHOWN:
+        _say_error(f"warning: {len(report.lost) - LOST_SHOWN} more like it")
     click.echo(
         f"{project.relative(report.site)}/: {report.pages} pages, {report.clips} cells"
         + (f" ({missing} without a clip at hand)" if missing else "")
@@ -294,7 +302,10 @@ def build(
         err=as_json,
     )
     if as_json:
-        _answer("build", site={"folder": str(report.site), **figures})
+        from generator.answer import entries
+
+        site = {"folder": str(report.site), **figures}
+        _answer("build", site=site, warnings=entries(report.lost))
 
 
 def _lab_renderers(project: Any, generate: bool, **given: Any) -> Any:
@@ -471,11 +482,21 @@ def _print_claims(found: Any) -> None:
             table.add_row(claim, pipeline, *(str(outcomes[outcome] or "–") for outcome in Outcome))
         console.print(table)
         console.print()
-    absent = sum(facts is None for _, facts, _ in found)
-    if absent:
-        console.print(
-            f"{absent} of {len(found)} cells have no clip at hand: "
-            "`python -m generator fetch` downloads what can be had"
+    absent = [clip for clip, facts, _ in found if facts is None]
+    if not absent:
+        return
+    click.echo(f"{len(absent)} of {len(found)} cells have no clip at hand")
+    if any(clip.url and not clip.no_clip for clip in absent):
+        click.echo("`python -m generator fetch` downloads what can be had")
+    lost: dict[str, list[str]] = {}
+    for clip in absent:
+        if clip.names_file and not (clip.url or clip.no_clip):
+            lost.setdefault(clip.run, []).append(clip.file or clip.row_id)
+    for run, names in lost.items():
+        more = f" and {len(names) - LOST_SHOWN} more" if len(names) > LOST_SHOWN else ""
+        click.echo(
+            f"{', '.join(names[:LOST_SHOWN])}{more}: no address is stated; "
+            f"put the files into content/runs/{run}/media"
         )
 
 
