@@ -91,6 +91,16 @@ def test_a_range_is_answered_with_its_bytes(
     assert answer.headers["cache-control"] == policy.FOREVER
 
 
+@pytest.mark.parametrize(
+    "asked", ["items=0-1", "bytes=abc", "bytes=5-2", "5-2", "bytes=", "bytes=0-1,9-8", "bytes=-"]
+)
+def test_what_is_no_range_of_bytes_is_ignored(client: httpx.Client, asked: str) -> None:
+    """RFC 9110, 14.1.1 and 14.2: invalid ranges and other units are as if not sent."""
+    answer = client.get("/media/c.mp4", headers={"Range": asked})
+    assert answer.status_code == 200
+    assert answer.content == CLIP
+
+
 def test_a_range_beyond_the_end_is_refused_with_the_length(client: httpx.Client) -> None:
     answer = client.get("/media/c.mp4", headers={"Range": f"bytes={len(CLIP)}-"})
     assert answer.status_code == 416
