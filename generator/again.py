@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.errors import PublishError
+from generator.errors import Complaint, PublishError
 from generator.project import Project
 from generator.publish import memory, write
 
@@ -31,6 +31,8 @@ class Options:
     verify: bool = False
     """Read every file again, whatever its size and time say."""
     jobs: int = 2
+    waiting: Callable[[], None] | None = None
+    """Called when another build has to end first; where it is None, that is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Report:
     """Pages and data files that were made anew; the others were known."""
     unchanged: bool
     """The site was the same already and stayed where it is."""
+    lost: tuple[Complaint, ...] = ()
+    """Cells that went without their clip because its file is gone, and no address has it."""
 
 
 def nothing_new(project: Project, options: Options) -> Report | None:
@@ -59,7 +63,9 @@ def nothing_new(project: Project, options: Options) -> Report | None:
                 return None
             known = memory.recall(project.memory)
             if read == known.inputs and memory.stands(project.site, known):
-                return Report(site=project.site, unchanged=True, printed=0, **known.report)
+                lost = tuple(Complaint(**one) for one in known.lost)
+                numbers = known.report
+                return Report(site=project.site, unchanged=True, printed=0, lost=lost, **numbers)
     except PublishError:  # somebody else builds: the build itself will say so
         pass
     return None

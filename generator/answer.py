@@ -10,7 +10,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from generator.errors import ContentError, FetchError, MatrixError, MediaError, UsageError
+from generator.errors import (
+    Complaint,
+    ContentError,
+    FetchError,
+    MatrixError,
+    MediaError,
+    UsageError,
+)
 from generator.records import Clip, Facts, Verdict
 
 VERSION = 1
@@ -39,16 +46,7 @@ def exit_code_of(error: BaseException) -> int:
 def errors_of(error: BaseException) -> list[Json]:
     """Every mistake that an error tells of."""
     if isinstance(error, ContentError):
-        return [
-            _entry(
-                "content",
-                str(complaint),
-                **_apart(complaint.where),
-                problem=complaint.problem,
-                remedy=complaint.remedy,
-            )
-            for complaint in error.complaints
-        ]
+        return entries(error.complaints)
     if isinstance(error, UsageError):
         problem, remedy = _mended(str(error))
         return [_entry("usage", str(error), problem=problem, remedy=remedy)]
@@ -61,6 +59,20 @@ def errors_of(error: BaseException) -> list[Json]:
         problem = error.strerror or str(error)
         return [_entry("system", f"{named or 'output'}: {problem}", file=named, problem=problem)]
     return [_entry("fault", f"{type(error).__name__}: {error}", problem=str(error))]
+
+
+def entries(complaints: Iterable[Complaint]) -> list[Json]:
+    """What is to be mended in content/, each with its file, place and remedy."""
+    return [
+        _entry(
+            "content",
+            str(complaint),
+            **_apart(complaint.where),
+            problem=complaint.problem,
+            remedy=complaint.remedy,
+        )
+        for complaint in complaints
+    ]
 
 
 def _from_line(error: MatrixError, line: str) -> Json:

@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -27,7 +28,7 @@ from generator.errors import Complaint, ContentError, MediaError, UsageError
 from generator.measure import claims
 from generator.project import Project
 from generator.publish import assets, memory, press, write
-from generator.records import Catalogue, Clip, Evidence, Facts, Media, Pipeline, Run, Verdict
+from generator.records import Catalogue, Clip, Evidence, Facts, Media, Run, Verdict
 
 __all__ = ["Options", "Renderer", "Report", "build", "examine", "gather"]
 
@@ -55,7 +56,7 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
     known = nothing_new(project, options)
     if known is not None:
         return known
-    with write.only_builder(project.cache):
+    with write.only_builder(project.cache, waiting=options.waiting):
         remembered = memory.Memory() if options.verify else memory.recall(project.memory)
         try:
             return _build(project, options, progress, remembered, inputs(project, options))
@@ -104,6 +105,17 @@ def _build(
             written.stamp.bytes for name, written in draft.files.items() if name != write.MANIFEST
         ),
     }
+    lost = _absent(
+        project,
+        catalogue,
+        [
+            item.clip
+            for item in evidence
+            if item.media is None
+            and item.clip.names_file
+            and not (item.clip.url or item.clip.no_clip)
+        ],
+    )
     hashes.save()
     pages.forget_drawings(project.printing, layout.drawings)
     remembered = memory.Memory(
@@ -112,9 +124,12 @@ def _build(
         files=draft.files,
         outlines=made.outlines,
         report=numbers,
+        lost=[asdict(one) for one in lost],
     )
     memory.remember(project.memory, remembered)
-    return Report(site=project.site, unchanged=not changed, printed=made.printed, **numbers)
+    return Report(
+        site=project.site, unchanged=not changed, printed=made.printed, lost=tuple(lost), **numbers
+    )
 
 
 @contextmanager
@@ -256,7 +271,9 @@ def find_sources(
     made = _in_parallel(render, missing, options.jobs, lambda i, n: progress("cards", i, n))
     sources |= {clip.id: path for clip, path in zip(missing, made, strict=True)}
     if options.require_media:
-        _require(project, catalogue, sources, pipelines)
+        absent = [clip for clip in catalogue.clips if clip.id not in sources and not clip.no_clip]
+        if absent:
+            raise ContentError(_absent(project, catalogue, absent))
     return sources
 
 
@@ -265,28 +282,22 @@ def _is_declared(clip: Clip) -> bool:
     return not (clip.names_file or clip.no_clip)
 
 
-def _require(
-    project: Project,
-    catalogue: Catalogue,
-    sources: Mapping[str, Path],
-    pipelines: Mapping[str, Pipeline],
-) -> None:
+def _absent(project: Project, catalogue: Catalogue, clips: Iterable[Clip]) -> list[Complaint]:
+    """For each of `clips` that its file is missing, and where it can come from."""
     runs = {run.id: run for run in catalogue.runs}
-    absent = [
+    return [
         Complaint(
             where=f"{project.relative(runs[clip.run].folder / 'clips.csv')} line {clip.line}",
-            problem=f"the clip of {clip.row_id} is not at hand",
+            problem=f"the clip of {clip.row_id} is not at hand"
+            + (f', file "{clip.file}"' if clip.file else ""),
             remedy=(
                 "run `python -m generator fetch`, or name a folder that holds it with --mirror"
                 if clip.url
                 else f"put it into {project.relative(runs[clip.run].folder / 'media')}"
             ),
         )
-        for clip in catalogue.clips
-        if clip.id not in sources and not clip.no_clip
+        for clip in clips
     ]
-    if absent:
-        raise ContentError(absent)
 
 
 def _evidence(clip: Clip, run: Run, media: Media | None, options: Options) -> Evidence:

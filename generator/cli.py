@@ -150,6 +150,8 @@ JOBS = click.option(
 )
 
 
+LOST_SHOWN = 5
+"""Of clips whose files are gone, so many are named; the log and --json have all."""
 CHECK_KEYS = ("id", "outcome", "subject", "found", "expected")
 """Of a check of `check --url --json`: programs read them, so they stay."""
 
@@ -192,6 +194,9 @@ def command() -> None:
 @click.option("--device", help="With --generate: cuda, cuda:1, cpu.  [default: cuda]")
 @click.option("--dtype", help="With --generate: as for `generate`.  [default: bfloat16]")
 @click.option("--tiny", is_flag=True, help="With --generate: a toy network, to rehearse.")
+@click.option(
+    "--wait", is_flag=True, help="Wait for another build of the project to end, then build."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.option(
     "--log-file",
@@ -218,6 +223,7 @@ def build(
     device: str | None,
     dtype: str | None,
     tiny: bool,
+    wait: bool,
     as_json: bool,
     log_file: Path | None,
 ) -> None:
@@ -236,6 +242,9 @@ def build(
         require_media=require_media,
         verify=verify,
         jobs=jobs,
+        waiting=(lambda: _say_error("another build is under way; waiting for it to end"))
+        if wait
+        else None,
         renderers=_lab_renderers(
             project,
             generate,
@@ -258,6 +267,7 @@ def build(
             "verify": verify,
             "jobs": jobs,
             "generate": generate,
+            "wait": wait,
         },
         complain=_say_error,
     )
@@ -278,7 +288,13 @@ def build(
         missing = report.clips - report.with_media
         if missing:
             book.warn(f"{missing} of {report.clips} cells have no clip at hand")
+        for one in report.lost:
+            book.warn(str(one))
         book.result(**figures)
+    for one in report.lost[:LOST_SHOWN]:
+        _say_error(f"warning: {one}")
+    if len(report.lost) > LOST_SHOWN:
+        _say_error(f"warning: {len(report.lost) - LOST_SHOWN} more like it")
     click.echo(
         f"{project.relative(report.site)}/: {report.pages} pages, {report.clips} cells"
         + (f" ({missing} without a clip at hand)" if missing else "")
@@ -287,7 +303,10 @@ def build(
         err=as_json,
     )
     if as_json:
-        _answer("build", site={"folder": str(report.site), **figures})
+        from generator.answer import entries
+
+        site = {"folder": str(report.site), **figures}
+        _answer("build", site=site, warnings=entries(report.lost))
 
 
 def _lab_renderers(project: Any, generate: bool, **given: Any) -> Any:
@@ -464,11 +483,21 @@ def _print_claims(found: Any) -> None:
             table.add_row(claim, pipeline, *(str(outcomes[outcome] or "–") for outcome in Outcome))
         console.print(table)
         console.print()
-    absent = sum(facts is None for _, facts, _ in found)
-    if absent:
-        console.print(
-            f"{absent} of {len(found)} cells have no clip at hand: "
-            "`python -m generator fetch` downloads what can be had"
+    absent = [clip for clip, facts, _ in found if facts is None]
+    if not absent:
+        return
+    click.echo(f"{len(absent)} of {len(found)} cells have no clip at hand")
+    if any(clip.url and not clip.no_clip for clip in absent):
+        click.echo("`python -m generator fetch` downloads what can be had")
+    lost: dict[str, list[str]] = {}
+    for clip in absent:
+        if clip.names_file and not (clip.url or clip.no_clip):
+            lost.setdefault(clip.run, []).append(clip.file or clip.row_id)
+    for run, names in lost.items():
+        more = f" and {len(names) - LOST_SHOWN} more" if len(names) > LOST_SHOWN else ""
+        click.echo(
+            f"{', '.join(names[:LOST_SHOWN])}{more}: no address is stated; "
+            f"put the files into content/runs/{run}/media"
         )
 
 
@@ -1111,6 +1140,7 @@ def serve(
 
     project = find_project(root)
     command = [sys.executable, "-m", "generator", "build", "--root", str(project.root)]
+    command.append("--wait")  # a change is built, whoever else builds meanwhile
     for name, values in (
         ("--mirror", mirrors),
         ("--include-media", include_media),

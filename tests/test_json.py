@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -106,6 +107,64 @@ def test_a_build_says_what_it_published(sample: Path) -> None:
     }
     assert said["site"]["printed"] >= said["site"]["pages"]
     assert "pages, 4 cells" in prose
+
+
+def with_files(root: Path, count: int) -> Path:
+    """Cells whose clips lie in their run's own folder and have no address; that folder."""
+    ask("build", "--root", str(root), "--json")
+    card = next((root / "site").rglob("*.mp4"))
+    run = root / "content" / "runs" / "elsewhere"
+    (run / "media").mkdir()
+    head, *others = (run / "clips.csv").read_text().splitlines()
+    rows = [f"{head},sha256,file", *(f"{row},," for row in others)]
+    for n in range(count):
+        data = card.read_bytes() + b"\0\0\0\x09free" + bytes([n])  # none stands in for another
+        (run / "media" / f"own-{n}.mp4").write_bytes(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        rows.append(
+            f"own-{n},published,sample-model,lighthouse,256x144,{n + 1},6,,,,{sha256},own-{n}.mp4"
+        )
+    (run / "clips.csv").write_text("\n".join(rows) + "\n")
+    return run / "media"
+
+
+def test_a_clip_that_vanished_is_named_by_every_build_that_goes_without_it(sample: Path) -> None:
+    media = with_files(sample, 7)
+    code, said, prose = ask("build", "--root", str(sample), "--json")
+    assert (code, said["site"]["with_media"], said["warnings"]) == (0, 9, [])
+    assert "warning" not in prose
+    for n in range(6):
+        (media / f"own-{n}.mp4").unlink()
+    for options, unchanged in (((), False), ((), True), (("--verify",), False)):
+        code, said, prose = ask("build", "--root", str(sample), "--json", *options)
+        assert (code, said["site"]["with_media"]) == (0, 3)
+        assert said["site"]["unchanged"] is unchanged
+        assert [one["place"] for one in said["warnings"]] == [f"line {n + 4}" for n in range(6)]
+        assert {one["file"] for one in said["warnings"]} == {"content/runs/elsewhere/clips.csv"}
+        assert {one["remedy"] for one in said["warnings"]} == {
+            "put it into content/runs/elsewhere/media"
+        }
+        lines = [line for line in prose.splitlines() if line.startswith("warning: ")]
+        assert lines[:5] == [f"warning: {one['text']}" for one in said["warnings"][:5]]
+        assert lines[5:] == ["warning: 1 more like it"]
+        log = lines_of(logs(sample)[-1])
+        told = [line["text"] for line in log if line["event"] == "warning"]
+        assert told[1:] == [one["text"] for one in said["warnings"]]
+    code, said, _ = ask("build", "--root", str(sample), "--json", "--require-media")
+    assert (code, len(said["errors"])) == (1, 6)
+
+
+def test_a_check_advises_no_download_of_what_has_no_address(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = with_files(sample, 2)
+    (media / "own-1.mp4").unlink()
+    capsys.readouterr()
+    assert main(["check", "--root", str(sample)]) == 0
+    said = capsys.readouterr().out
+    assert "fetch" not in said
+    assert "own-1.mp4" in said
+    assert "content/runs/elsewhere/media" in said
 
 
 def test_a_check_says_what_people_read_too(built: Path) -> None:

@@ -374,7 +374,7 @@ class SeriesForm(Form):
     spread_over_s: Duration | None = None
     """Spread each clip's frames evenly over this many seconds in the copy that players show."""
     interpolation: str = "none"
-    """Frame interpolation that the FPS includes."""
+    """Frame interpolation that the FPS includes; "" where it is not stated."""
     chart: bool = True
     """Whether the series is drawn in charts."""
     note: str = ""

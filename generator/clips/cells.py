@@ -12,15 +12,14 @@ from generator.clips.draft import slug
 from generator.clips.match import Desk
 from generator.clips.naming import Names, free_id, plain, titles_in
 from generator.clips.prompts import Prompts
-from generator.clips.table import Row, shown
+from generator.clips.table import UNSTATED, Row, shown
 from generator.project import Project
 from generator.records import EXTRA_PREFIX, Facts, Label
 
 __all__ = ["Stated", "cells_of", "kept_names", "named_by_title"]
 
-NO_INTERPOLATION = frozenset(
-    {"", "-", "--", "–", "—", "none", "no", "off", "false", "0", "without", "n/a"}
-)
+NO_INTERPOLATION = frozenset({"none", "no", "off", "false", "0", "without"})
+"""Ways to say that there was none; to say nothing is to state nothing."""
 SERIES = {
     Label.PUBLISHED_ELSEWHERE: ("published", "Published elsewhere"),
     Label.MEASURED_HERE: ("measured", "Measured here"),
@@ -136,11 +135,18 @@ def _series(row: Row, label: Label, interpolates: bool, names: Names) -> draft.D
     stem, title = SERIES[label]
     kind = row.interpolation.strip()
     without = kind.casefold() in NO_INTERPOLATION
+    if not without and kind.casefold() in UNSTATED:
+        kind = ""
     if row.series:
         stem, title = "", row.series
     elif interpolates:
-        stem = f"{stem}-{'no-interpolation' if without else slug(kind) or 'interpolation'}"
-        title = f"{title}, {'without interpolation' if without else kind}"
+        if without:
+            end, words = "no-interpolation", "without interpolation"
+        elif kind:
+            end, words = slug(kind) or "interpolation", kind
+        else:
+            end, words = "interpolation-not-stated", "interpolation not stated"
+        stem, title = f"{stem}-{end}", f"{title}, {words}"
     return draft.DraftSeries(
         id=names.id_of(title, stem=stem),
         title=title,

@@ -91,8 +91,7 @@ def run_toml(run: DraftRun) -> str:
         ]
         if series.fps_means:
             lines.append(f"fps_means = {quoted(series.fps_means)}")
-        if series.interpolation:
-            lines.append(f"interpolation = {quoted(series.interpolation)}")
+        lines.append(f"interpolation = {quoted(series.interpolation)}")
     return "\n".join(lines) + "\n"
 
 

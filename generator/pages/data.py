@@ -100,9 +100,20 @@ https://owasp.org/www-community/attacks/CSV_Injection."""
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
+APART = re.compile(r"([;\t\r\n])")
+"""Where a program that is told of other marks than commas, or knows no quotes, begins a cell."""
+
+
 def inert(text: str) -> str:
     """A cell that no spreadsheet runs: an apostrophe stands before what is no number but begins
-    like a formula."""
+    like a formula, at the start and wherever a spreadsheet may begin another cell."""
+    first, *others = APART.split(text)
+    parts = [part if APART.fullmatch(part) else _inert(part) for part in others]
+    start = "'" if FORMULA.match(text) and not NUMBER.fullmatch(text) else ""
+    return start + first + "".join(parts)
+
+
+def _inert(text: str) -> str:
     return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 

@@ -259,7 +259,7 @@ def _archive(press: Press) -> None:
                 }
             )
         ),
-        interpolations=sorted({view.series.interpolation for view in press.views}),
+        interpolations=sorted({view.series.interpolation for view in press.views} - {""}),
         charts=press.charts(press.views, addresses.ARCHIVE, "archive"),
     )
 

@@ -35,6 +35,8 @@ class Memory:
     files: dict[str, Written] = field(default_factory=dict)
     outlines: dict[str, Outline] = field(default_factory=dict)
     report: dict[str, int] = field(default_factory=dict)
+    lost: list[dict[str, str]] = field(default_factory=list)
+    """Where, problem and remedy of every clip whose file was gone."""
 
 
 def may_tell_of(file: Path, read: str) -> bool:
@@ -74,6 +76,7 @@ def recall(file: Path) -> Memory:
                 for name, (ids, led) in kept["outlines"].items()
             },
             report=kept["report"],
+            lost=kept["lost"],
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return Memory()
@@ -99,6 +102,7 @@ def remember(file: Path, memory: Memory) -> None:
             for name, page in memory.outlines.items()
         },
         "report": memory.report,
+        "lost": memory.lost,
         "names": list(names),
         "targets": list(targets),
     }

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from html.parser import HTMLParser
+from ipaddress import ip_address
 from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
@@ -220,7 +221,9 @@ class _Visit:
         if fault:
             return False
         home = await self._get(client, "", cap=MAX_ADDED_BYTES, keep=MAX_ADDED_BYTES)
-        named = _Reader.of(home.body.decode("utf-8", "replace")).policies
+        reader = _Reader.of(home.body.decode("utf-8", "replace"))
+        named = reader.policies
+        self._judge_base_url(reader.canonical)
         self.policy = named[0] if named else ""
         found = "" if named else "the home page names no Content-Security-Policy"
         self._first("policy", bool(named), "", found, "one <meta> with the policy of the build")
@@ -230,6 +233,17 @@ class _Visit:
             for pattern, headers in ordered.items()
         )
         return True
+
+    def _judge_base_url(self, stated: str) -> None:
+        """Whether the pages take themselves to be where they are: feeds, cards and search engines
+        lead people to where they say. On this machine a site is looked at before it is there."""
+        if not stated or _same_address(stated, self.url):
+            self.first.append(_check("base-url", "", "", ""))
+            return
+        found = f"the home page says that it is {stated}"
+        expected = f"{self.url}; set base_url in content/site.toml, or build with --base-url"
+        noted = _on_this_machine(self.url)
+        self.first.append(_check("base-url", "", found, expected, noted=noted))
 
     def _first(self, id_: str, good: bool, subject: str, found: str, expected: str) -> None:
         self.first.append(_check(id_, subject, "" if good else found, expected))
@@ -455,6 +469,17 @@ class _Visit:
             return _Answer(error=str(error) or type(error).__name__)
 
 
+def _same_address(one: str, other: str) -> bool:
+    return httpx.URL(one) == httpx.URL(other)
+
+
+def _on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")
+
+
 def _check(id_: str, subject: str, found: str, expected: str, *, noted: bool = False) -> Check:
     if not found:
         return Check(id=id_, outcome=Outcome.OK, subject=subject)
@@ -495,6 +520,7 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.policies: list[str] = []
+        self.canonical = ""
         self.fetched: list[tuple[int, str, str]] = []
         """(line, tag, address)."""
 
@@ -509,6 +535,8 @@ class _Reader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "meta" and given.get("http-equiv", "").lower() == "content-security-policy":
             self.policies.append(given.get("content", ""))
+        if tag == "link" and "canonical" in given.get("rel", "").split():
+            self.canonical = given.get("href", "")
         fetching = tag in FETCHING_TAGS or FETCHING_LINKS & set(given.get("rel", "").split())
         if not fetching or tag == "a":
             return

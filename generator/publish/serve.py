@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -48,6 +49,7 @@ KINDS = {
 QUIET_MS = 250
 """So long nothing may change before a build begins: editors save in several steps."""
 ENDING_S = 10.0
+RANGE = re.compile(r"([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18})")
 
 
 def header_rules(text: str) -> HeaderRules:
@@ -213,10 +215,26 @@ class _HeldFile(FileResponse):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name != b"range" or _is_range(value.decode("latin-1"))
+        ]
+        scope = {**scope, "headers": headers}
         try:
             await super().__call__(scope, receive, send)
         finally:
             os.close(self._handle)
+
+
+def _is_range(value: str) -> bool:
+    """Whether a Range header asks for bytes. Another unit, or what is no range, is to be ignored:
+    https://www.rfc-editor.org/rfc/rfc9110.html#section-14.2."""
+    unit, _, asked = value.partition("=")
+    parts = [RANGE.fullmatch(part.strip(" \t")) for part in asked.split(",")]
+    return unit.strip().lower() == "bytes" and all(
+        part and (part[3] or not part[2] or int(part[1]) <= int(part[2])) for part in parts
+    )
 
 
 def _read(manifest: bytes, folder: _Folder) -> _Edition:
@@ -252,7 +270,8 @@ class Watch:
     folders: tuple[Path, ...]
     """There or not: one that appears is looked at from then on."""
     command: tuple[str, ...]
-    """A program that builds the site and says on its own what it finds wrong."""
+    """A program that builds the site, once others have ended that build it too, and says on its
+    own what it finds wrong."""
     on_change: Callable[[], None]
 
 

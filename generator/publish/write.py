@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,16 +31,24 @@ MANIFEST_VERSION = 1
 
 
 @contextmanager
-def only_builder(folder: Path) -> Iterator[None]:
+def only_builder(folder: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the builder's lock of a project's cache folder, or say who else builds.
 
+    With `waiting`, another build is waited for; it is called once when there is one.
+
     Raises:
-        PublishError: another build is under way.
+        PublishError: another build is under way, and is not waited for.
     """
     lock = FileLock(folder / "build.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if waiting is None:
+                raise
+            waiting()
+            lock.acquire()
     except OSError as error:
         if not isinstance(error, Timeout):
             raise PublishError(

@@ -213,6 +213,25 @@ def test_interpolations_become_series_of_their_own(project, clips, cards):
     ]
 
 
+@pytest.mark.parametrize(
+    ("table", "stated"),
+    [
+        ("file,fps\na.mp4,20\nb.mp4,30\n", {"published": ""}),
+        (
+            "file,fps,interpolation\na.mp4,20,none\nb.mp4,30,\n",
+            {"published-no-interpolation": "none", "published-interpolation-not-stated": ""},
+        ),
+    ],
+)
+def test_no_interpolation_is_stated_where_nothing_is_said_of_it(project, clips, table, stated):
+    run(project, clips, table)
+
+    new = next(one for one in load(project).runs if one.id == "new")
+    assert {one.id: one.interpolation for one in new.series} == stated
+    text = (project.runs / "new" / "run.toml").read_text()
+    assert 'interpolation = ""' in text
+
+
 def test_a_series_column_is_kept_but_not_mixed(project, clips):
     run(project, clips, "file,series,interpolation\na.mp4,With RIFE,rife\nb.mp4,Plain,\n")
     assert [row["series"] for row in rows(project)] == ["with-rife", "plain"]

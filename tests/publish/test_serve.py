@@ -25,6 +25,7 @@ from programs import heed_interrupts, running, until
 from publishing import publish
 
 from generator.pages import policy
+from generator.publish import write
 from generator.publish.serve import application, header_rules, headers_for
 
 SAMPLE = Path(__file__).resolve().parents[1] / "sample"
@@ -88,6 +89,16 @@ def test_a_range_is_answered_with_its_bytes(
     assert answer.headers["content-length"] == str(len(held))
     assert answer.headers["content-type"] == "video/mp4"
     assert answer.headers["cache-control"] == policy.FOREVER
+
+
+@pytest.mark.parametrize(
+    "asked", ["items=0-1", "bytes=abc", "bytes=5-2", "5-2", "bytes=", "bytes=0-1,9-8", "bytes=-"]
+)
+def test_what_is_no_range_of_bytes_is_ignored(client: httpx.Client, asked: str) -> None:
+    """RFC 9110, 14.1.1 and 14.2: invalid ranges and other units are as if not sent."""
+    answer = client.get("/media/c.mp4", headers={"Range": asked})
+    assert answer.status_code == 200
+    assert answer.content == CLIP
 
 
 def test_a_range_beyond_the_end_is_refused_with_the_length(client: httpx.Client) -> None:
@@ -373,6 +384,20 @@ def test_a_change_is_built_and_a_mistake_keeps_the_old_site(root: Path) -> None:
         assert said.read_text().count("building") == builds, "built although nothing changed"
         assert process.poll() is None
     assert "Traceback" not in said.read_text()
+
+
+def test_a_change_made_while_another_build_is_under_way_is_built_after_it(root: Path) -> None:
+    """The other build read the old content: what it leaves is not what was written since."""
+    settings = root / "content" / "site.toml"
+    with command(root) as (process, address, said):
+        until(lambda: "Sample" in answers(address), "the site was not built and served")
+        with write.only_builder(root / ".cache"):
+            text = settings.read_text()
+            settings.write_text(text.replace("Small enough", "Later: small enough"))
+            until(lambda: "another build" in said.read_text(), "nothing was said of the wait")
+        until(lambda: "Later: small" in answers(address), "the change was lost", seconds=20)
+        assert said.read_text().count("another build") == 1
+        assert process.poll() is None
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
