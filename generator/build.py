@@ -18,7 +18,7 @@ from generator import catalogue as reading
 from generator import pages
 from generator.again import Options, Report, inputs, nothing_new
 from generator.clips import card, locate, packets, process
-from generator.clips.cache import cached_facts
+from generator.clips.cache import cached_facts, drop_damaged, entries, sealed_hash
 from generator.clips.hashes import Hashes
 from generator.clips.plan import NOT_ALL_SHOWN
 from generator.clips.prepared import Prepared, Terms
@@ -68,6 +68,9 @@ def _build(
 ) -> Report:
     hashes = Hashes(project.hashes, trusting=not options.verify)
     prefix, static = assets.collect(project.static)
+    if options.verify:
+        held = entries(project.derived)
+        _in_parallel(drop_damaged, held, options.jobs, lambda i, n: progress("cache", i, n))
     with _long_lived():
         catalogue = reading.load(project, base_url=options.base_url)
         evidence = gather(project, catalogue, options, progress, hashes)
@@ -93,7 +96,7 @@ def _build(
             kept = known.files.get(name)
             unchanged = kept and (not published or published.sha256 == kept.sha256)
             if not (unchanged and kept and draft.keep(name, kept)):
-                draft.copy(name, path)
+                draft.copy(name, path, sha256=published.sha256 if published else None)
         made.check(static)
         changed = write.publish(draft, project.site, recipes(evidence, layout.files))
     numbers = {
@@ -149,7 +152,7 @@ def gather(
         return runs[clip.run].series_by_id(clip.series).spread_over_s
 
     def terms(path: Path, clip: Clip) -> Terms:
-        return Terms(path, clip.sha256 or hashes.of(path), spread(clip))
+        return Terms(path, _sha256(path, clip, project, hashes), spread(clip))
 
     def known(path: Path, clip: Clip) -> Media | None:
         return prepared.known(terms(path, clip))
@@ -181,7 +184,8 @@ def examine(
     hashes = Hashes(project.hashes, trusting=not options.verify)
 
     def facts_of(path: Path, clip: Clip) -> Facts:
-        return cached_facts(path, sha256=clip.sha256 or hashes.of(path), cache=project.derived)
+        sha256 = _sha256(path, clip, project, hashes)
+        return cached_facts(path, sha256=sha256, cache=project.derived)
 
     facts = _of_each(
         project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
@@ -197,6 +201,11 @@ def examine(
         (clip, facts.get(clip.id), claims.check(runs[clip.run], clip, facts.get(clip.id)))
         for clip in catalogue.clips
     )
+
+
+def _sha256(path: Path, clip: Clip, project: Project, hashes: Hashes) -> str:
+    """The hash that the clip's file has, or must have where that is known."""
+    return clip.sha256 or sealed_hash(path, project.derived) or hashes.of(path)
 
 
 def _of_each(
