@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from generator import catalogue as reading
 from generator import pages
@@ -86,7 +86,7 @@ def _build(
             layout.sheets,
             draft,
             known,
-            base_path=urlsplit(catalogue.site.base_url).path,
+            base_path=unquote(urlsplit(catalogue.site.base_url).path),
             jobs=options.jobs,
             on_done=lambda done, of: progress("pages", done, of),
         )

@@ -123,6 +123,22 @@ def test_a_site_as_it_was_built_has_no_fault(site: Path) -> None:
     assert counts["links"] == counts["requests"] == len(list(site.rglob("*.html")))
 
 
+def test_a_site_below_a_path_with_a_space_is_built_served_and_found_sound(tmp_path: Path) -> None:
+    """Written as people write it or as addresses are: hosts see both as the same path."""
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    sites = []
+    for below in ("a b/\u00fc", "a%20b/%C3%BC"):
+        options = building.Options(base_url=f"https://example.org/{below}/")
+        building.build(Project(root=root), options)
+        with serving(application(root / "site")) as base:
+            assert httpx.get(base, follow_redirects=True).url.path == "/a b/\u00fc/"
+            report = probe(f"{base}/a%20b/%C3%BC/")
+        assert faults(report) == faults(report, Outcome.NOTED) == []
+        sites.append((root / "site" / "404.html").read_text("utf-8"))
+    assert sites[0] == sites[1]
+
+
 def test_a_host_that_compresses_is_sound(site: Path) -> None:
     compressing = GZipMiddleware(application(site), minimum_size=1)
     with serving(compressing) as base:
