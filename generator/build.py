@@ -97,7 +97,7 @@ def _build(
             unchanged = kept and (not published or published.sha256 == kept.sha256)
             if not (unchanged and kept and draft.keep(name, kept)):
                 draft.copy(name, path, sha256=published.sha256 if published else None)
-        made.check(static)
+        made.check(static, layout.prose)
         changed = write.publish(draft, project.site, recipes(evidence, layout.files))
     numbers = {
         "pages": sum(name.endswith(".html") for name in draft.files),

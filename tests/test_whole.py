@@ -201,3 +201,17 @@ def test_a_source_that_vanishes_leaves_the_old_site_and_one_clear_line(
     said = [line for line in capfd.readouterr().err.splitlines() if line]
     assert len(said) == 1, said
     assert tree(root / "site") == before
+
+
+def test_a_dead_link_in_prose_is_reported_with_the_file_that_it_was_written_in(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    front = "---\ntitle: Note\nsummary: A note.\ngroup: notes\n---\n"
+    (root / "content" / "pages" / "n.md").write_text(f"{front}See [all](archive/).\n")
+    assert main(["build", "--root", str(root)]) == 1
+    told = capfd.readouterr().err
+    assert '"archive/" leads nowhere' in told
+    assert "content/pages/n.md: mend the link there" in told
+    assert not (root / "site").exists()
