@@ -13,13 +13,13 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from generator import catalogue as reading
 from generator import pages
 from generator.again import Options, Report, inputs, nothing_new
 from generator.clips import card, locate, packets, process
-from generator.clips.cache import cached_facts
+from generator.clips.cache import cached_facts, drop_damaged, entries, sealed_hash
 from generator.clips.hashes import Hashes
 from generator.clips.plan import NOT_ALL_SHOWN
 from generator.clips.prepared import Prepared, Terms
@@ -69,6 +69,9 @@ def _build(
 ) -> Report:
     hashes = Hashes(project.hashes, trusting=not options.verify)
     prefix, static = assets.collect(project.static)
+    if options.verify:
+        held = entries(project.derived)
+        _in_parallel(drop_damaged, held, options.jobs, lambda i, n: progress("cache", i, n))
     with _long_lived():
         catalogue = reading.load(project, base_url=options.base_url)
         evidence = gather(project, catalogue, options, progress, hashes)
@@ -84,7 +87,7 @@ def _build(
             layout.sheets,
             draft,
             known,
-            base_path=urlsplit(catalogue.site.base_url).path,
+            base_path=unquote(urlsplit(catalogue.site.base_url).path),
             jobs=options.jobs,
             on_done=lambda done, of: progress("pages", done, of),
         )
@@ -94,8 +97,8 @@ def _build(
             kept = known.files.get(name)
             unchanged = kept and (not published or published.sha256 == kept.sha256)
             if not (unchanged and kept and draft.keep(name, kept)):
-                draft.copy(name, path)
-        made.check(static)
+                draft.copy(name, path, sha256=published.sha256 if published else None)
+        made.check(static, layout.prose)
         changed = write.publish(draft, project.site, recipes(evidence, layout.files))
     numbers = {
         "pages": sum(name.endswith(".html") for name in draft.files),
@@ -164,7 +167,7 @@ def gather(
         return runs[clip.run].series_by_id(clip.series).spread_over_s
 
     def terms(path: Path, clip: Clip) -> Terms:
-        return Terms(path, clip.sha256 or hashes.of(path), spread(clip))
+        return Terms(path, _sha256(path, clip, project, hashes), spread(clip))
 
     def known(path: Path, clip: Clip) -> Media | None:
         return prepared.known(terms(path, clip))
@@ -196,7 +199,8 @@ def examine(
     hashes = Hashes(project.hashes, trusting=not options.verify)
 
     def facts_of(path: Path, clip: Clip) -> Facts:
-        return cached_facts(path, sha256=clip.sha256 or hashes.of(path), cache=project.derived)
+        sha256 = _sha256(path, clip, project, hashes)
+        return cached_facts(path, sha256=sha256, cache=project.derived)
 
     facts = _of_each(
         project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
@@ -212,6 +216,11 @@ def examine(
         (clip, facts.get(clip.id), claims.check(runs[clip.run], clip, facts.get(clip.id)))
         for clip in catalogue.clips
     )
+
+
+def _sha256(path: Path, clip: Clip, project: Project, hashes: Hashes) -> str:
+    """The hash that the clip's file has, or must have where that is known."""
+    return clip.sha256 or sealed_hash(path, project.derived) or hashes.of(path)
 
 
 def _of_each(

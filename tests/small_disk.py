@@ -68,14 +68,16 @@ def main(folder: str, fault: str, spare_kb: str) -> None:
     root.mkdir()
     mount("-t", "tmpfs", "-o", f"size={SIZE_KB}k", "tmpfs", str(root))
     shutil.copytree(HERE / "sample", root, dirs_exist_ok=True)
-    if fault == "read-only-site":
+    if fault == "full-at-first":
+        pass
+    elif fault == "read-only-site":
         (root / "site").mkdir()
         mount("-t", "tmpfs", "-o", f"size={SIZE_KB}k", "tmpfs", str(root / "site"))
     else:
         code, said = build(root)
         assert code == 0, said
     before = tree(root / "site")
-    if fault == "full":
+    if fault.startswith("full"):
         free = shutil.disk_usage(root).free - int(spare_kb) * 1024
         (root / "filler").write_bytes(b"\0" * max(0, free))
     elif fault == "read-only-project":
@@ -89,7 +91,7 @@ def main(folder: str, fault: str, spare_kb: str) -> None:
         "same": tree(root / "site") == before,
         "beside": sorted(path.name for path in root.iterdir()),
     }
-    if fault == "full":
+    if fault.startswith("full"):
         (root / "filler").unlink()
         answer["next_exit_code"], answer["next_said"] = build(root, "--verify")
     print(json.dumps(answer))

@@ -12,6 +12,7 @@ import pytest
 from publishing import tree
 
 from generator import build as building
+from generator.errors import PublishError
 from generator.project import Project, defaults
 
 SAMPLE = Path(__file__).resolve().parent / "sample"
@@ -200,6 +201,38 @@ def test_other_options_are_another_build(tmp_path: Path) -> None:
     elsewhere = building.Options(base_url="https://example.com/elsewhere/")
     assert not building.build(project, elsewhere).unchanged
     assert "example.com" in (root / "site" / "sitemap.xml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["*.mp4", "poster.*", "storyboard.*"])
+def test_what_was_damaged_in_the_cache_is_never_published_and_verify_makes_it_anew(
+    built: Path, tmp_path: Path, kind: str
+) -> None:
+    """A byte that a disk turned leaves size and seal as they were."""
+    root = tmp_path / "sample"
+    shutil.copytree(built, root, copy_function=shutil.copy2)
+    project = Project(root=root)
+    building.build(project, building.Options())
+    before = tree(root / "site")
+    damaged = [path for path in project.derived.glob(f"??/*/{kind}") if turn_a_byte(path, before)]
+    assert damaged
+    shutil.rmtree(root / "site")
+    shutil.rmtree(project.spare, ignore_errors=True)  # it holds them as they were
+    with pytest.raises(PublishError, match=r"holds other bytes .* build --verify") as refused:
+        building.build(project, building.Options())
+    assert str(refused.value).partition(":")[0] in map(str, damaged)
+    assert not (root / "site").exists()
+    building.build(project, ALL)
+    assert tree(root / "site") == before
+
+
+def turn_a_byte(path: Path, published: dict[str, str]) -> bool:
+    """Turn one in the middle of a file, where it is a published one."""
+    data = bytearray(path.read_bytes())
+    if hashlib.sha256(data).hexdigest() not in published.values():
+        return False
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    return True
 
 
 def test_a_clip_that_changed_and_kept_its_size_and_time_is_found_by_verify(

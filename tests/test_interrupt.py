@@ -45,3 +45,31 @@ def test_an_interrupted_build_ends_its_encoders_and_keeps_the_site(
     until(lambda: not running("ffmpeg", str(root)), "an encoder outlived its build", seconds=5)
     assert tree(root / "site") == before
     assert sorted(path.name for path in root.iterdir()) == [".cache", "content", "site"]
+
+
+@pytest.mark.parametrize("loaded", ["click", "generator.errors", "filelock"])
+def test_an_interrupt_while_modules_are_loaded_ends_without_a_traceback(
+    tmp_path: Path, loaded: str
+) -> None:
+    """Ctrl-C in the first second: struck where Python finds `loaded`, before or in `main`."""
+    shutil.copytree(SAMPLE, tmp_path, dirs_exist_ok=True)
+    striking = (
+        "import os, runpy, signal, sys\n"
+        "class Strike:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {loaded!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Strike())\n"
+        f"sys.argv[1:] = ['build', '--root', {str(tmp_path)!r}]\n"
+        "runpy.run_module('generator', run_name='__main__', alter_sys=True)\n"
+    )
+    ran = subprocess.run(
+        (sys.executable, "-c", striking),
+        capture_output=True,
+        text=True,
+        preexec_fn=heed_interrupts,
+        timeout=60,
+    )
+    assert ran.returncode == 130, ran.stderr
+    assert len(ran.stderr.strip().splitlines()) <= 1, ran.stderr
+    assert not (tmp_path / "site").exists()

@@ -146,6 +146,19 @@ def test_a_full_disk_leaves_the_old_site_and_one_clear_line(tmp_path: Path, spar
 
 
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+def test_a_disk_that_fills_while_encoding_is_told_once_with_a_remedy(tmp_path: Path) -> None:
+    """The first build of a project: all cards are to be drawn, and there is no room for any."""
+    found = on_small_disk(tmp_path, "full-at-first", 40)
+    assert found["exit_code"] == 1, found
+    assert len(found["said"]) == 1, found
+    said = found["said"][0]
+    assert ".cache" in said, found
+    assert "(No space left on device)" in said, found
+    assert "with room on its disk" in said, found
+    assert found["next_exit_code"] == 0, found
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 @pytest.mark.parametrize("part", ["project", "site"])
 def test_an_output_that_cannot_be_written_stays_with_one_clear_line(
     tmp_path: Path, part: str
@@ -188,3 +201,17 @@ def test_a_source_that_vanishes_leaves_the_old_site_and_one_clear_line(
     said = [line for line in capfd.readouterr().err.splitlines() if line]
     assert len(said) == 1, said
     assert tree(root / "site") == before
+
+
+def test_a_dead_link_in_prose_is_reported_with_the_file_that_it_was_written_in(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    front = "---\ntitle: Note\nsummary: A note.\ngroup: notes\n---\n"
+    (root / "content" / "pages" / "n.md").write_text(f"{front}See [all](archive/).\n")
+    assert main(["build", "--root", str(root)]) == 1
+    told = capfd.readouterr().err
+    assert '"archive/" leads nowhere' in told
+    assert "content/pages/n.md: mend the link there" in told
+    assert not (root / "site").exists()

@@ -71,6 +71,30 @@ def sealed(folder: Path) -> dict[str, str]:
     return {name: sha256 for name, (_, sha256) in read_json(folder / SEAL)["files"].items()}
 
 
+def sealed_hash(path: Path, cache: Path) -> str | None:
+    """The hash that a file in an entry of `cache` was sealed with; None for any other file."""
+    if not path.is_relative_to(cache):
+        return None
+    kept = read_json(path.parent / SEAL).get("files", {}).get(path.name)
+    return kept[1] if kept else None
+
+
+def entries(cache: Path) -> list[Path]:
+    """The folder of every entry that `derived` keeps."""
+    return sorted(seal.parent for seal in cache.glob(f"??/*/{SEAL}"))
+
+
+def drop_damaged(folder: Path) -> None:
+    """Remove an entry that is not, byte for byte, what was sealed: then `derived` makes it anew.
+
+    Raises:
+        MediaError: it cannot be removed.
+    """
+    if not _intact(folder):
+        with _kept_in(folder.parent.parent):
+            shutil.rmtree(folder)
+
+
 def cached_facts(path: Path, *, sha256: str | None, cache: Path) -> Facts:
     """What `path` holds, probed once for every content.
 
@@ -121,6 +145,16 @@ def _whole(folder: Path) -> bool:
     return isinstance(files, dict) and all(
         isinstance(kept, list) and _size(folder / name) == kept[0] for name, kept in files.items()
     )
+
+
+def _intact(folder: Path) -> bool:
+    """As `_whole`, and every byte is as it was: all is read for it."""
+    try:
+        return _whole(folder) and all(
+            sha256_of(folder / name) == sha256 for name, sha256 in sealed(folder).items()
+        )
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int | None:

@@ -7,6 +7,7 @@ It knows nothing of clips, caches or recipes.
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import os
@@ -155,7 +156,8 @@ def run(
 
     `about` names the work in the message. The memory that is granted goes by the `pixels` of a
     frame. Raises MediaError with what ffmpeg said when it fails, or the limit that it overstepped:
-    `cpu_s` of processor, `wall_s` of real time, `file_bytes` written into one file.
+    `cpu_s` of processor, `wall_s` of real time, `file_bytes` written into one file. A full disk is
+    an OSError as it is to Python's own writing: whoever chose the folder can name it.
     """
     start = [executable(), "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
     guards = ["-max_alloc", str(MAX_ALLOC_BYTES), "-filter_threads", "1"]
@@ -170,6 +172,9 @@ def run(
     told = [program, *map(argument, arguments)]
     finished = run_alone(told, about=about, limits=limits)
     if finished.status != 0:
+        full = os.strerror(errno.ENOSPC)
+        if f": {full}" in finished.said:
+            raise OSError(errno.ENOSPC, full)
         raise MediaError(f"{about}: ffmpeg failed ({_telling(finished.said, finished.status)})")
 
 

@@ -41,6 +41,8 @@ class Layout:
     files: dict[str, Published]
     drawings: frozenset[str]
     """Under which keys its charts are kept: see `drawings.forget`."""
+    prose: dict[str, str]
+    """Published page to the file in content/ that its text was written in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,15 @@ def lay_out(
         sheets=tuple(sheet for _, sheet in sorted(press.sheets.items())),
         files=dict(sorted(files.items())),
         drawings=frozenset(press.drawings),
+        prose=_prose_files((*press.groups, press.method)),
     )
+
+
+def _prose_files(listed: Sequence[Group]) -> dict[str, str]:
+    """Published page to the file in content/ that its text was written in."""
+    told = {addresses.page(group.id, page.id): page.id for group in listed for page in group.pages}
+    told |= {group.address: group.lead.id for group in listed if group.lead}
+    return {addresses.file_of(at): f"content/pages/{name}.md" for at, name in told.items()}
 
 
 def _for_machines(press: Press, allowed: str) -> None:

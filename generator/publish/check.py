@@ -171,7 +171,8 @@ def problems(
 ) -> list[str]:
     """Everything wrong with a site of these texts and files, one sentence each.
 
-    `base_path` is the path of the base URL: absolute addresses below it are the site's own.
+    `base_path` is the path of the base URL, its %-escapes undone: absolute addresses below it
+    are the site's own.
     """
     known = set(texts) | set(files)
     return page_problems(texts, known, base_path=base_path) + source_problems(files, known)

@@ -34,18 +34,29 @@ class Printed:
     outlines: dict[str, Outline] = field(default_factory=dict)
     printed: int = 0
 
-    def check(self, static: Mapping[str, Path]) -> None:
+    def check(self, static: Mapping[str, Path], prose: Mapping[str, str]) -> None:
         """Raise PublishError, with everything that is wrong, unless every address of the site's
-        own leads somewhere; `static` are style sheets, scripts and the like."""
+        own leads somewhere; `static` are style sheets, scripts and the like, `prose` tells in
+        which file a page's text was written."""
         unsound = check.unsound(self.outlines, self.draft.files)
         texts = {name: (self.draft.folder / name).read_text("utf-8") for name in unsound}
         known = self.draft.files
         faults = check.page_problems(
             texts, known, base_path=self.base_path, elsewhere=self.outlines
         )
+        faults = [fault + _remedy(prose.get(fault.partition(" ")[0])) for fault in faults]
         faults += check.source_problems(static, known)
         if faults:
             raise PublishError("the rendered site is broken:\n" + "\n".join(faults))
+
+
+def _remedy(written_in: str | None) -> str:
+    if written_in is None:
+        return ""
+    return (
+        f"; the page's text is in {written_in}: mend the link there "
+        "(to a page of this site it begins with a slash, as in /archive/)"
+    )
 
 
 def print_all(

@@ -16,7 +16,7 @@ from html.parser import HTMLParser
 from ipaddress import ip_address
 from mimetypes import guess_type
 from pathlib import Path
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -400,7 +400,7 @@ class _Visit:
                 texts[name] = ""  # its bytes are the build's own, which were read then
             else:
                 others[name] = Path(name)
-        base_path = urlsplit(self.url).path
+        base_path = unquote(urlsplit(self.url).path)
         dead: dict[str, list[str]] = {}
         for problem in problems(texts, others, base_path=base_path):
             page = next(

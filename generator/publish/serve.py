@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from mimetypes import guess_type
 from pathlib import Path
 from stat import S_ISREG
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -246,7 +246,8 @@ def _read(manifest: bytes, folder: _Folder) -> _Edition:
     base_path = "/"
     for line in robots.splitlines():
         if line.startswith("Sitemap:"):
-            base_path = urlsplit(line.split(maxsplit=1)[1]).path.removesuffix("sitemap.xml")
+            sitemap = urlsplit(line.split(maxsplit=1)[1]).path
+            base_path = unquote(sitemap).removesuffix("sitemap.xml")
     return _Edition(tags=tags, rules=rules, base_path=base_path)
 
 

@@ -106,8 +106,12 @@ class Draft:
             raise _published_twice(", ".join(twice))
         self.files.update(files)
 
-    def copy(self, name: str, source: Path) -> None:
-        """Copy a file's bytes, hashing those that arrive."""
+    def copy(self, name: str, source: Path, *, sha256: str | None = None) -> None:
+        """Copy a file's bytes, hashing those that arrive.
+
+        Raises:
+            PublishError: they are others than those that `sha256` was taken of.
+        """
         path = self._place(name)
         with source.open("rb") as stream:
             digest = hashlib.sha256()
@@ -115,6 +119,12 @@ class Draft:
                 while block := stream.read(1 << 20):
                     digest.update(block)
                     out.write(block)
+        if sha256 not in (None, digest.hexdigest()):
+            raise PublishError(
+                f"{source}: holds other bytes than when it was made or first read, so it cannot "
+                f"be published as {name}; run `python -m generator build --verify`, which reads "
+                "every file again and makes anew what was damaged"
+            )
         self.add({name: Written(sha256=digest.hexdigest(), stamp=stamp(os.lstat(path)))})
 
     def keep(self, name: str, known: Written) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,16 @@ def test_a_failure_names_the_work_and_quotes_ffmpeg(tmp_path: Path) -> None:
     assert "EBML" in message
     assert "0x" not in message
     assert "\n" not in message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk without room")
+def test_a_full_disk_is_the_systems_own_error() -> None:
+    node = builder.output(
+        ffmpeg.drawn("color=c=black:s=640x360:d=2"), ffmpeg.file_url(Path("/dev/full")), f="mpegts"
+    )
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        ffmpeg.run(node, about="a card")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_the_processor_limit_is_passed_on() -> None:

@@ -146,6 +146,23 @@ def test_a_site_that_takes_itself_to_be_elsewhere_is_told_so(site: Path, tmp_pat
     assert {one.id: one.outcome for one in report.checks if one.id in rules} == rules
 
 
+def test_a_site_below_a_path_with_a_space_is_built_served_and_found_sound(tmp_path: Path) -> None:
+    """Written as people write it or as addresses are: hosts see both as the same path."""
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    sites = []
+    for below in ("a b/\u00fc", "a%20b/%C3%BC"):
+        options = building.Options(base_url=f"https://example.org/{below}/")
+        building.build(Project(root=root), options)
+        with serving(application(root / "site")) as base:
+            assert httpx.get(base, follow_redirects=True).url.path == "/a b/\u00fc/"
+            report = probe(f"{base}/a%20b/%C3%BC/")
+        assert faults(report) == []
+        assert [one.id for one in faults(report, Outcome.NOTED)] == ["base-url"]  # it is looked at
+        sites.append((root / "site" / "404.html").read_text("utf-8"))
+    assert sites[0] == sites[1]
+
+
 def test_a_host_that_compresses_is_sound(site: Path) -> None:
     compressing = GZipMiddleware(application(site), minimum_size=1)
     with serving(compressing) as base:

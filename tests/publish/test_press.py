@@ -48,7 +48,7 @@ def printed(
         made = press.print_all(
             given, draft, known, base_path="/", jobs=jobs, on_done=lambda *at: told.append(at)
         )
-        made.check({})
+        made.check({}, {})
         write.publish(draft, site, {})
     assert told[-1] == (MANY, MANY)
     return made, site
