@@ -6,7 +6,10 @@ import { pathToFileURL } from 'node:url';
 
 const [driver, executablePath] = process.argv.slice(2);
 const { default: puppeteer } = await import(pathToFileURL(driver).href);
-const browser = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true });
+const PATIENCE_MS = 120_000; // the machine may have other guests
+const browser = await puppeteer.launch({
+  browser: 'firefox', executablePath, headless: true, timeout: PATIENCE_MS,
+});
 const complaints = [];
 let page = null;
 
@@ -16,7 +19,7 @@ async function open({ url, width, height }) {
   page.on('console', (message) => complaints.push(message.text()));
   page.on('pageerror', (error) => complaints.push(error.message));
   await page.setViewport({ width, height });
-  await page.goto(url);
+  await page.goto(url, { timeout: PATIENCE_MS });
 }
 
 const doers = {

@@ -13,7 +13,7 @@ from typing import Any
 from firefox import Found
 
 SCRIPT = Path(__file__).resolve().with_suffix(".mjs")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Firefox:
