@@ -131,6 +131,14 @@ def test_more_than_two_a_missing_and_an_unknown_clip_each_have_their_pane(
         assert [frame.evaluate(READ_CODE, side) for side in "ad"] == [6, 24]
 
 
+def test_one_clip_alone_plays(context: BrowserContext, base: str) -> None:
+    page = context.new_page()
+    page.goto(f"{base}/embed/compare/?b=cards--fast")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("() => document.querySelector('clip-pair').state.shownS > 0.3")
+    assert page.locator("clip-pair .pane").count() == 1
+
+
 def test_without_script_the_frame_of_a_preset_has_players_with_controls(
     browser: Browser, base: str
 ) -> None:
