@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser.launch import WATCH, forbidden, open_chromium
 from browser.loopback import serving
 from chromium import REMEDY, find
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from publishing import publish
 
 from generator.pages import Rendered
@@ -200,6 +200,19 @@ def test_letters_stay_with_their_clips_and_lists_when_swapped(page: Page, base: 
         places[side] = [box["x"] for box in boxes if box]
 
     assert [a > b for a, b in zip(places["a"], places["b"], strict=True)] == [True, True]
+
+
+def test_a_swap_before_the_list_of_clips_is_here_stays(page: Page, base: str) -> None:
+    held: list[Route] = []
+    page.route("**/data/clips.json", lambda route: held.append(route))
+    page.goto(f"{base}compare/")
+    page.get_by_role("button", name="Swap sides").click()
+    expect(page.locator("clip-pair")).to_have_attribute("swapped", "")
+    for one in held:
+        one.continue_()
+    expect(page.locator("clip-picker")).to_have_attribute("swapped", "")
+
+    assert page.locator("clip-pair").get_attribute("swapped") is not None
 
 
 def test_escape_leaves_the_choice_as_it_was(page: Page, base: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
+from generator.errors import UsageError
 from generator.lab.models.attention import attend
 from generator.lab.models.cache import KVCache, TextCache
 from generator.lab.models.dit import (
@@ -34,7 +35,7 @@ from generator.lab.models.dit import (
 )
 from generator.measure.roofline import bank_frames, settled_chunk
 
-__all__ = ["EIGHTHS", "MODES", "FastPasses", "Passes"]
+__all__ = ["EIGHTHS", "MODES", "FastPasses", "Passes", "check_mode"]
 
 # Shapes as in dit.py: L tokens, d model width, H heads, D head dimension, S text tokens
 
@@ -45,6 +46,17 @@ MODES = {
     "stream)",
 }
 """Compile modes, and what a record says of them."""
+
+
+def check_mode(mode: str, device: torch.device) -> None:
+    """Raises UsageError for a compile mode that there is not, or not on this device."""
+    if mode not in MODES:
+        raise UsageError(f'compile mode "{mode}": known are {", ".join(MODES)}')
+    if mode == "graphs" and device.type != "cuda":
+        raise UsageError(
+            f"compile mode graphs: CUDA records graphs, and the device is {device}; "
+            "write fused or none"
+        )
 
 
 EIGHTHS = (

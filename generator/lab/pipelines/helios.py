@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from generator.errors import MediaError, UsageError
-from generator.lab.models import attention, text, vae, weights
+from generator.lab.models import attention, devices, text, vae, weights
 from generator.lab.models.helios import FastHelios, build_helios, load_helios
 from generator.lab.models.vae_alone import AloneDecoder, decode_eagerly
 from generator.lab.pipelines import Frames, Parts, Request
-from generator.lab.pipelines.memflow import TINY_VAE, device_of, dtype_of
+from generator.lab.pipelines.memflow import TINY_VAE
 from generator.measure.roofline import HELIOS_14B, WAN_VAE, HeliosShape
 
 __all__ = ["CHUNK_FRAMES", "Helios", "open_pipeline"]
@@ -197,16 +197,10 @@ class Helios:
             return self.decode(latents)
 
     def synchronize(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        devices.synchronize(self.device)
 
     def peak_bytes(self, *, reset: bool = False) -> int | None:
-        if self.device.type != "cuda":
-            return None
-        peak = torch.cuda.max_memory_allocated(self.device)
-        if reset:
-            torch.cuda.reset_peak_memory_stats(self.device)
-        return peak
+        return devices.peak_bytes(self.device, recorded=False, reset=reset)
 
 
 class _Held:
@@ -259,10 +253,10 @@ def assembled(
     """`fast=False` is diffusers' own code throughout. `gamma` is chosen by the device when None."""
     if parts.vace or parts.sparse_memory:
         raise UsageError("Helios reads no VACE context and has no sparse memory")
-    device, dtype = device_of(parts.device), dtype_of(parts.dtype)
+    device, dtype = devices.device_of(parts.device), devices.dtype_of(parts.dtype)
     usual = attention.choose(device, dtype) if fast else "torch"
     kernel = attention.checked(parts.attention or usual)
-    vae_said = dtype_of(vae_dtype or parts.dtype)
+    vae_said = devices.dtype_of(vae_dtype or parts.dtype)
     shape = TINY_HELIOS if parts.tiny else HELIOS_14B
     stated: Mapping[str, Any] = {}
     if parts.weights == "random":

@@ -18,10 +18,10 @@ import torch
 from generator.errors import UsageError
 from generator.lab import schedulers
 from generator.lab.context import faults
-from generator.lab.models import attention, text, vae, weights
+from generator.lab.models import attention, devices, text, vae, weights
 from generator.lab.models.cache import KVCache, TextCache
 from generator.lab.models.dit import CausalDiT, Context, Modulation, Rotation
-from generator.lab.models.fast import EIGHTHS, MODES, FastPasses, Passes
+from generator.lab.models.fast import EIGHTHS, MODES, FastPasses, Passes, check_mode
 from generator.lab.models.fast_vae import Coming, FastDecoder, SecondStream
 from generator.lab.models.vace import ContextReader
 from generator.lab.pipelines import Frames, Parts, Request
@@ -332,34 +332,18 @@ class MemFlow:
             return self.second.start(self.decoder, latents)
 
     def synchronize(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        devices.synchronize(self.device)
 
     def peak_bytes(self, *, reset: bool = False) -> int | None:
-        if self.device.type != "cuda":
-            return None
         recorded = self.fast is not None and self.fast.graphs
-        peak = (  # what graphs work in counts as free, but nobody else can have it
-            torch.cuda.max_memory_reserved(self.device)
-            if recorded
-            else torch.cuda.max_memory_allocated(self.device)
-        )
-        if reset:
-            torch.cuda.reset_peak_memory_stats(self.device)
-        return peak
+        return devices.peak_bytes(self.device, recorded=recorded, reset=reset)
 
 
 def open_pipeline(parts: Parts) -> MemFlow:
     """MemFlow with its networks on their device."""
-    device, dtype = device_of(parts.device), dtype_of(parts.dtype)
+    device, dtype = devices.device_of(parts.device), devices.dtype_of(parts.dtype)
     kernel = attention.checked(parts.attention or attention.choose(device, dtype))
-    if parts.compile not in MODES:
-        raise UsageError(f'compile mode "{parts.compile}": known are {", ".join(MODES)}')
-    if parts.compile == "graphs" and device.type != "cuda":
-        raise UsageError(
-            f"compile mode graphs: CUDA records graphs, and the device is {parts.device}; "
-            "write fused or none"
-        )
+    check_mode(parts.compile, device)
     if parts.products not in ("", "fp8") or (parts.products and parts.compile == "none"):
         raise UsageError(
             f'products "{parts.products}": fp8 is known, together with a compile mode that is not '
@@ -441,28 +425,6 @@ def check_switches(switches: Sequence[tuple[int, str]], most_chunks: int) -> Non
                 f"from chunk 1 to {most_chunks - 1}"
             )
         before = chunk
-
-
-def device_of(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(
-            f'--device "{name}": torch knows no such device; write cuda or cpu'
-        ) from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(
-            f"--device {name}: torch sees no GPU here (torch {torch.__version__}); "
-            "write --device cpu, or install a torch with CUDA"
-        )
-    return device
-
-
-def dtype_of(name: str) -> torch.dtype:
-    known = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-    if name not in known:
-        raise UsageError(f'--dtype "{name}": known are {", ".join(known)}')
-    return known[name]
 
 
 def _nearest(side: int) -> int:

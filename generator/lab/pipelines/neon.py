@@ -16,15 +16,15 @@ import torch
 
 from generator.errors import UsageError
 from generator.lab import prompts, schedulers
-from generator.lab.models import attention, neon_weights, weights
+from generator.lab.models import attention, devices, neon_weights, weights
 from generator.lab.models.cache import KVCache, TextCache
 from generator.lab.models.dit import Modulation
-from generator.lab.models.fast import FastPasses, Passes
+from generator.lab.models.fast import FastPasses, Passes, check_mode
 from generator.lab.models.neon import TINY_NEON_DIT, Neon, euler_chunk, shape_for
 from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonDecoder
 from generator.lab.models.neon_weights import NeonConfig
 from generator.lab.pipelines import Frames, Heard, Parts, Request
-from generator.lab.pipelines.memflow import Noise, device_of, dtype_of
+from generator.lab.pipelines.memflow import Noise
 from generator.measure.roofline import NEON_DIT, NEON_VAE, tokens_per_frame
 
 __all__ = ["NeonPipeline", "open_pipeline", "timesteps_for"]
@@ -183,21 +183,11 @@ class NeonPipeline:
         return frames
 
     def synchronize(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        devices.synchronize(self.device)
 
     def peak_bytes(self, *, reset: bool = False) -> int | None:
-        if self.device.type != "cuda":
-            return None
         recorded = self.fast is not None and self.fast.graphs
-        peak = (  # what graphs work in counts as free, but nobody else can have it
-            torch.cuda.max_memory_reserved(self.device)
-            if recorded
-            else torch.cuda.max_memory_allocated(self.device)
-        )
-        if reset:
-            torch.cuda.reset_peak_memory_stats(self.device)
-        return peak
+        return devices.peak_bytes(self.device, recorded=recorded, reset=reset)
 
 
 def timesteps_for(steps: int, shift: float) -> tuple[float, ...]:
@@ -219,9 +209,9 @@ def random_config(*, tiny: bool) -> NeonConfig:
 
 def open_pipeline(parts: Parts) -> NeonPipeline:
     """Neon with its networks on their device. Raises MediaError where no weights stand."""
-    device, dtype = device_of(parts.device), dtype_of(parts.dtype)
+    device, dtype = devices.device_of(parts.device), devices.dtype_of(parts.dtype)
     _check(parts, device)
-    kernel = parts.attention or attention.choose(device, dtype)
+    kernel = attention.checked(parts.attention or attention.choose(device, dtype))
     if parts.weights == "random":
         config = random_config(tiny=parts.tiny)
         neon, vae = neon_weights.build(config, device=device, dtype=dtype)
@@ -256,17 +246,7 @@ def open_pipeline(parts: Parts) -> NeonPipeline:
 
 
 def _check(parts: Parts, device: torch.device) -> None:
-    if parts.attention not in ("", "torch", *attention.KERNELS):
-        raise UsageError(
-            f'attention kernel "{parts.attention}": known are torch, {", ".join(attention.KERNELS)}'
-        )
-    if parts.compile not in MODES:
-        raise UsageError(f'compile mode "{parts.compile}": known are {", ".join(MODES)}')
-    if parts.compile == "graphs" and device.type != "cuda":
-        raise UsageError(
-            f"compile mode graphs: CUDA records graphs, and the device is {parts.device}; "
-            "write fused or none"
-        )
+    check_mode(parts.compile, device)
     if parts.vace or parts.sparse_memory or parts.products or parts.text:
         raise UsageError(
             "Neon reads no VACE context and no text embeddings, and has neither sparse memory nor "

@@ -48,7 +48,8 @@ export class ClipPicker extends HTMLElement {
     this.#followSwap();
     const query = new URLSearchParams(location.search); // before anything is kept there
     this.#readAddress(query);
-    this.#pair.restore(query);
+    // An address without a view must not undo what a visitor did before the list was here.
+    if ([...query.keys()].some((name) => !SIDES.includes(name))) this.#pair.restore(query);
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(), { signal });
     if (SIDES.some((side) => query.has(side))) this.#keep(true);
     this.#recall(document.querySelector('recent-comparisons'));
