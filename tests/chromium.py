@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from installing import by_apt, quietly
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 REMEDY = (
@@ -39,20 +40,10 @@ def find() -> str | None:
 
 def install() -> str | None:
     """Try to install one; None when nothing could be installed."""
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        quietly("apt-get", "update", "-qq")
-        quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+    by_apt("chromium")
     if find() is None:
         quietly(sys.executable, "-m", "playwright", "install", "chromium")
     return find()
-
-
-def quietly(*command: str) -> None:
-    """Run an installer without its talk; whether it worked is seen by what is there then."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    )
 
 
 def main() -> int:

@@ -13,10 +13,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from chromium import quietly
+from installing import NODE, by_apt, by_npm
 
 VERSION = "24.43.1"
-NODE = Path(sys.prefix) / "node"
 DRIVER = NODE / "node_modules" / "puppeteer-core" / "lib/esm/puppeteer/puppeteer-core.js"
 NAMES = ("firefox", "firefox-esr")
 REMEDY = (
@@ -46,15 +45,10 @@ def find() -> Found | None:
 
 def install() -> Found | None:
     """Try to install what is missing; None when that could not be done."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if not any(map(shutil.which, NAMES)) and shutil.which("apt-get") and root:
-        quietly("apt-get", "update", "-qq")
-        quietly("apt-get", "install", "-y", "-qq", "firefox-esr")
-    npm = shutil.which("npm")
-    if npm and not DRIVER.is_file():
-        NODE.mkdir(parents=True, exist_ok=True)
-        package = f"puppeteer-core@{VERSION}"
-        quietly(npm, "install", "--no-audit", "--no-fund", "--prefix", str(NODE), package)
+    if not any(map(shutil.which, NAMES)):
+        by_apt("firefox-esr", recommended=True)  # libavcodec, whatever its number: H.264
+    if not DRIVER.is_file():
+        by_npm(f"puppeteer-core@{VERSION}")
     return find()
 
 

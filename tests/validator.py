@@ -11,10 +11,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from chromium import quietly
+from installing import NODE, by_apt, by_npm
 
 VERSION = "26.9.27"
-NODE = Path(sys.prefix) / "node"
 JAR = NODE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
 REMEDY = (
     f"no HTML checker found: install Java 11 or newer and npm, then `npm install --prefix "
@@ -31,17 +30,10 @@ def find() -> tuple[str, ...] | None:
 
 def install() -> tuple[str, ...] | None:
     """Try to install what is missing; None when that could not be done."""
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if not shutil.which("java") and shutil.which("apt-get") and root:
-        quietly("apt-get", "update", "-qq")
-        quietly(
-            "apt-get", "install", "-y", "-qq", "--no-install-recommends", "default-jre-headless"
-        )
-    npm = shutil.which("npm")
-    if npm and not JAR.is_file():
-        NODE.mkdir(parents=True, exist_ok=True)
-        package = f"vnu-jar@{VERSION}"
-        quietly(npm, "install", "--no-audit", "--no-fund", "--prefix", str(NODE), package)
+    if not shutil.which("java"):
+        by_apt("default-jre-headless")
+    if not JAR.is_file():
+        by_npm(f"vnu-jar@{VERSION}")
     return find()
 
 

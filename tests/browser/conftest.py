@@ -12,9 +12,10 @@ from playwright.sync_api import Browser
 
 from generator import build as building
 from generator.project import Project
+from generator.publish.serve import application
 
 from .fixture import fixture_app
-from .footage import Reel, card_reel, real_reel
+from .footage import Reel, card_reel, format_reel, real_reel
 from .launch import open_chromium
 from .loopback import serving
 
@@ -42,6 +43,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(Path(__file__).resolve().parents[1] / "sample", root)
     building.build(Project(root=root), building.Options(base_url="https://sample.example/"))
     return root / "site"
+
+
+@pytest.fixture(scope="session")
+def base(site: Path) -> Iterator[str]:
+    """Address of the built sample, under the headers that it is published with."""
+    with serving(application(site)) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def formats(tmp_path_factory: pytest.TempPathFactory) -> Reel:
+    """Cards of every codec, by names such as "vp9-30"."""
+    return format_reel(tmp_path_factory.mktemp("formats"))
+
+
+@pytest.fixture(scope="session")
+def formats_base(formats: Reel) -> Iterator[str]:
+    """Address of the fixture pages showing those."""
+    with serving(fixture_app(list(formats.clips.values()))) as base:
+        yield base
 
 
 @pytest.fixture(scope="session")

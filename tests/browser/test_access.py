@@ -10,17 +10,12 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-
-from generator.publish.serve import application
-
-from .loopback import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -45,12 +40,6 @@ CONTROLS = {
 }
 STANDS_OUT = 60
 """Of 255 in one of red, green, blue."""
-
-
-@pytest.fixture(scope="module")
-def base(site: Path) -> Iterator[str]:
-    with serving(application(site)) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

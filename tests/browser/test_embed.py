@@ -5,25 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 from starlette.responses import HTMLResponse
-
-from generator.publish.serve import application
 
 from .launch import forbidden
 from .loopback import serving
 from .test_site import READ_CODE
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-@pytest.fixture(scope="module")
-def base(site: Path) -> Iterator[str]:
-    with serving(application(site)) as address:
-        yield address
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from .fixture import fixture_app
-from .footage import CODECS, Footage, Reel, encode, format_reel, read_footage, render_card
+from .footage import CODECS, Footage, Reel, encode, read_footage, render_card
 from .loopback import serving
 from .scenarios import ADVANCE
 
@@ -61,17 +61,6 @@ class Tick:
     phase: str
     rate: float
     codes: tuple[int | None, ...]
-
-
-@pytest.fixture(scope="module")
-def formats(tmp_path_factory: pytest.TempPathFactory) -> Reel:
-    return format_reel(tmp_path_factory.mktemp("formats"))
-
-
-@pytest.fixture(scope="module")
-def formats_base(formats: Reel) -> Iterator[str]:
-    with serving(fixture_app(list(formats.clips.values()))) as base:
-        yield base
 
 
 @pytest.fixture

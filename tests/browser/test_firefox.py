@@ -6,17 +6,12 @@ Timing bars are held in Chromium; here it is told whether the pictures are right
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from firefox import REMEDY, find
 
-from generator.publish.serve import application
-
 from .bidi import Firefox, open_firefox
-from .fixture import fixture_app
-from .footage import Reel, format_reel, frame_at
-from .loopback import serving
+from .footage import Reel, frame_at
 from .test_engine_a import every_tick_is_exact, ticks
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -40,23 +35,6 @@ def nobody_complains(firefox: Firefox) -> Iterator[None]:
     firefox.complaints.clear()
     yield
     assert firefox.complaints == []
-
-
-@pytest.fixture(scope="module")
-def formats(tmp_path_factory: pytest.TempPathFactory) -> Reel:
-    return format_reel(tmp_path_factory.mktemp("formats"))
-
-
-@pytest.fixture(scope="module")
-def formats_base(formats: Reel) -> Iterator[str]:
-    with serving(fixture_app(list(formats.clips.values()))) as base:
-        yield base
-
-
-@pytest.fixture(scope="module")
-def base(site: Path) -> Iterator[str]:
-    with serving(application(site)) as address:
-        yield address
 
 
 def open_clips(firefox: Firefox, base: str, reel: Reel, *parts: str, engine: str) -> None:

@@ -10,10 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from generator.publish.serve import application, header_rules, headers_for
+from generator.publish.serve import header_rules, headers_for
 
 from .launch import forbidden
-from .loopback import serving
 
 PAGES = {
     "home": "/",
@@ -32,12 +31,6 @@ PAGES = {
     "missing": "/no/such/page",
 }
 WIDTHS = (360, 1440, 2560)
-
-
-@pytest.fixture(scope="module")
-def base(site: Path) -> Iterator[str]:
-    with serving(application(site)) as address:
-        yield address
 
 
 @pytest.fixture
