@@ -421,13 +421,13 @@ def _check_url(url: str, plain_host: bool, time_limit: float, megabytes: int, as
     bounds = probing.Bounds(total_bytes=megabytes * 1_000_000, total_s=time_limit)
     with _progress() as progress:
         report = probing.probe(url, plain_host=plain_host, bounds=bounds, progress=progress)
+    code = 1 if report.failed else 0
     if as_json:
         checks = [{name: str(getattr(one, name)) for name in CHECK_KEYS} for one in report.checks]
-        document = {"version": 1, "url": report.url, "checks": checks}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        _answer("check", exit_code=code, url=report.url, checks=checks)
     else:
         _print_probe(report)
-    return 1 if report.failed else 0
+    return code
 
 
 def _print_probe(report: Any) -> None:
