@@ -24,7 +24,7 @@ from generator.clips.hashes import Hashes
 from generator.clips.plan import NOT_ALL_SHOWN
 from generator.clips.prepared import Prepared, Terms
 from generator.clips.progress import Progress, silent
-from generator.errors import Complaint, ContentError, MediaError, UsageError
+from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
 from generator.measure import claims
 from generator.project import Project
 from generator.publish import assets, memory, press, write
@@ -56,7 +56,7 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
     known = nothing_new(project, options)
     if known is not None:
         return known
-    with write.only_builder(project.cache, waiting=options.waiting):
+    with _naming(project), write.only_builder(project.cache, waiting=options.waiting):
         remembered = memory.Memory() if options.verify else memory.recall(project.memory)
         try:
             return _build(project, options, progress, remembered, inputs(project, options))
@@ -136,6 +136,16 @@ def _build(
 
 
 @contextmanager
+def _naming(project: Project) -> Iterator[None]:
+    """What goes wrong with a file of the project names it as mistakes in content/ do. Whoever finds
+    it out knows the file and no project."""
+    try:
+        yield
+    except (MediaError, PublishError) as error:
+        raise type(error)(project.naming(str(error))) from error
+
+
+@contextmanager
 def _long_lived() -> Iterator[None]:
     """Records live to the build's end: the collector does not look for garbage among them, which
     would take long, and in forked printers copy them all."""
@@ -202,9 +212,10 @@ def examine(
         sha256 = _sha256(path, clip, project, hashes)
         return cached_facts(path, sha256=sha256, cache=project.derived)
 
-    facts = _of_each(
-        project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
-    )
+    with _naming(project):
+        facts = _of_each(
+            project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
+        )
     known = [(clip, facts[clip.id]) for clip in catalogue.clips if clip.id in facts]
     whole = [
         (clip, one.frame_count)

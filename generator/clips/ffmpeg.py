@@ -133,8 +133,8 @@ def utf8(path: Path) -> str:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:
         raise MediaError(
-            f"{path}: this path is not UTF-8, and ffmpeg cannot be told of it; "
-            "rename the file or the folder"
+            f"{path}: its whole path, {os.fsencode(path)!r}, is not UTF-8, and ffmpeg cannot be "
+            "told of it; rename the file or the folder"
         ) from None
 
 

@@ -52,11 +52,12 @@ def only_builder(folder: Path, *, waiting: Callable[[], None] | None = None) -> 
     except OSError as error:
         if not isinstance(error, Timeout):
             raise PublishError(
-                f"{folder}: cannot be written ({error.strerror}); it holds what builds keep, "
-                "so make it a folder that can be written"
+                f"{folder}: cannot be written ({error.strerror}), and holds what builds keep; "
+                f"{_remedy(error)}"
             ) from error
         raise PublishError(
-            f"{folder}: another build of this project is under way; wait for it to end"
+            f"{folder}: another build of this project is under way; wait for it to end, or "
+            "give --wait"
         ) from error
     try:
         yield
@@ -208,7 +209,7 @@ def _new(path: str, name: str) -> BinaryIO:
 
 
 def _published_twice(names: str) -> PublishError:
-    return PublishError(f"two things would be published as {names}")
+    return PublishError(f"two things would be published as {names}; give one another name")
 
 
 @contextmanager
@@ -232,20 +233,30 @@ def drafting(target: Path, spare: Path | None = None) -> Iterator[Draft]:
             _rename(spare, beside)
     except OSError as error:
         raise PublishError(
-            f"{target.parent}: cannot be written ({error.strerror}); nothing was published"
+            f"{target.parent}: cannot be written ({error.strerror}), so nothing was published; "
+            f"{_remedy(error)}"
         ) from error
     try:
         draft = Draft(beside, target)
         yield draft
     except OSError as error:
         raise PublishError(
-            f"{error.filename or target}: {error.strerror}; the site in {target} is as it was"
+            f"{error.filename or target}: {error.strerror or error}, and the site in {target} is "
+            f"as it was; {_remedy(error)}"
         ) from error
     else:
         if spare:
             _rename(beside, spare)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its disk, and build again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make it a folder that can be written, and build again"
+    return "mend that, and build again"
 
 
 def _rename(folder: Path, to: Path) -> None:
