@@ -233,6 +233,7 @@ class Series:
     spread_over_s: Fraction | None
     """Spread the frames evenly over this time in the display copy; None keeps the file's."""
     interpolation: str
+    """Frame interpolation that the FPS includes, "none", or "" where it is not stated."""
     chart: bool
     note: str = ""
     """What a viewer of its clips must know; "" when nothing."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from generator.catalogue import load
 from generator.cli import command, main
+from generator.project import Project
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLE = REPOSITORY / "tests" / "sample"
@@ -52,6 +55,33 @@ def test_the_readme_names_only_commands_that_exist() -> None:
         assert name in command.commands, name
     for name in command.commands:
         assert f"python -m generator {name}" in text, name
+
+
+def test_interpolation_that_nobody_stated_is_shown_as_not_stated(sample: Path) -> None:
+    """As people write run.toml by hand: what is left out is not taken for "none"."""
+    run = sample / "content" / "runs" / "elsewhere" / "run.toml"
+    stated = 'interpolation = "none"\n'
+    found: dict[str, tuple[object, str]] = {}
+    for text in (run.read_text("utf-8"), run.read_text("utf-8").replace(stated, "")):
+        run.write_text(text, "utf-8")
+        assert main(["build", "--root", str(sample)]) == 0
+        archive = json.loads((sample / "site" / "data" / "archive.json").read_text("utf-8"))
+        (series,) = next(one for one in archive["runs"] if one["id"] == "elsewhere")["series"]
+        page = (sample / "site" / "runs" / "elsewhere" / "index.html").read_text("utf-8")
+        key = "stated" if stated in text else "left out"
+        found[key] = series["interpolation"], re.findall(r"Interpolation: ([^.]*)\.", page)[0]
+    assert found == {"stated": ("none", "none"), "left out": (None, "not stated")}
+
+
+def test_what_a_network_made_whole_is_not_interpolated() -> None:
+    """`work` says what made every frame, so the real runs that state it need not say more."""
+    project = Project(root=REPOSITORY)
+    series = [one for run in load(project).runs for one in run.series if one.work]
+    assert {one.interpolation for one in series} == {"none"}
+    files = REPOSITORY.glob("content/runs/*/run.toml")
+    written = [one for path in files for one in tomllib.loads(path.read_text("utf-8"))["series"]]
+    assert all("interpolation" not in one for one in written if one.get("work"))
+    assert len(series) > 5
 
 
 def test_a_build_writes_a_site_and_says_what_it_did(
