@@ -57,6 +57,7 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
     if known is not None:
         return known
     with _naming(project), write.only_builder(project.cache, waiting=options.waiting):
+        write.restore(project.site)
         remembered = memory.Memory() if options.verify else memory.recall(project.memory)
         try:
             return _build(project, options, progress, remembered, inputs(project, options))
