@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from os.path import normpath
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,21 @@ def test_the_source_archive_holds_all_that_the_wheel_is_made_of(names: set[str])
     needed = set(tracked("generator", "templates", "static"))
     assert needed - names == set()
     assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= names
+
+
+def test_the_source_archive_shows_every_picture_that_its_pages_show(names: set[str]) -> None:
+    """As a CommonMark reader finds them in each page that is packed; addresses are others' own."""
+    shown = set()
+    for name in tracked("*.md"):
+        if name not in names:
+            continue
+        read = MarkdownIt().parse((REPOSITORY / name).read_text("utf-8"))
+        for one in (child for token in read for child in token.children or ()):
+            source = str(one.attrs.get("src", ""))
+            if one.type == "image" and "://" not in source:
+                shown.add(normpath(Path(name).parent / source))
+    assert "docs/home.png" in shown
+    assert shown - names == set()
 
 
 def test_neither_carries_footage_content_tests_or_what_git_ignores(
