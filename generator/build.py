@@ -112,13 +112,7 @@ def _build(
     lost = _absent(
         project,
         catalogue,
-        [
-            item.clip
-            for item in evidence
-            if item.media is None
-            and item.clip.names_file
-            and not (item.clip.url or item.clip.no_clip)
-        ],
+        [item.clip for item in evidence if item.media is None and item.clip.lost_when_absent],
     )
     hashes.save()
     pages.forget_drawings(project.printing, layout.drawings)

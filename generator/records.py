@@ -354,6 +354,12 @@ class Clip:
         """Whether anything is said of a file: such a clip is not made anew in its place."""
         return bool(self.file or self.url or self.sha256)
 
+    @property
+    def lost_when_absent(self) -> bool:
+        """Whether nothing brings its file back: it has no address, and nobody says that there is
+        none."""
+        return self.names_file and not (self.url or self.no_clip)
+
 
 @lru_cache(maxsize=4096)
 def _distinct_ticks(facts: Facts) -> int:

@@ -145,3 +145,22 @@ def test_strict_check_fails_where_a_claim_fails(
     assert main(["check", "--root", str(sample)]) == 0
     assert main(["check", "--root", str(sample), "--strict"]) == 1
     assert "too-long" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--size", "512", "is no size; write width x height in pixels"),
+        ("--size", "500x288", "does not divide by 16 on both sides; write such as 496x288"),
+        ("--part", "2", "is no part of a schedule; write K/N, such as 1/2"),
+        ("--part", "1x2", "is no part of a schedule; write K/N, such as 1/2"),
+        ("--part", "1/2/3", "is no part of a schedule; write K/N, such as 1/2"),
+        ("--part", "-1/2", "is no part of a schedule; write K/N, such as 1/2"),
+    ],
+)
+def test_training_is_told_which_of_its_options_is_wrong(
+    option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "neon", "--stage", "vae", option, value]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'{option} "{value}": {says}')
