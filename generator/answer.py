@@ -10,14 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from generator.errors import (
-    Complaint,
-    ContentError,
-    FetchError,
-    MatrixError,
-    MediaError,
-    UsageError,
-)
+from generator.errors import Complaint, ContentError, MatrixError, UsageError
 from generator.records import Clip, Facts, Verdict
 
 VERSION = 1
@@ -76,13 +69,12 @@ def entries(complaints: Iterable[Complaint]) -> list[Json]:
 
 
 def _from_line(error: MatrixError, line: str) -> Json:
-    """A line of a MediaError or FetchError reads `file: problem; remedy`; others end otherwise."""
+    """A line reads `file: problem; remedy`, or names no file."""
     kind = type(error).__name__.removesuffix("Error").lower()
     where, separator, rest = line.partition(": ")
-    if not separator:
-        return _entry(kind, line, problem=line)
-    problem, remedy = _mended(rest) if isinstance(error, MediaError | FetchError) else (rest, None)
-    return _entry(kind, line, **_apart(where), problem=problem, remedy=remedy)
+    problem, remedy = _mended(rest if separator else line)
+    named = _apart(where) if separator else {}
+    return _entry(kind, line, **named, problem=problem, remedy=remedy)
 
 
 def _entry(

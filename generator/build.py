@@ -24,7 +24,7 @@ from generator.clips.hashes import Hashes
 from generator.clips.plan import NOT_ALL_SHOWN
 from generator.clips.prepared import Prepared, Terms
 from generator.clips.progress import Progress, silent
-from generator.errors import Complaint, ContentError, MediaError, UsageError
+from generator.errors import Complaint, ContentError, MediaError, PublishError, UsageError
 from generator.measure import claims
 from generator.project import Project
 from generator.publish import assets, memory, press, write
@@ -56,7 +56,8 @@ def build(project: Project, options: Options, progress: Progress = silent) -> Re
     known = nothing_new(project, options)
     if known is not None:
         return known
-    with write.only_builder(project.cache, waiting=options.waiting):
+    with _naming(project), write.only_builder(project.cache, waiting=options.waiting):
+        write.restore(project.site)
         remembered = memory.Memory() if options.verify else memory.recall(project.memory)
         try:
             return _build(project, options, progress, remembered, inputs(project, options))
@@ -111,13 +112,7 @@ def _build(
     lost = _absent(
         project,
         catalogue,
-        [
-            item.clip
-            for item in evidence
-            if item.media is None
-            and item.clip.names_file
-            and not (item.clip.url or item.clip.no_clip)
-        ],
+        [item.clip for item in evidence if item.media is None and item.clip.lost_when_absent],
     )
     hashes.save()
     pages.forget_drawings(project.printing, layout.drawings)
@@ -133,6 +128,16 @@ def _build(
     return Report(
         site=project.site, unchanged=not changed, printed=made.printed, lost=tuple(lost), **numbers
     )
+
+
+@contextmanager
+def _naming(project: Project) -> Iterator[None]:
+    """What goes wrong with a file of the project names it as mistakes in content/ do. Whoever finds
+    it out knows the file and no project."""
+    try:
+        yield
+    except (MediaError, PublishError) as error:
+        raise type(error)(project.naming(str(error))) from error
 
 
 @contextmanager
@@ -202,9 +207,10 @@ def examine(
         sha256 = _sha256(path, clip, project, hashes)
         return cached_facts(path, sha256=sha256, cache=project.derived)
 
-    facts = _of_each(
-        project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
-    )
+    with _naming(project):
+        facts = _of_each(
+            project, catalogue, options, progress, hashes, facts_of, lambda path, clip: path
+        )
     known = [(clip, facts[clip.id]) for clip in catalogue.clips if clip.id in facts]
     whole = [
         (clip, one.frame_count)

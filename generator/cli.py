@@ -421,13 +421,13 @@ def _check_url(url: str, plain_host: bool, time_limit: float, megabytes: int, as
     bounds = probing.Bounds(total_bytes=megabytes * 1_000_000, total_s=time_limit)
     with _progress() as progress:
         report = probing.probe(url, plain_host=plain_host, bounds=bounds, progress=progress)
+    code = 1 if report.failed else 0
     if as_json:
         checks = [{name: str(getattr(one, name)) for name in CHECK_KEYS} for one in report.checks]
-        document = {"version": 1, "url": report.url, "checks": checks}
-        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        _answer("check", exit_code=code, url=report.url, checks=checks)
     else:
         _print_probe(report)
-    return 1 if report.failed else 0
+    return code
 
 
 def _print_probe(report: Any) -> None:
@@ -491,7 +491,7 @@ def _print_claims(found: Any) -> None:
         click.echo("`python -m generator fetch` downloads what can be had")
     lost: dict[str, list[str]] = {}
     for clip in absent:
-        if clip.names_file and not (clip.url or clip.no_clip):
+        if clip.lost_when_absent:
             lost.setdefault(clip.run, []).append(clip.file or clip.row_id)
     for run, names in lost.items():
         more = f" and {len(names) - LOST_SHOWN} more" if len(names) > LOST_SHOWN else ""
@@ -1068,17 +1068,18 @@ def train(
         raise UsageError(f'train "{model}": the lab trains no such model; it trains neon')
     try:
         width, height = parse_size(size)
-        k, n = (int(number) for number in part.split("/"))
     except ValueError as error:
-        said = str(error) if "x" in part or "/" in part else "write K/N, such as 1/2"
-        raise UsageError(f"--size {size} --part {part}: {said}") from None
+        raise UsageError(f'--size "{size}": {error}') from None
+    k, separator, n = part.partition("/")
+    if not (separator and k.isdecimal() and n.isdecimal()):
+        raise UsageError(f'--part "{part}": is no part of a schedule; write K/N, such as 1/2')
     training = needed("generator.lab.train.training")
     rendered = needed("generator.lab.train.rendered")
     plan = training.Plan(
         stage=stage,
         out=out,
         resume=resume,
-        part=(k, n),
+        part=(int(k), int(n)),
         width=width,
         height=height,
         compile=compiled,

@@ -45,15 +45,16 @@ class ContentError(MatrixError):
 
 
 class MediaError(MatrixError):
-    """A file cannot serve as a clip. The message names the file and the reason."""
+    """A file cannot serve as a clip. Each line reads `file: problem; remedy`."""
 
 
 class FetchError(MatrixError):
-    """A download failed; nothing was left under its final name."""
+    """A download failed; nothing was left under its final name. Lines as of MediaError."""
 
 
 class PublishError(MatrixError):
-    """The rendered site breaks one of its own promises; nothing was published."""
+    """The rendered site breaks one of its own promises; nothing was published. Lines as of
+    MediaError; a line that ends with a colon introduces those below it."""
 
 
 class UsageError(MatrixError):

@@ -5,6 +5,7 @@ Nothing is read of a file that is too large, and nothing waits: a pipe or a devi
 
 from __future__ import annotations
 
+import csv
 import os
 import stat
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 __all__ = [
     *("LISTED_AT_MOST", "PER_FRAME", "TABLE", "TEXT", "PerFrameLimits", "Refusal"),
-    *("TableLimits", "TextLimits", "leads_out", "printable", "text_of"),
+    *("TableLimits", "TextLimits", "csv_fault", "leads_out", "printable", "text_of"),
 ]
 
 
@@ -113,6 +114,16 @@ def _too_large(size: int, most: int) -> Refusal:
 def leads_out(path: Path, folder: Path) -> bool:
     """Whether links on the way to `path` lead out of `folder`, itself perhaps a link."""
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def csv_fault(error: csv.Error, begun: int, noticed: int) -> tuple[int, str, str]:
+    """Line, problem and remedy of what a reader of CSV stopped at, in a row that began in line
+    `begun`: a quotation mark that stays open is noticed as late as at the end of the table."""
+    if str(error) == "unexpected end of data":
+        problem = "a field in quotation marks begins here and does not end"
+        return begun, problem, 'close it; inside such a field write the mark twice ("")'
+    where = "" if begun == noticed else f" up to line {noticed}"
+    return begun, f"no valid CSV{where}: {error}", "mend the line"
 
 
 def printable(text: str) -> str:

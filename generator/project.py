@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +104,11 @@ class Project:
         except (ValueError, OSError, RuntimeError):  # elsewhere, or a loop of links
             return printable(str(path))
         return printable(name.as_posix())
+
+    def naming(self, text: str) -> str:
+        """A message in which files of the project are named by their path from its folder."""
+        whole = re.escape(f"{self.root}{os.sep}")
+        return re.sub(rf"(?<![^\s\"'(]){whole}(?=[^\s])", "", text)
 
 
 def _own_then_default(own: Path, name: str) -> tuple[Path, ...]:

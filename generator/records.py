@@ -233,6 +233,7 @@ class Series:
     spread_over_s: Fraction | None
     """Spread the frames evenly over this time in the display copy; None keeps the file's."""
     interpolation: str
+    """Frame interpolation that the FPS includes, "none", or "" where it is not stated."""
     chart: bool
     note: str = ""
     """What a viewer of its clips must know; "" when nothing."""
@@ -352,6 +353,12 @@ class Clip:
     def names_file(self) -> bool:
         """Whether anything is said of a file: such a clip is not made anew in its place."""
         return bool(self.file or self.url or self.sha256)
+
+    @property
+    def lost_when_absent(self) -> bool:
+        """Whether nothing brings its file back: it has no address, and nobody says that there is
+        none."""
+        return self.names_file and not (self.url or self.no_clip)
 
 
 @lru_cache(maxsize=4096)

@@ -82,8 +82,13 @@ def main(folder: str, fault: str, spare_kb: str) -> None:
         (root / "filler").write_bytes(b"\0" * max(0, free))
     elif fault == "read-only-project":
         mount("-o", "remount,ro", str(root))
+    elif fault == "bound-site":
+        mount("--bind", str(root / "site"), str(root / "site"))
     else:
         mount("-o", "remount,ro", str(root / "site"))
+    if fault == "bound-site":
+        (root / "static").mkdir()
+        (root / "static" / "own.css").write_text("p { color: red }")
     code, said = build(root, "--verify")
     answer: dict[str, Any] = {
         "exit_code": code,
@@ -91,6 +96,10 @@ def main(folder: str, fault: str, spare_kb: str) -> None:
         "same": tree(root / "site") == before,
         "beside": sorted(path.name for path in root.iterdir()),
     }
+    if fault == "bound-site":
+        mount("--make-rprivate", str(root / "site"))
+        subprocess.run(("umount", str(root / "site")), check=True)
+        answer["next_exit_code"], answer["next_said"] = build(root, "--verify")
     if fault.startswith("full"):
         (root / "filler").unlink()
         answer["next_exit_code"], answer["next_said"] = build(root, "--verify")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from generator.catalogue import load
 from generator.cli import command, main
+from generator.project import Project
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLE = REPOSITORY / "tests" / "sample"
@@ -52,6 +55,33 @@ def test_the_readme_names_only_commands_that_exist() -> None:
         assert name in command.commands, name
     for name in command.commands:
         assert f"python -m generator {name}" in text, name
+
+
+def test_interpolation_that_nobody_stated_is_shown_as_not_stated(sample: Path) -> None:
+    """As people write run.toml by hand: what is left out is not taken for "none"."""
+    run = sample / "content" / "runs" / "elsewhere" / "run.toml"
+    stated = 'interpolation = "none"\n'
+    found: dict[str, tuple[object, str]] = {}
+    for text in (run.read_text("utf-8"), run.read_text("utf-8").replace(stated, "")):
+        run.write_text(text, "utf-8")
+        assert main(["build", "--root", str(sample)]) == 0
+        archive = json.loads((sample / "site" / "data" / "archive.json").read_text("utf-8"))
+        (series,) = next(one for one in archive["runs"] if one["id"] == "elsewhere")["series"]
+        page = (sample / "site" / "runs" / "elsewhere" / "index.html").read_text("utf-8")
+        key = "stated" if stated in text else "left out"
+        found[key] = series["interpolation"], re.findall(r"Interpolation: ([^.]*)\.", page)[0]
+    assert found == {"stated": ("none", "none"), "left out": (None, "not stated")}
+
+
+def test_what_a_network_made_whole_is_not_interpolated() -> None:
+    """`work` says what made every frame, so the real runs that state it need not say more."""
+    project = Project(root=REPOSITORY)
+    series = [one for run in load(project).runs for one in run.series if one.work]
+    assert {one.interpolation for one in series} == {"none"}
+    files = REPOSITORY.glob("content/runs/*/run.toml")
+    written = [one for path in files for one in tomllib.loads(path.read_text("utf-8"))["series"]]
+    assert all("interpolation" not in one for one in written if one.get("work"))
+    assert len(series) > 5
 
 
 def test_a_build_writes_a_site_and_says_what_it_did(
@@ -115,3 +145,22 @@ def test_strict_check_fails_where_a_claim_fails(
     assert main(["check", "--root", str(sample)]) == 0
     assert main(["check", "--root", str(sample), "--strict"]) == 1
     assert "too-long" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--size", "512", "is no size; write width x height in pixels"),
+        ("--size", "500x288", "does not divide by 16 on both sides; write such as 496x288"),
+        ("--part", "2", "is no part of a schedule; write K/N, such as 1/2"),
+        ("--part", "1x2", "is no part of a schedule; write K/N, such as 1/2"),
+        ("--part", "1/2/3", "is no part of a schedule; write K/N, such as 1/2"),
+        ("--part", "-1/2", "is no part of a schedule; write K/N, such as 1/2"),
+    ],
+)
+def test_training_is_told_which_of_its_options_is_wrong(
+    option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "neon", "--stage", "vae", option, value]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'{option} "{value}": {says}')

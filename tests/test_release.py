@@ -14,9 +14,11 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from os.path import normpath
 from pathlib import Path
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from packaging.metadata import Metadata
 
@@ -80,12 +82,8 @@ def tracked(*folders: str) -> Iterator[str]:
 def test_either_installs_starts_a_project_and_builds_it(
     release: Release, kind: str, tmp_path: Path
 ) -> None:
-    """In an environment of its own, which sees the dependencies of this one and nothing else."""
-    home = tmp_path / "venv"
-    venv.create(home, with_pip=False)
+    home = _environment(tmp_path)
     python = home / "bin" / "python"
-    (site,) = home.glob("lib/python*/site-packages")
-    (site / "dependencies.pth").write_text(_dependencies(tmp_path), "utf-8")
     install = ("pip", "--python", python, "install", "--no-deps", "--no-build-isolation", "-q")
     run(
         *(sys.executable, "-m", *install, "--disable-pip-version-check", "--no-index"),
@@ -99,11 +97,51 @@ def test_either_installs_starts_a_project_and_builds_it(
 
     program = home / "bin" / "matrix-archive"
     run(program, "new", "my", cwd=empty)
+    starter = REPOSITORY / "generator" / "starter"
+    given = {path.relative_to(empty / "my").as_posix() for path in (empty / "my").rglob("*")}
+    kept = {path.relative_to(starter).as_posix() for path in starter.rglob("*")}
+    assert given == {name if name != "gitignore" else ".gitignore" for name in kept}
     said = run(program, "build", cwd=empty / "my")
 
     assert re.search(r"\d+ pages", said)
     published = {path.suffix for path in (empty / "my" / "site").rglob("*")}
     assert {".html", ".css", ".js", ".woff2", ".mp4", ".json"} <= published
+
+
+def test_a_new_project_builds_as_its_workflow_says(release: Release, tmp_path: Path) -> None:
+    """The steps of the workflow that `new` gives, run as a host runs them: the generator comes from
+    the wheel that requirements.txt names, its dependencies are there already."""
+    project = tmp_path / "my"
+    run(sys.executable, "-m", "generator", "new", project, cwd=REPOSITORY)
+    shutil.copy(release.wheel, project)
+    requirements = project / "requirements.txt"
+    named = re.sub(r"^# (?=\./)", "", requirements.read_text("utf-8"), flags=re.MULTILINE)
+    requirements.write_text(named, "utf-8")
+    home = _environment(tmp_path)
+    workflow = yaml.safe_load((project / ".github" / "workflows" / "pages.yml").read_text("utf-8"))
+    scripts = [step["run"] for step in workflow["jobs"]["build"]["steps"] if "run" in step]
+    for script in scripts:
+        run(
+            *("bash", "-e", "-c", script),
+            cwd=project,
+            PATH=f"{home / 'bin'}:{os.environ['PATH']}",
+            PIP_NO_INDEX="1",
+            URL="https://example.org/owner/my",
+        )
+
+    assert len(scripts) == 2
+    assert (home / "bin" / "matrix-archive").is_file()
+    page = (project / "site" / "index.html").read_text("utf-8")
+    assert 'rel="canonical" href="https://example.org/owner/my/"' in page
+
+
+def _environment(scratch: Path) -> Path:
+    """An environment of its own, which sees the dependencies of this one and nothing else."""
+    home = scratch / "venv"
+    venv.create(home, with_pip=False)
+    (site,) = home.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(_dependencies(scratch), "utf-8")
+    return home
 
 
 def _dependencies(scratch: Path) -> str:
@@ -121,6 +159,21 @@ def test_the_source_archive_holds_all_that_the_wheel_is_made_of(names: set[str])
     needed = set(tracked("generator", "templates", "static"))
     assert needed - names == set()
     assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= names
+
+
+def test_the_source_archive_shows_every_picture_that_its_pages_show(names: set[str]) -> None:
+    """As a CommonMark reader finds them in each page that is packed; addresses are others' own."""
+    shown = set()
+    for name in tracked("*.md"):
+        if name not in names:
+            continue
+        read = MarkdownIt().parse((REPOSITORY / name).read_text("utf-8"))
+        for one in (child for token in read for child in token.children or ()):
+            source = str(one.attrs.get("src", ""))
+            if one.type == "image" and "://" not in source:
+                shown.add(normpath(Path(name).parent / source))
+    assert "docs/home.png" in shown
+    assert shown - names == set()
 
 
 def test_neither_carries_footage_content_tests_or_what_git_ignores(

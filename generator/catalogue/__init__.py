@@ -351,7 +351,7 @@ def _run(
                 "known to have done this work",
                 "leave it out",
             )
-        if series.work and series.interpolation != "none":
+        if series.work and series.interpolation not in ("", "none"):
             complaints.add(
                 path,
                 f"$.series[{i}].work",
@@ -394,11 +394,16 @@ def _run(
         rights=form.rights,
         publish_media=form.publish_media,
         publish_stills=form.publish_media if form.publish_stills is None else form.publish_stills,
-        series=tuple(Series(**dict(series)) for series in form.series),
+        series=tuple(_series(series) for series in form.series),
         claims=tuple(_claim(claim) for claim in form.claims),
         folder=folder,
     )
     return [run]
+
+
+def _series(form: forms.SeriesForm) -> Series:
+    made_whole = {"interpolation": "none"} if form.work else {}
+    return Series(**{**dict(form), **made_whole})
 
 
 def _claim(form: forms.DurationClaimForm | forms.FpsClaimForm | forms.StatementForm) -> Claim:

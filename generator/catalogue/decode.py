@@ -20,7 +20,15 @@ from pydantic_core import ErrorDetails
 
 from generator.catalogue import forms
 from generator.errors import Complaint
-from generator.intake import LISTED_AT_MOST, TABLE, TEXT, Refusal, printable, text_of
+from generator.intake import (
+    LISTED_AT_MOST,
+    TABLE,
+    TEXT,
+    Refusal,
+    csv_fault,
+    printable,
+    text_of,
+)
 from generator.project import Project
 from generator.records import EXTRA_PREFIX
 
@@ -181,14 +189,16 @@ def read_clips(
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey=_REST, strict=True)
     known = list(forms.ClipForm.model_fields)
     lines: list[tuple[int, forms.ClipForm, tuple[tuple[str, str], ...]]] = []
-    rows = 0
+    rows, begun = 0, 1
     try:
         header = [name.strip() for name in reader.fieldnames or ()]
         if not _check_header(path, header, known, complaints):
             return []
         reader.fieldnames = header
+        begun = reader.line_num + 1
         for row in reader:
             number = reader.line_num
+            begun = number + 1
             rows += 1
             if rows > TABLE.max_rows:
                 complaints.add(
@@ -222,8 +232,8 @@ def read_clips(
             if form is not None:
                 lines.append((number, form, extra))
     except csv.Error as error:
-        number = reader.reader.line_num
-        complaints.add(path, f"line {number}", f"no valid CSV: {error}", "mend the line")
+        number, problem, remedy = csv_fault(error, begun, reader.reader.line_num)
+        complaints.add(path, f"line {number}", problem, remedy)
     return lines
 
 
@@ -250,6 +260,10 @@ def _check_header(
                 path, "line 1", f"the columns are separated by {name}", "separate them by commas"
             )
             return False
+    if not any(header):
+        names = ", ".join(_required(forms.ClipForm))
+        complaints.add(path, "line 1", "names no columns", f"begin with a line of them: {names}")
+        return False
     if len(header) > TABLE.max_columns:
         complaints.add(
             path,

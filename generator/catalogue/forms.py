@@ -373,8 +373,9 @@ class SeriesForm(Form):
     """What the stated FPS is, in words; leave out when the series states none."""
     spread_over_s: Duration | None = None
     """Spread each clip's frames evenly over this many seconds in the copy that players show."""
-    interpolation: str = "none"
-    """Frame interpolation that the FPS includes; "" where it is not stated."""
+    interpolation: str = ""
+    """Frame interpolation that the FPS includes, or "none"; left out, it is not stated, unless
+    `work` says that a network made every frame."""
     chart: bool = True
     """Whether the series is drawn in charts."""
     note: str = ""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from generator.catalogue.decode import Complaints, as_written, read_text
-from generator.intake import TABLE
+from generator.intake import TABLE, csv_fault
 
 __all__ = ["FOLDER", "MOST_LINES", "read_table"]
 
@@ -32,6 +32,7 @@ def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Row
         return None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[tuple[float, tuple[float | None, ...]]] = []
+    begun = 1
     try:
         header = [name.strip() for name in next(reader, [])]
         if not 2 <= len(header) <= MOST_LINES + 1 or not all(header):
@@ -42,14 +43,17 @@ def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Row
                 f"name the place of a point, then 1 to {MOST_LINES} lines of the chart",
             )
             return None
+        begun = reader.line_num + 1
         for fields in reader:
+            begun = reader.line_num + 1
             row = _row(path, reader.line_num, header, fields, complaints)
             if row is not None:
                 rows.append(row)
             if complaints.full(path):
                 break
     except csv.Error as error:
-        complaints.add(path, f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
+        line, problem, remedy = csv_fault(error, begun, reader.line_num)
+        complaints.add(path, f"line {line}", problem, remedy)
     if not rows and len(complaints.found) == before:
         complaints.add(path, "line 2", "holds no row", "write one for each place of a point")
     return None if len(complaints.found) > before else (tuple(header[1:]), tuple(rows))

@@ -72,8 +72,9 @@ def version() -> str:
 def _version(program: str) -> str:
     told = _ask(program, "-version")
     words = told.split()
-    release = words[2] if words[:2] == ["ffmpeg", "version"] else "unknown"
-    return f"{release}+{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    if words[:2] != ["ffmpeg", "version"] or len(words) < 3:
+        raise _no_ffmpeg(program)
+    return f"{words[2]}+{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def has_encoder(name: str) -> bool:
@@ -93,8 +94,15 @@ def _ask(program: str, *arguments: str) -> str:
     except OSError as error:
         raise UsageError(f"{program} cannot be run ({error.strerror})") from error
     if answer.status != 0:
-        raise UsageError(f"{program} does not answer as ffmpeg does; mend MATRIX_FFMPEG")
+        raise _no_ffmpeg(program)
     return answer.output.decode("utf-8", errors="replace")
+
+
+def _no_ffmpeg(program: str) -> UsageError:
+    return UsageError(
+        f"{program}: does not answer `-version` as ffmpeg does; "
+        "name an ffmpeg in MATRIX_FFMPEG, or unset it"
+    )
 
 
 def source(path: Path, demuxer: str, **options: Any) -> Any:
@@ -133,8 +141,8 @@ def utf8(path: Path) -> str:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:
         raise MediaError(
-            f"{path}: this path is not UTF-8, and ffmpeg cannot be told of it; "
-            "rename the file or the folder"
+            f"{path}: its whole path, {os.fsencode(path)!r}, is not UTF-8, and ffmpeg cannot be "
+            "told of it; rename the file or the folder"
         ) from None
 
 

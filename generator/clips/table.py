@@ -1,7 +1,7 @@
 """Somebody's table of clips, read with goodwill: many names for a column, many ways to write 8.
 
 Nothing is guessed from file names, and a number that is not there stays away. What cannot be
-understood becomes a complaint with its line; reading never stops at the first.
+understood becomes a complaint with its line; reading stops at none but what is no table.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from generator.errors import Complaint
-from generator.intake import LISTED_AT_MOST, TABLE, Refusal, printable, text_of
+from generator.errors import Complaint, ContentError
+from generator.intake import LISTED_AT_MOST, TABLE, Refusal, csv_fault, printable, text_of
 from generator.records import EXTRA_PREFIX
 
 __all__ = ["Row", "Table", "bounded", "read_table", "shown"]
@@ -118,7 +118,12 @@ class Table:
 
 
 def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
-    """The table at `path`, called `where` in complaints: comma, semicolon or tab, UTF-8."""
+    """The table at `path`, called `where` in complaints: comma, semicolon or tab, UTF-8.
+
+    Raises:
+        ContentError: it cannot be read to its end. That alone is said: what else would be found
+            wrong, in lines and files, may come of it.
+    """
     complaints: list[Complaint] = []
 
     def complain(place: str, problem: str, remedy: str) -> None:
@@ -126,19 +131,16 @@ def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
             name = printable(f"{where} {place}" if place else where)
             complaints.append(Complaint(where=name, problem=problem, remedy=printable(remedy)))
 
-    lines = _lines(path, complain)
+    lines = _lines(path, where, complain)
     names = [name.strip() for name in next(lines, (1, []))[1]]
     if len(names) > TABLE.max_columns:
-        complain(
-            "line 1",
-            f"{len(names)} columns are more than a table may have",
-            f"keep at most {TABLE.max_columns}",
-        )
-        lines, names = iter(()), []
+        problem = f"{len(names)} columns are more than a table may have"
+        raise _unreadable(f"{where} line 1", problem, f"keep at most {TABLE.max_columns}")
     header = _header(names, complain)
     cells = list(_cells(lines, names, complain))
-    if not (cells or complaints):
-        complain("", "the table holds no line", "write a line per clip under a line of names")
+    if not cells:
+        write = "write a line per clip under a line of names"
+        raise _unreadable(where, "the table holds no line", write)
     commas = {
         column
         for column in RATES & header.keys()
@@ -167,23 +169,29 @@ def read_table(path: Path, where: str) -> tuple[Table, list[Complaint]]:
 Complain = Callable[[str, str, str], None]
 
 
-def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
+def _unreadable(where: str, problem: str, remedy: str) -> ContentError:
+    complaint = Complaint(where=printable(where), problem=problem, remedy=printable(remedy))
+    return ContentError([complaint])
+
+
+def _lines(path: Path, where: str, complain: Complain) -> Iterator[tuple[int, list[str]]]:
     """Lines that hold anything, with their numbers; a first line sep=; is a spreadsheet's own."""
     try:
         text = text_of(path, max_bytes=TABLE.max_bytes)
     except FileNotFoundError:
         text = Refusal(problem="no such file", remedy="check the path")
     if isinstance(text, Refusal):
-        complain(text.place, text.problem, text.remedy)
-        return
+        raise _unreadable(f"{where} {text.place}".rstrip(), text.problem, text.remedy)
     said = re.match(r"sep=([,;\t])\r?\n", text)
     delimiter = said[1] if said else max(DELIMITERS, key=lambda mark: _fit(text, mark))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    begun = 1
     try:
         if said:
             next(reader)
         rows = -1  # the names are none
         for cells in reader:
+            begun = reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             rows += 1
@@ -197,7 +205,8 @@ def _lines(path: Path, complain: Complain) -> Iterator[tuple[int, list[str]]]:
                 return
             yield reader.line_num, cells
     except csv.Error as error:
-        complain(f"line {reader.line_num}", f"no valid CSV: {error}", "mend the line")
+        line, problem, remedy = csv_fault(error, begun, reader.line_num)
+        raise _unreadable(f"{where} line {line}", problem, remedy) from error
 
 
 def _fit(text: str, delimiter: str) -> tuple[int, int]:

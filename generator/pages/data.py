@@ -108,13 +108,15 @@ def inert(text: str) -> str:
     """A cell that no spreadsheet runs: an apostrophe stands before what is no number but begins
     like a formula, at the start and wherever a spreadsheet may begin another cell."""
     first, *others = APART.split(text)
-    parts = [part if APART.fullmatch(part) else _inert(part) for part in others]
-    start = "'" if FORMULA.match(text) and not NUMBER.fullmatch(text) else ""
-    return start + first + "".join(parts)
+    begun = [is_formula(text), *(not APART.fullmatch(part) and is_formula(part) for part in others)]
+    parts = zip(begun, (first, *others), strict=True)
+    return "".join(f"'{part}" if formula else part for formula, part in parts)
 
 
-def _inert(text: str) -> str:
-    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet may run a cell of this text: it begins like a formula and is no
+    number."""
+    return bool(FORMULA.match(text)) and not NUMBER.fullmatch(text)
 
 
 BOUNDS = ("clip", "kind", "machine", "fps", "share", "limit_fps", "bounded_by")

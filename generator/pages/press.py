@@ -171,7 +171,9 @@ class Press:
     def add(self, sheet: Sheet | Later) -> None:
         """Put a sheet among those that are to be printed."""
         if sheet.name in self.sheets:
-            raise PublishError(f"{sheet.name}: two pages would stand at this address")
+            raise PublishError(
+                f"{sheet.name}: two pages would stand at this address; give one of them another id"
+            )
         self.sheets[sheet.name] = sheet
 
     def navigation(self, section: str) -> tuple[tuple[str, str, bool], ...]:
@@ -250,7 +252,7 @@ class PageCharts:
 def _where(error: TemplateError) -> str:
     """Template, line and fault: a project may lay its own templates over ours."""
     if isinstance(error, TemplateSyntaxError):
-        return f"{error.filename or error.name} line {error.lineno}: {error.message}"
+        return f"{error.filename or error.name} line {error.lineno}: {error.message}; {_MEND}"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -258,4 +260,7 @@ def _where(error: TemplateError) -> str:
     ]
     if not frames:
         return f"template {error.message}: is not there; restore it or take your own away"
-    return f"{frames[-1].filename} line {frames[-1].lineno}: {error.message}"
+    return f"{frames[-1].filename} line {frames[-1].lineno}: {error.message}; {_MEND}"
+
+
+_MEND = "mend the template"

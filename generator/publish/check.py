@@ -214,7 +214,7 @@ def source_problems(files: Mapping[str, Path], known: Collection[str]) -> list[s
             try:
                 found += _source_faults(name, path.read_text("utf-8"), known)
             except UnicodeDecodeError:
-                found.append(f"{name}: is not UTF-8 text; save {path} as UTF-8")
+                found.append(f"{name}: is not UTF-8 text ({path})")
     return found
 
 

@@ -45,14 +45,17 @@ class Printed:
             texts, known, base_path=self.base_path, elsewhere=self.outlines
         )
         faults = [fault + _remedy(prose.get(fault.partition(" ")[0])) for fault in faults]
-        faults += check.source_problems(static, known)
+        faults += [
+            f"{fault}; mend the file that static/ has under this name"
+            for fault in check.source_problems(static, known)
+        ]
         if faults:
             raise PublishError("the rendered site is broken:\n" + "\n".join(faults))
 
 
 def _remedy(written_in: str | None) -> str:
     if written_in is None:
-        return ""
+        return "; mend the template or the text in content/ that the page is printed from"
     return (
         f"; the page's text is in {written_in}: mend the link there "
         "(to a page of this site it begins with a slash, as in /archive/)"

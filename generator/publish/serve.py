@@ -15,6 +15,8 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from mimetypes import guess_type
 from pathlib import Path
@@ -35,6 +37,7 @@ _State = frozenset[tuple[str, int, int]]
 
 UNSERVED = ("_headers", "_redirects")
 """What hosts read and do not hand out."""
+NOT_FOUND = "404.html"
 UNHASHED = "public, max-age=0, must-revalidate"
 """Netlify's Cache-Control for whatever no rule names."""
 KINDS = {
@@ -122,6 +125,8 @@ class _Site:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(raw=list(message["headers"]))
                 headers.update(extra)
+                if message["status"] >= 400:  # what is missing today may be there tomorrow
+                    headers["cache-control"] = UNHASHED
                 message["headers"] = headers.raw
             await send(message)
 
@@ -136,8 +141,8 @@ class _Site:
                 below = "/" + path.removeprefix(edition.base_path)
                 extra = {"cache-control": UNHASHED, **headers_for(below, edition.rules)}
                 answer = self._find(request, path, edition, folder)
-                if answer.status_code >= 400:  # what is missing today may be there tomorrow
-                    extra["cache-control"] = UNHASHED
+                if answer.status_code == 404:  # rules are for paths that are there
+                    extra = headers_for(f"/{NOT_FOUND}", edition.rules) | extra
                 return answer, extra
         return PlainTextResponse(f"{self._site}: no whole site there; build one", 503), {}
 
@@ -163,9 +168,9 @@ class _Site:
                 return _file(request, page, edition.tags[page], folder)
             if f"{name}/index.html" in edition.tags:
                 return _moved(f"{path}/", request)
-        if "404.html" not in edition.tags:
+        if NOT_FOUND not in edition.tags:
             return PlainTextResponse("Not found", 404)
-        with os.fdopen(folder.open("404.html"), "rb") as stream:
+        with os.fdopen(folder.open(NOT_FOUND), "rb") as stream:
             return Response(stream.read(), 404, media_type="text/html")
 
 
@@ -206,13 +211,19 @@ class _HeldFile(FileResponse):
 
     def __init__(self, name: str, *, tag: str, folder: _Folder) -> None:
         self._handle = folder.open(name)
+        stat = os.fstat(self._handle)
         suffix = Path(name).suffix
         super().__init__(
             folder.reopenable(name, self._handle),
             headers={"ETag": tag},
             media_type=KINDS.get(suffix) or guess_type(name)[0] or "application/octet-stream",
-            stat_result=os.fstat(self._handle),
+            stat_result=stat,
         )
+        self.changed_s = int(stat.st_mtime)
+        """As Last-Modified says, in whole seconds since 1970."""
+
+    def close(self) -> None:
+        os.close(self._handle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [
@@ -224,7 +235,7 @@ class _HeldFile(FileResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            os.close(self._handle)
+            self.close()
 
 
 def _is_range(value: str) -> bool:
@@ -252,11 +263,28 @@ def _read(manifest: bytes, folder: _Folder) -> _Edition:
 
 
 def _file(request: Request, name: str, tag: str, folder: _Folder) -> Response:
-    asked = request.headers.get("if-none-match", "")
-    known = {one.strip().removeprefix("W/") for one in asked.split(",")}
-    if tag in known or "*" in known:
+    """The file, or that it is what the browser has: https://www.rfc-editor.org/rfc/rfc9110.html
+    #section-13.2.2: where tags are told, times do not count."""
+    asked = request.headers.get("if-none-match")
+    if asked is not None:
+        known = {one.strip().removeprefix("W/") for one in asked.split(",")}
+        if tag in known or "*" in known:
+            return Response(status_code=304, headers={"ETag": tag})
+    held = _HeldFile(name, tag=tag, folder=folder)
+    since_s = _seconds(request.headers.get("if-modified-since", ""))
+    if asked is None and since_s is not None and held.changed_s <= since_s:
+        held.close()
         return Response(status_code=304, headers={"ETag": tag})
-    return _HeldFile(name, tag=tag, folder=folder)
+    return held
+
+
+def _seconds(date: str) -> float | None:
+    """Seconds since 1970 of a date as HTTP writes it; None where it is none."""
+    try:
+        told = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return told.replace(tzinfo=told.tzinfo or UTC).timestamp()
 
 
 def _moved(path: str, request: Request) -> Response:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,13 @@ from generator.kept import Stamp, stamp
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+"""At least. What is published is for everybody to read: a web server is somebody else, and whoever
+copies the folder copies its modes. The umask is for what people keep to themselves."""
+NO_MOUNT = (
+    "a finished site takes the old one's place in one step, which a mount does not allow; mount "
+    "the folder above it, or build elsewhere and copy the site there"
+)
 
 
 @contextmanager
@@ -52,11 +60,12 @@ def only_builder(folder: Path, *, waiting: Callable[[], None] | None = None) -> 
     except OSError as error:
         if not isinstance(error, Timeout):
             raise PublishError(
-                f"{folder}: cannot be written ({error.strerror}); it holds what builds keep, "
-                "so make it a folder that can be written"
+                f"{folder}: cannot be written ({error.strerror}), and holds what builds keep; "
+                f"{_remedy(error)}"
             ) from error
         raise PublishError(
-            f"{folder}: another build of this project is under way; wait for it to end"
+            f"{folder}: another build of this project is under way; wait for it to end, or "
+            "give --wait"
         ) from error
     try:
         yield
@@ -85,7 +94,7 @@ class Draft:
         self._target = target
         self._made: set[str] = set()
         self._before = {
-            name: stamp(entry.stat(follow_symlinks=False)) for name, entry in present(folder)
+            name: _public(entry.stat(follow_symlinks=False)) for name, entry in present(folder)
         }
 
     def text(self, name: str, text: str) -> None:
@@ -132,7 +141,7 @@ class Draft:
         if self._before.get(name) != known.stamp:
             old = f"{self._target}/{name}"
             try:
-                if stamp(os.lstat(old)) != known.stamp:
+                if _public(os.lstat(old)) != known.stamp:
                     return False
                 os.link(old, self._place(name))
             except OSError:
@@ -186,6 +195,15 @@ class Draft:
                     break
                 folder = folder.rpartition("/")[0]
 
+    def open_up(self) -> None:
+        """Let everybody read the folders, whatever the umask."""
+        folders = {""}
+        for name in self.files:
+            while name and (name := name.rpartition("/")[0]) not in folders:
+                folders.add(name)
+        for folder in folders:
+            _open_up(f"{self.folder}/{folder}", FOLDER_MODE)
+
     def manifest(self, notes: Mapping[str, object]) -> str:
         """The manifest: every file with its bytes and hash, a line each; `notes` say of what and
         how a derived file was made."""
@@ -202,13 +220,26 @@ class Draft:
 
 def _new(path: str, name: str) -> BinaryIO:
     try:
-        return open(path, "xb")  # noqa: PTH123
+        file = open(path, "xb")  # noqa: PTH123, SIM115
     except FileExistsError:
         raise _published_twice(name) from None
+    _open_up(path, FILE_MODE)
+    return file
+
+
+def _open_up(path: str, least: int) -> None:
+    mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116
+    if mode & least != least:
+        os.chmod(path, mode | least)  # noqa: PTH101
+
+
+def _public(status: os.stat_result) -> Stamp | None:
+    """The stamp of a file that everybody may read; None where it is to be written anew."""
+    return stamp(status) if stat.S_IMODE(status.st_mode) & FILE_MODE == FILE_MODE else None
 
 
 def _published_twice(names: str) -> PublishError:
-    return PublishError(f"two things would be published as {names}")
+    return PublishError(f"two things would be published as {names}; give one another name")
 
 
 @contextmanager
@@ -223,6 +254,7 @@ def drafting(target: Path, spare: Path | None = None) -> Iterator[Draft]:
         PublishError: the disk or a file did not allow it, or `target` holds what no build made.
     """
     target = target.resolve()
+    restore(target)
     _refuse_what_is_not_ours(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -232,20 +264,43 @@ def drafting(target: Path, spare: Path | None = None) -> Iterator[Draft]:
             _rename(spare, beside)
     except OSError as error:
         raise PublishError(
-            f"{target.parent}: cannot be written ({error.strerror}); nothing was published"
+            f"{target.parent}: cannot be written ({error.strerror}), so nothing was published; "
+            f"{_remedy(error)}"
         ) from error
     try:
         draft = Draft(beside, target)
         yield draft
     except OSError as error:
         raise PublishError(
-            f"{error.filename or target}: {error.strerror}; the site in {target} is as it was"
+            f"{error.filename or target}: {error.strerror or error}, and the site in {target} is "
+            f"as it was; {_remedy(error)}"
         ) from error
     else:
         if spare:
             _rename(beside, spare)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EBUSY:
+        return NO_MOUNT.rpartition("; ")[2]
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its disk, and build again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make it a folder that can be written, and build again"
+    return "mend that, and build again"
+
+
+def restore(target: Path) -> None:
+    """Put the old site back, where a build was killed after it took that out of the way and before
+    its own stood there (on systems that cannot exchange two folders). The builder's lock is held.
+    """
+    target = target.resolve()
+    if not target.exists():
+        for old in sorted(target.parent.glob(f"{_beside(target)}*{OLD}")):
+            old.rename(target)
+            return
 
 
 def _rename(folder: Path, to: Path) -> None:
@@ -268,7 +323,7 @@ def publish(draft: Draft, target: Path, notes: Mapping[str, object]) -> bool:
         draft.files[MANIFEST] = Written(sha256=digest, stamp=stamp((target / MANIFEST).stat()))
         return False
     draft.text(MANIFEST, manifest)
-    draft.folder.chmod(0o755)
+    draft.open_up()
     _swap(draft.folder, target)
     return True
 
@@ -306,6 +361,8 @@ def _refuse_what_is_not_ours(target: Path) -> None:
         return
     if not target.is_dir():
         raise PublishError(f"{target}: is no folder; move it away")
+    if target.is_mount():
+        raise PublishError(f"{target}: is a mount: {NO_MOUNT}")
     ours = _listed(target / MANIFEST)
     for name, entry in present(target):
         if name not in ours:
@@ -326,6 +383,10 @@ def _listed(manifest: Path) -> set[str]:
     return set()
 
 
+OLD = ".old"
+"""Ending of the old site's name while the new one takes its place."""
+
+
 def _beside(target: Path) -> str:
     return f".{target.name}.matrix-archive-"
 
@@ -341,7 +402,7 @@ def _swap(beside: Path, target: Path) -> None:
     if not target.exists():
         beside.rename(target)
     elif not _exchange(beside, target):
-        old = beside.with_name(beside.name + ".old")
+        old = beside.with_name(beside.name + OLD)
         target.rename(old)
         try:
             beside.rename(target)

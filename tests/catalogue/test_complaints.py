@@ -423,7 +423,7 @@ MISTAKES = {
     ),
     "a number without a meaning": (
         RUN,
-        swap('fps_means = "', 'interpolation = "'),
+        swap('fps_means = "output FPS as stated"\n', ""),
         [
             f'{CLIPS} line {line}, fps: series "published" does not say what its FPS means; '
             "write fps_means for it in run.toml"
@@ -529,7 +529,26 @@ MISTAKES = {
     "a quote that never ends": (
         CLIPS,
         add('a,published,sample-model,lighthouse,320x180,2,1,1,,"gone\n'),
-        [f"{CLIPS} line 4: no valid CSV: unexpected end of data; mend the line"],
+        [
+            f"{CLIPS} line 4: a field in quotation marks begins here and does not end; "
+            'close it; inside such a field write the mark twice ("")'
+        ],
+    ),
+    "a quote that never ends, with lines below it": (
+        CLIPS,
+        swap("lighthouse-2,published", 'lighthouse-2,"published'),
+        [
+            f"{CLIPS} line 2: a field in quotation marks begins here and does not end; "
+            'close it; inside such a field write the mark twice ("")'
+        ],
+    ),
+    "an empty table": (
+        CLIPS,
+        write(""),
+        [
+            f"{CLIPS} line 1: names no columns; "
+            "begin with a line of them: id, series, pipeline, size"
+        ],
     ),
     "no step count": (
         CLIPS,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import ffmpeg as builder
@@ -123,3 +126,26 @@ def test_another_ffmpeg_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("MATRIX_FFMPEG", str(tmp_path / "none"))
     with pytest.raises(UsageError, match="MATRIX_FFMPEG"):
         ffmpeg.executable()
+
+
+@pytest.mark.parametrize("program", ["/bin/true", "/bin/false", "/bin/echo", "/bin/cat"])
+def test_what_is_no_ffmpeg_is_told_in_one_line(program: str, tmp_path: Path) -> None:
+    """A build of a new project, as a person gives the command."""
+    if not Path(program).exists():
+        pytest.skip(f"needs {program}")
+    sample = Path(__file__).resolve().parents[1] / "sample"
+    shutil.copytree(sample, tmp_path / "mine")
+    done = subprocess.run(
+        [sys.executable, "-m", "generator", "build", "--root", str(tmp_path / "mine")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "MATRIX_FFMPEG": program},
+    )
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert said.endswith(
+        f"{program}: does not answer `-version` as ffmpeg does; "
+        "name an ffmpeg in MATRIX_FFMPEG, or unset it"
+    )
+    assert not (tmp_path / "mine" / "site").exists()

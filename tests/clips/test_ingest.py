@@ -920,7 +920,8 @@ def test_all_mistakes_are_named_at_once_and_nothing_is_written(project, clips, c
         ),
         (
             'file,steps\na.mp4,2\nb.mp4,"2\n',
-            "results.csv line 3: no valid CSV: unexpected end of data; mend the line",
+            "results.csv line 3: a field in quotation marks begins here and does not end; "
+            'close it; inside such a field write the mark twice ("")',
         ),
         (
             "id,file\nx,a.mp4\nX,b.mp4\n",
@@ -939,6 +940,28 @@ def test_all_mistakes_are_named_at_once_and_nothing_is_written(project, clips, c
 )
 def test_a_table_s_mistakes_have_lines_and_remedies(project, clips, text, expected):
     assert expected in complaints(project, clips, text)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'file,steps\n"a.mp4,2\nb.mp4,4\n', "line 2: a field in quotation marks begins here"),
+        (b'file,steps\n"a.mp4,2\nb.mp4,"4"\n', "line 2: no valid CSV up to line 3: "),
+        (b"file,steps\na.mp4,2\nb.mp4,caf\xe9\n", "byte 28: this is not UTF-8 text"),
+        ("file\na.mp4\nb.mp4\n".encode("utf-16"), "byte 0: this is not UTF-8 text"),
+        (b"", ": the table holds no line"),
+        (b"file,steps\n", ": the table holds no line"),
+        (b",".join(b"x%d" % i for i in range(300)) + b"\na.mp4\n", "line 1: 300 columns"),
+    ],
+)
+def test_what_is_no_table_is_said_alone(project, clips, data, says):
+    """That no line names a.mp4 and b.mp4 comes of it, and would be the longer part."""
+    path = clips / "results.csv"
+    path.write_bytes(data)
+    with pytest.raises(ContentError) as caught:
+        ingest(clips, table=path, run_id="new", project=project, validate=validate)
+    (complaint,) = caught.value.complaints
+    assert says in str(complaint)
 
 
 def test_line_breaks_in_a_cell_are_one_kind_of_line_break(project, clips):

@@ -115,7 +115,8 @@ INPUTS: dict[str, Hostile] = {
     ),
     "quotes-without-end": Hostile(
         make=write(CLIPS, HEADER + '"' * 100_001),
-        says=f"{CLIPS} line 2: no valid CSV: unexpected end of data; mend the line",
+        says=f"{CLIPS} line 2: a field in quotation marks begins here and does not end; "
+        'close it; inside such a field write the mark twice ("")',
     ),
     "card-of-a-billion-pictures": Hostile(
         make=write(

@@ -14,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import jsonschema
 import pytest
 from browser.loopback import serving
 from starlette.middleware.gzip import GZipMiddleware
@@ -419,8 +420,13 @@ def test_json_has_a_form_that_stays(site: Path, capsys: pytest.CaptureFixture[st
     with serving(app) as base:
         assert main(["check", "--url", base + PATH, "--plain-host", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document.keys() == {"version", "url", "checks"}
-    assert (document["version"], document["url"]) == (1, base + PATH)
+    schema = json.loads((SAMPLE.parents[1] / "docs" / "json.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    told = {name: value for name, value in document.items() if name != "checks"}
+    assert told == {
+        **{"version": 1, "command": "check", "exit_code": 0, "errors": [], "clips": None},
+        "url": base + PATH,
+    }
     for check in document["checks"]:
         assert check.keys() == {"id", "outcome", "subject", "found", "expected"}
         assert all(isinstance(value, str) for value in check.values())

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -106,6 +107,9 @@ def test_a_range_beyond_the_end_is_refused_with_the_length(client: httpx.Client)
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(CLIP)}"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "public, max-age=0, must-revalidate"
+    kept = client.get("/media/c.mp4", headers={"Range": "bytes=0-1"})
+    assert kept.headers["cache-control"] == policy.FOREVER
 
 
 def test_a_range_of_something_that_changed_is_the_whole(client: httpx.Client) -> None:
@@ -139,6 +143,45 @@ def test_what_a_browser_has_is_not_sent_again(client: httpx.Client, form: str) -
     assert answer.headers["etag"] == tag
     assert answer.headers["content-security-policy"] == "default-src 'self'"
     assert client.get("/", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_what_did_not_change_since_is_not_sent_again(client: httpx.Client, site: Path) -> None:
+    """RFC 9110, 13.1.3: the file's own time and later ones; never where a tag is told, or where the
+    date is none."""
+    path = site / "media" / "c.mp4"
+    changed_s = path.stat().st_mtime
+    said = client.head("/media/c.mp4").headers["last-modified"]
+    assert said == formatdate(changed_s, usegmt=True)
+    later, earlier = (formatdate(changed_s + by, usegmt=True) for by in (86_400, -1))
+    for headers, status in (
+        ({"If-Modified-Since": said}, 304),
+        ({"If-Modified-Since": later}, 304),
+        ({"If-Modified-Since": said, "Range": "bytes=0-1"}, 304),
+        ({"If-Modified-Since": earlier}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"If-Modified-Since": "Mon, 99 Xyz 2026 99:99:99 GMT"}, 200),
+        ({"If-Modified-Since": said, "If-None-Match": '"other"'}, 200),
+    ):
+        answer = client.get("/media/c.mp4", headers=headers)
+        assert answer.status_code == status, headers
+        assert answer.content == (CLIP if status == 200 else b""), headers
+        assert answer.headers["cache-control"] == policy.FOREVER
+
+
+def test_an_unknown_address_has_the_policy_of_the_404_page(tmp_path: Path) -> None:
+    """Of a site with pages that may be framed, whose rules name a policy for each top folder."""
+    allowed = policy.content_policy([])
+    names = ["index.html", "404.html", "embed/a/index.html", "media/c.mp4"]
+    headers = policy.headers(allowed, names)
+    page = {"embed/a/index.html": "<p>framed</p>", "_headers": headers}
+    with serving(application(make(tmp_path / "site", texts=page))) as base:
+        for path in ("/nope", "/nope/deeper/", "/media/nope.mp4", "/embed/nope/", "/_headers"):
+            answer = httpx.get(base + path)
+            assert answer.status_code == 404
+            told = answer.headers["content-security-policy"]
+            framers = "*" if path.startswith("/embed/") else "'none'"
+            assert told == f"{allowed}; frame-ancestors {framers}", path
+            assert "immutable" not in answer.headers["cache-control"]
 
 
 def test_the_same_bytes_keep_their_etag_over_a_build(tmp_path: Path) -> None:
@@ -280,6 +323,7 @@ def test_no_file_stays_open(client: httpx.Client) -> None:
         client.head("/media/c.mp4")
         client.get("/media/c.mp4", headers={"Range": "bytes=99999-"})
         client.get("/media/c.mp4", headers={"If-None-Match": "*"})
+        client.get("/media/c.mp4", headers={"If-Modified-Since": formatdate(usegmt=True)})
         client.get("/nope")
         with client.stream("GET", "/media/c.mp4"):
             pass

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tomllib
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,13 @@ from generator.cli import command
 from generator.pages import policy
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
-NETLIFY = tomllib.loads((REPOSITORY / "netlify.toml").read_text("utf-8"))
+STARTER = REPOSITORY / "generator" / "starter"
+HOMES = (REPOSITORY, STARTER)
+"""Where they stand: here, and in what `new` gives a project."""
+WORKFLOWS = [
+    path for home in HOMES for path in sorted((home / ".github" / "workflows").glob("*.yml"))
+]
+NETLIFY = [tomllib.loads((home / "netlify.toml").read_text("utf-8")) for home in HOMES]
 
 
 def jobs(path: Path) -> dict[str, dict[str, Any]]:
@@ -39,7 +46,7 @@ def scripts() -> list[tuple[str, str]]:
     found = [
         (path.name, step["run"]) for path in WORKFLOWS for step in steps(path) if "run" in step
     ]
-    return [*found, ("netlify.toml", NETLIFY["build"]["command"])]
+    return [*found, *(("netlify.toml", one["build"]["command"]) for one in NETLIFY)]
 
 
 def calls(script: str) -> Iterator[list[str]]:
@@ -57,7 +64,41 @@ def parse(name: str, arguments: list[str]) -> None:
 
 
 def test_the_files_are_there() -> None:
-    assert [path.name for path in WORKFLOWS] == ["huggingface.yml", "pages.yml"]
+    assert [path.name for path in WORKFLOWS] == ["huggingface.yml", "pages.yml"] * len(HOMES)
+
+
+@pytest.mark.parametrize("name", ["huggingface.yml", "pages.yml"])
+def test_a_new_project_differs_in_how_the_generator_comes_and_in_its_own_words(name: str) -> None:
+    """Step by step the same, so that what is mended here is mended there."""
+    ours, theirs = (jobs(home / ".github" / "workflows" / name) for home in HOMES)
+    for job in (*ours.values(), *theirs.values()):
+        for step in job["steps"]:
+            if step.get("name") == "Install":
+                step["run"] = [line for line in step["run"].splitlines() if '"$RUNNER' in line]
+            elif "card" in step.get("name", ""):
+                words = re.compile(r"title: .*|^[A-Z].*\.$", re.MULTILINE)
+                assert len(words.findall(step["run"])) == 2
+                step["run"] = words.sub("", step["run"])
+    assert ours == theirs
+
+
+def test_a_workflow_says_that_nobody_named_the_generator(tmp_path: Path) -> None:
+    """The step itself, with the file as `new` gives it, in an environment without a generator."""
+    home = tmp_path / "venv"
+    venv.create(home, symlinks=True, with_pip=True)
+    shutil.copy(STARTER / "requirements.txt", tmp_path)
+    step = next(one for one in steps(WORKFLOWS[-1]) if one.get("name") == "Install")
+    environment = {**os.environ, "PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**environment, "PIP_NO_INDEX": "1"},
+    )
+    assert done.returncode == 1
+    assert "::error file=requirements.txt::names no generator yet" in done.stdout
 
 
 def test_every_command_that_publishes_exists_with_its_options() -> None:
@@ -66,8 +107,8 @@ def test_every_command_that_publishes_exists_with_its_options() -> None:
         for name, *arguments in calls(script):
             parse(name, arguments)
             seen.append(name)
-    assert seen.count("fetch") == seen.count("build") == 3
-    assert seen.count("check") == 2
+    assert seen.count("fetch") == seen.count("build") == 3 * len(HOMES)
+    assert seen.count("check") == 2 * len(HOMES)
     with pytest.raises(click.NoSuchOption):
         parse("check", ["--no-such-option"])
 
@@ -76,7 +117,8 @@ def test_every_host_is_fetched_for_then_built_for_then_looked_at() -> None:
     for path in WORKFLOWS:
         names = [name for step in steps(path) if "run" in step for name, *_ in calls(step["run"])]
         assert names == ["fetch", "build", "check"], path.name
-    assert [name for name, *_ in calls(NETLIFY["build"]["command"])] == ["fetch", "build"]
+    for one in NETLIFY:
+        assert [name for name, *_ in calls(one["build"]["command"])] == ["fetch", "build"]
 
 
 @pytest.mark.parametrize(("name", "script"), scripts())
@@ -117,19 +159,20 @@ def test_the_token_is_given_to_the_upload_alone() -> None:
     given = [
         step["name"] for path in WORKFLOWS for step in steps(path) if "secrets." in json.dumps(step)
     ]
-    assert given == ["Publish"]
+    assert given == ["Publish"] * len(HOMES)
     for path in WORKFLOWS:
         for job in jobs(path).values():
             assert "secrets." not in json.dumps(job.get("env", {}))
 
 
-def test_the_space_gets_the_site_and_a_card_that_says_static(tmp_path: Path) -> None:
+@pytest.mark.parametrize("home", HOMES, ids=["here", "new"])
+def test_the_space_gets_the_site_and_a_card_that_says_static(tmp_path: Path, home: Path) -> None:
     """The step itself, run on a small site."""
     (tmp_path / "site" / "data").mkdir(parents=True)
     (tmp_path / "site" / "data" / "x.json").write_text("{}")
     (step,) = [
         step
-        for step in steps(REPOSITORY / ".github/workflows/huggingface.yml")
+        for step in steps(home / ".github/workflows/huggingface.yml")
         if "card" in step.get("name", "")
     ]
     subprocess.run(
@@ -147,15 +190,18 @@ def test_the_space_gets_the_site_and_a_card_that_says_static(tmp_path: Path) -> 
 
 def test_headers_are_said_in_one_place() -> None:
     """netlify.toml would win over _headers, and `serve` does not read it."""
-    assert "headers" not in NETLIFY
-    assert NETLIFY["build"]["publish"] == "site"
+    for one in NETLIFY:
+        assert "headers" not in one
+        assert one["build"]["publish"] == "site"
+        assert one["build"]["processing"] == {"skip_processing": True}
     assert "unsafe" not in policy.content_policy([])
 
 
 def test_every_host_in_the_documentation_has_its_workflow() -> None:
     text = (REPOSITORY / "docs" / "publishing.md").read_text("utf-8")
     for path in (*WORKFLOWS, REPOSITORY / "netlify.toml"):
-        assert f"(../{path.relative_to(REPOSITORY).as_posix()})" in text
+        if not path.is_relative_to(STARTER):
+            assert f"(../{path.relative_to(REPOSITORY).as_posix()})" in text
     for line in re.findall(r"^python -m generator .*", text, re.MULTILINE):
         for name, *arguments in calls(line):
             parse(name, arguments)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,31 @@ def test_a_vanished_source_leaves_the_old_site(tmp_path: Path) -> None:
         publish({"index.html": "two"}, {"media/c": tmp_path / "gone"}, site)
     assert tree(site) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["site"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX's")
+@pytest.mark.parametrize("umask", [0o077, 0o027, 0o022, 0o002])
+def test_what_is_published_can_be_read_by_a_web_server(tmp_path: Path, umask: int) -> None:
+    """A web server is another user. A site that was published readable to few is opened up, too;
+    nothing else is: not the folder above, and what a group may write stays so."""
+    site = tmp_path / "site"
+    clip = tmp_path / "clip"
+    clip.write_bytes(b"moving")
+    above = tmp_path.stat().st_mode
+    before = os.umask(umask)
+    try:
+        for text in ("one", "two"):
+            publish({"index.html": text, "a/b/c.html": "x"}, {"media/c.webm": clip}, site)
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [site, *site.rglob("*")]}
+            for path, mode in modes.items():
+                least = 0o755 if path.is_dir() else 0o644
+                assert mode & least == least, f"{path}: {mode:o}"
+                assert mode & ~(least | (0o777 & ~umask)) == 0, f"{path}: {mode:o}"
+            for path in modes:
+                path.chmod(0o700 if path.is_dir() else 0o600)
+    finally:
+        os.umask(before)
+    assert tmp_path.stat().st_mode == above
 
 
 def test_leftovers_of_a_killed_build_are_cleared(tmp_path: Path) -> None:
