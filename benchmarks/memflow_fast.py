@@ -1334,6 +1334,7 @@ def turns_toml(asked: argparse.Namespace, conditions: Any, kept: Any, series: li
             f"title = {quoted(TURNS[name])}",
             'label = "measured-here"',
             f"fps_means = {quoted(record_fps())}",
+            'interpolation = "none"',
         ]
         if name in WORK:
             lines.append(f"work = {quoted(WORK[name])}")

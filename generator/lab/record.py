@@ -403,6 +403,7 @@ def _series_toml(
     yield from ("", "[[series]]", f"id = {quoted(_row_series(cells[0]))}")
     yield from (f"title = {quoted(title)}", 'label = "measured-here"')
     yield f"fps_means = {quoted(FPS_MEANS)}"
+    yield 'interpolation = "none"'  # no pipeline here puts frames between those that it makes
     if toy:
         yield from ("chart = false", f"note = {quoted(TOY)}")
         return

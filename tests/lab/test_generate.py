@@ -96,6 +96,7 @@ def test_the_command_makes_a_run_that_the_site_reads(
     assert [series.label for series in run.series] == [Label.MEASURED_HERE]
     assert "toy network" in run.series[0].title
     assert not run.series[0].chart
+    assert run.series[0].interpolation == "none"
     assert dict(run.software)["torch"] == torch.__version__
     assert run.weights == "Transformer: random, seed 0. VAE: random, seed 1"
     for clip in clips:
