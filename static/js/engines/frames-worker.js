@@ -350,8 +350,10 @@ function retryDelay(attempts, error) {
 onmessage = ({ data }) => {
   const { type } = data;
   if (type === 'bitmaps') asBitmaps = true;
-  else if (type === 'open') reel = new Reel(data.src);
-  else if (type === 'ask' && reel) postMessage({ type: 'here' });
+  else if (type === 'open') {
+    postMessage({ type: 'here' }); // from now on it owes answers, whatever it finds in the file
+    reel = new Reel(data.src);
+  } else if (type === 'ask' && reel) postMessage({ type: 'here' });
   else if (type === 'stamps') reel?.stamps(data.timestampsS);
   else if (type === 'seek') reel?.seek(data);
   else if (type === 'grant') reel?.grant(data.generation, data.frames);

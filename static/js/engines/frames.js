@@ -397,6 +397,7 @@ export class FramesEngine {
       suspended: [...this.#suspended],
       blocked: false,
       clips: Object.fromEntries([...this.#members].map(([id, member]) => [id, {
+        ...this.#onScreen(member),
         durationS: member.durationS,
         endS: member.endS,
         over: member.endS > 0 && timeS >= member.endS - 0.005,
@@ -404,12 +405,19 @@ export class FramesEngine {
         failure: member.failure,
         stepsFrames: member.timestampsS !== null,
         arrivals: Boolean(member.arrivalsS),
-        frame: member.shown ? member.shown.index : null,
         frames: member.timestampsS?.length ?? null,
-        shownS: member.shown ? member.timestampsS[member.shown.index] : null,
         queued: member.queue.length,
       }])),
     };
+  }
+
+  /** The frame that is seen of a clip; as live, before the first was made, when that one is due. */
+  #onScreen({ shown, timestampsS, scheduleS }) {
+    if (this.#used === 'live' && scheduleS?.[0] > this.#moment.timeS + 1e-6) {
+      return { frame: null, shownS: null, awaitsS: scheduleS[0] };
+    }
+    return shown ? { frame: shown.index, shownS: timestampsS[shown.index], awaitsS: null }
+      : { frame: null, shownS: null, awaitsS: null };
   }
 
   // ── gathering: the clock stands until every frame it needs is at hand ────────────────────
