@@ -231,6 +231,7 @@ export function listenForHands(pair, signal) {
   pair.addEventListener('pointerdown', (event) => {
     const screen = screenOf(event);
     if (!screen || event.button || isControl(event)) return;
+    if (event.isPrimary) fingers.clear(); // whoever was left was lost with what it was on
     if (event.pointerType === 'touch') fingers.set(event.pointerId, event);
     place = placeOf(screen);
     const movable = pair.view.zoom > 1 || !pair.view.locked;

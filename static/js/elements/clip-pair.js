@@ -954,9 +954,10 @@ export class ClipPair extends HTMLElement {
  * rate at which they stand in the file, or as live (false, or the FPS stated) at which they come.
  */
 function clockReading({ shownS, frame, durationS, endS, arrivals }, frames, live) {
-  const rate = live !== false
-    ? (arrivals ? `arrivals: mean ${mean(frames, endS)} FPS` : `at the stated ${live} FPS`)
-    : frames && durationS ? `${mean(frames, durationS)} fps` : '';
+  const inFile = frames && durationS ? `${mean(frames, durationS)} fps` : '';
+  const asMade = arrivals ? `arrivals: mean ${mean(frames, endS)} FPS`
+    : live ? `at the stated ${live} FPS` : '';
+  const rate = live === false ? inFile : asMade;
   const then = rate && ' · ';
   if (frame === null || shownS === null) {
     return frames ? [`${frames} frames`, '', then, rate] : ['', '', '', rate];
