@@ -160,6 +160,28 @@ def test_keys_jump_loop_swap_and_fill_the_screen(open_page: Open) -> None:
     page.wait_for_function("() => document.fullscreenElement === clipPair()")
 
 
+@pytest.mark.parametrize("width", [320, 360, 412])
+def test_the_bar_of_a_phone_stands_in_five_columns(open_page: Open, width: int) -> None:
+    """No button has a row of its own, and none is moved by what is written beside it."""
+    page = open_page(viewport={"width": width, "height": 740})
+    rows = """() => ['.transport-play', '.view-modes', '.transport-view'].map((which) =>
+      [...document.querySelectorAll(`${which} > button`)].map((one) => {
+        const { x, y, width, height } = one.getBoundingClientRect();
+        return [x + width / 2, Math.round(y + scrollY), width, height];
+      }))"""
+    play, modes, looks = before = page.evaluate(rows)
+    columns = [x for x, *_ in modes]
+    assert len(columns) == 5
+    assert [x for x, *_ in play] == pytest.approx(columns, abs=3)
+    assert [x for x, *_ in looks] == pytest.approx([*columns, *columns[:4]], abs=3)
+    assert len({y for _, y, *_ in looks}) == 2
+    assert min(min(w, h) for row in before for *_, w, h in row) >= 40
+    press(page, "k")
+    running(page)
+    assert page.evaluate(rows) == before
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 @pytest.mark.parametrize("engine", ["frames", "elements"])
 def test_steps_pressed_before_the_times_are_here_are_made_when_they_come(
     open_page: Open, cards: Reel, engine: str
@@ -167,7 +189,7 @@ def test_steps_pressed_before_the_times_are_here_are_made_when_they_come(
     a, b = cards.pair("small")
     page = open_page(f"a={a.name}&b={b.name}&engine={engine}")
     held: list[Route] = []
-    page.route("**/timestamps/*", held.append)
+    page.route("**/timestamps/*", lambda route: held.append(route))
     expect(page.get_by_role("button", name="Next frame")).to_be_enabled()
     press(page, ".")
     press(page, ".")
