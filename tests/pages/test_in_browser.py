@@ -265,7 +265,7 @@ def test_the_filter_narrows_by_steps_and_interpolation_too(page: Page, base: str
         ("no rife", {"cards--card"}),
         ("no ri", {"cards--card"}),
         ("No interpolation", {"cards--card"}),
-        ("no clip", {"loud--gone", "loud--silent", "quiet--unseen"}),
+        ("no clip", {"loud--gone", "loud--silent", "quiet--near"}),
     ],
 )
 def test_the_picker_finds_by_prompt_pipeline_size_steps_and_interpolation(
