@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from .footage import Footage, Reel
 from .scenarios import MAX_MS, P95_MS, open_pair, summarise
@@ -160,6 +160,51 @@ def test_keys_jump_loop_swap_and_fill_the_screen(open_page: Open) -> None:
     page.wait_for_function("() => document.fullscreenElement === clipPair()")
 
 
+@pytest.mark.parametrize("width", [320, 360, 412])
+def test_the_bar_of_a_phone_stands_in_five_columns(open_page: Open, width: int) -> None:
+    """No button has a row of its own, and none is moved by what is written beside it."""
+    page = open_page(viewport={"width": width, "height": 740})
+    rows = """() => ['.transport-play', '.view-modes', '.transport-view'].map((which) =>
+      [...document.querySelectorAll(`${which} > button`)].map((one) => {
+        const { x, y, width, height } = one.getBoundingClientRect();
+        return [x + width / 2, Math.round(y + scrollY), width, height];
+      }))"""
+    play, modes, looks = before = page.evaluate(rows)
+    columns = [x for x, *_ in modes]
+    assert len(columns) == 5
+    assert [x for x, *_ in play] == pytest.approx(columns, abs=3)
+    assert [x for x, *_ in looks] == pytest.approx([*columns, *columns[:4]], abs=3)
+    assert len({y for _, y, *_ in looks}) == 2
+    assert min(min(w, h) for row in before for *_, w, h in row) >= 40
+    press(page, "k")
+    running(page)
+    assert page.evaluate(rows) == before
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("engine", ["frames", "elements"])
+def test_steps_pressed_before_the_times_are_here_are_made_when_they_come(
+    open_page: Open, cards: Reel, engine: str
+) -> None:
+    a, b = cards.pair("small")
+    page = open_page(f"a={a.name}&b={b.name}&engine={engine}")
+    held: list[Route] = []
+    page.route("**/timestamps/*", lambda route: held.append(route))
+    expect(page.get_by_role("button", name="Next frame")).to_be_enabled()
+    press(page, ".")
+    press(page, ".")
+    page.wait_for_function("() => clipPair().state.timeS === 0")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    for one in held:
+        one.continue_()
+    second = a.timestamps_s[2]  # of the faster clip, which changes first
+    page.wait_for_function(
+        "([from, until]) => clipPair().timeS >= from - 1e-6 && clipPair().timeS < until",
+        arg=[second, a.timestamps_s[3]],
+    )
+
+
 def test_arrows_on_the_time_bar_move_by_a_tenth(open_page: Open) -> None:
     page = open_page()
     bar = page.get_by_role("slider", name="Time")
@@ -172,7 +217,7 @@ def test_arrows_on_the_time_bar_move_by_a_tenth(open_page: Open) -> None:
     still(page)
 
     assert state(page)["timeS"] == pytest.approx(0.1, abs=0.003)
-    told = "0.1 of 17.0 seconds, frame A 5, B 2"  # of 49.35 and 16.35 frames a second
+    told = "0.1 of 17.0 seconds, frame A 4, B 1"  # of 49.35 and 16.35 frames a second
     expect(bar).to_have_attribute("aria-valuetext", told)
 
 

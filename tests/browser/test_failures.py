@@ -284,3 +284,46 @@ def test_two_clips_that_fail_each_say_why(
             expect(slate).to_contain_text(SENTENCES["missing"])
             expect(slate).not_to_contain_text("can be played")
         expect(page.locator(".transport-readout")).to_have_text("could not be loaded")
+
+
+DEAF = """
+window.dismissed = 0;
+window.Worker = class extends Worker {
+  postMessage(message) {
+    this.deaf ||= message.type === 'open' && message.src.includes(DEAF);
+    // Its script runs, and finds no way out of the file from then on.
+    if (!this.deaf) super.postMessage(message);
+    else if (message.type === 'open') {
+      this.dispatchEvent(new MessageEvent('message', { data: { type: 'here' } }));
+    }
+  }
+  terminate() {
+    window.dismissed += this.deaf ? 1 : 0;
+    super.terminate();
+  }
+};
+"""
+
+
+def test_a_reader_that_never_comes_back_is_given_up_and_the_others_go_on(
+    browser: Browser, cards: Reel, cards_base: str
+) -> None:
+    """It is asked, owes an answer, is ended; what the browser's own player makes of the clip is
+    shown, and said."""
+    good, deaf = cards.pair("small")
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context.add_init_script(DEAF.replace("DEAF", f"'{deaf.name}'"))
+    page = context.new_page()
+    page.goto(f"{cards_base}/pair?a={good.name}&b={deaf.name}&engine=frames")
+    page.wait_for_function("() => pairIsUp()")
+    assert page.locator("clip-pair").get_attribute("data-engine") == "frames"
+    page.evaluate("clipPair().play()")
+    expect(page.locator(".transport-readout")).to_have_text("holding for B")
+    expect(page.locator("clip-pair")).to_have_attribute("data-engine", "elements", timeout=60_000)
+    expect(page.locator(".transport-inexact")).to_contain_text(
+        "B did not decode here (its reader never came back)"
+    )
+    assert page.evaluate("dismissed") >= 1
+    page.wait_for_function("() => clipPair().state.phase === 'running' && clipPair().timeS > 0.4")
+    shows(page, "b")
+    context.close()

@@ -96,6 +96,18 @@ def test_the_divider_is_a_slider_for_keys_and_for_a_finger(page: Page) -> None:
     page.wait_for_function("() => clipPair().state.playing")
 
 
+def test_the_divider_ends_with_the_picture(page: Page) -> None:
+    view(page, mode="wipe")
+    picture, divider = (
+        page.locator(which).bounding_box()
+        for which in ("[data-side=a] .pane-canvas", ".stage-split")
+    )
+    assert picture
+    assert divider
+    assert divider["y"] == pytest.approx(picture["y"], abs=1)
+    assert divider["height"] == pytest.approx(picture["height"], abs=1)
+
+
 def test_the_overlay_mixes_both_by_its_opacity(page: Page) -> None:
     a, b = alone(page)
     for mix in (0, 0.25, 0.5, 1):
@@ -157,26 +169,28 @@ def test_who_wants_little_motion_swaps_by_hand(
     page.context.close()
 
 
+TRANSFORMS = """() => [...document.querySelectorAll('.pane-canvas')]
+  .map((one) => getComputedStyle(one).transform)"""
+
+
 def test_zoom_and_pan_move_both_alike_until_they_are_unlocked(page: Page) -> None:
-    transforms = """() => [...document.querySelectorAll('.pane-canvas')]
-      .map((one) => getComputedStyle(one).transform)"""
     page.locator("clip-pair").press("+")
     page.locator("clip-pair").press("+")
     assert page.evaluate("clipPair().view.zoom") == 2.25
     drag(page, 0.1, 0.05)
-    before = page.evaluate(transforms)
+    before = page.evaluate(TRANSFORMS)
     assert before[0] == before[1] != "none"
     assert page.evaluate("clipPair().view.panX") == pytest.approx(0.1 / 2.25, abs=0.005)
     assert not page.evaluate("clipPair().state.playing"), "a drag is no click"
     page.locator("clip-pair").press("u")
     drag(page, 0.05, 0)
-    after = page.evaluate(transforms)
+    after = page.evaluate(TRANSFORMS)
     assert after[0] == before[0]
     assert after[1] != before[1]
     page.locator("clip-pair").press("0")
     page.evaluate("twoPaints()")
     assert page.evaluate("clipPair().view.zoom") == 1
-    assert len(set(page.evaluate(transforms))) == 1
+    assert len(set(page.evaluate(TRANSFORMS))) == 1
 
 
 def drag(page: Page, x: float, y: float) -> None:
@@ -191,6 +205,116 @@ def drag(page: Page, x: float, y: float) -> None:
     page.mouse.move(at[0] + x * box[2] / 2, at[1] + y * box[3] / 2)
     page.mouse.move(at[0] + x * box[2], at[1] + y * box[3])
     page.mouse.up()
+
+
+PLACES = """() => {
+  const [a, b] = ['a', 'b']
+    .map((side) => document.querySelector(`[data-side=${side}] .pane-canvas`));
+  const box = [a.offsetWidth, a.offsetHeight];
+  const wide = Math.min(box[0], (box[1] * a.width) / a.height);
+  const [left, right] = [a, b].map((one) => one.getBoundingClientRect());
+  const high = (wide * a.height) / a.width;
+  return { box, share: [(right.left - left.left) / wide, (right.top - left.top) / high] };
+}"""
+
+
+@pytest.mark.parametrize("mode", ["wipe", "overlay"])
+def test_an_aligned_clip_lies_where_it_lay_whatever_the_window(page: Page, mode: str) -> None:
+    """By the same share of its picture, also where the pane is wider than the picture."""
+    view(page, mode=mode, alignX=0.1, alignY=-0.05)
+    seen = []
+    for width, height in ((1200, 900), (1200, 500), (800, 1100), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("twoPaints()")
+        seen.append(page.evaluate(PLACES))
+    shapes = [round(one["box"][0] / one["box"][1], 2) for one in seen]
+    assert max(shapes) > 1.2 * min(shapes), "no pane is wider than its picture"
+    for one in seen:
+        assert one["share"] == pytest.approx([0.1, -0.05], abs=0.002)
+
+
+@pytest.fixture
+def touch(browser: Browser, cards: Reel, cards_base: str) -> Iterator[Page]:
+    """The same on a screen for fingers."""
+    a, b = cards.pair("small")
+    page = open_pair(
+        browser,
+        cards_base,
+        f"a={a.name}&b={b.name}&engine=frames",
+        viewport={"width": 400, "height": 740},
+        has_touch=True,
+        is_mobile=True,
+    )
+    page.evaluate("clipPair().seek(3.1)")
+    page.wait_for_function("() => clipPair().state.clips.b.frame !== null")
+    yield page
+    page.context.close()
+
+
+def fingers(page: Page, *moves: list[tuple[float, float]]) -> None:
+    """Fingers set down at the first places of A's picture, led to the further ones, lifted."""
+    box = page.locator("[data-side=a] .pane-screen").bounding_box()
+    assert box
+    session = page.context.new_cdp_session(page)
+    for number, places in enumerate(moves):
+        points = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": finger}
+            for finger, (x, y) in enumerate(places)
+        ]
+        kind = "touchMove" if number else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.evaluate("twoPaints()")
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.evaluate("twoPaints()")
+
+
+@pytest.mark.parametrize("mode", ["side", "wipe"])
+def test_two_fingers_enlarge_both_pictures_and_not_the_page(touch: Page, mode: str) -> None:
+    view(touch, mode=mode)
+    fingers(
+        touch,
+        [(0.15, 0.4), (0.35, 0.4)],
+        [(0.1, 0.4), (0.4, 0.4)],
+        [(0.05, 0.4), (0.45, 0.4)],
+    )
+    touch.wait_for_function("() => Math.abs(clipPair().view.zoom - 2) < 0.02")
+    found = touch.evaluate("clipPair().view")
+    # The quarter of the picture's width that was between the fingers is there still.
+    assert found["zoom"] * (-0.25 + found["panX"]) == pytest.approx(-0.25, abs=0.01)
+    assert len(set(touch.evaluate(TRANSFORMS))) == 1
+    assert touch.evaluate("[visualViewport.scale, scrollY]") == [1, 0]
+    assert not touch.evaluate("clipPair().state.playing"), "two fingers are no click"
+    assert touch.evaluate("new URL(clipPair().link).searchParams.get('zoom')").startswith("2,")
+    fingers(touch, [(0.1, 0.4), (0.4, 0.4)], [(0.2, 0.4), (0.3, 0.4)], [(0.24, 0.4), (0.26, 0.4)])
+    touch.wait_for_function("() => clipPair().view.zoom === 1 && clipPair().view.panX === 0")
+
+
+@pytest.mark.parametrize("mode", ["side", "wipe"])
+def test_one_finger_scrolls_the_page_and_leads_the_divider(touch: Page, mode: str) -> None:
+    view(touch, mode=mode, split=0.5)
+    if mode == "wipe":
+        fingers(touch, [(0.5, 0.3)], [(0.45, 0.3)], [(0.35, 0.3)], [(0.25, 0.3)])
+        touch.wait_for_function("() => Math.abs(clipPair().view.split - 0.25) < 0.03")
+        assert touch.evaluate("scrollY") == 0
+    fingers(touch, [(0.8, 0.8)], [(0.8, 0.5)], [(0.8, 0.2)], [(0.8, -0.1)])
+    touch.wait_for_function("() => scrollY > 20")
+    assert touch.evaluate("clipPair().view.zoom") == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_phone_shows_the_rate_of_each_clip_in_every_mode(page: Page, mode: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    view(page, mode=mode)
+    for side, rate in (("a", "49.4 fps"), ("b", "16.3 fps")):
+        told = page.locator(f"[data-side={side}] .pane-clock > i")
+        expect(told).to_have_text(rate)
+        assert told.evaluate("""(one) => {
+          const [inner, outer] = [one, one.parentElement]
+            .map((each) => each.getBoundingClientRect());
+          return inner.left >= outer.left && inner.right <= outer.right + 0.5
+            && inner.top >= outer.top - 0.5 && inner.bottom <= outer.bottom + 0.5
+            && one.offsetHeight > 0 && outer.right <= innerWidth;
+        }""")
 
 
 @pytest.mark.parametrize("width", [360, 1440])

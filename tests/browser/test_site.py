@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from generator.publish.serve import header_rules, headers_for
 
@@ -232,6 +233,92 @@ def test_a_view_is_saved_as_a_picture_with_what_is_compared(page: Page, base: st
     head = saved.path().read_bytes()[:24]
     assert head[:8] == b"\x89PNG\r\n\x1a\n"
     assert int.from_bytes(head[16:20]) == 640
+
+
+WRITTEN = """
+globalThis.written = [];
+const { fillText } = OffscreenCanvasRenderingContext2D.prototype;
+OffscreenCanvasRenderingContext2D.prototype.fillText = function write(...given) {
+  const [text, x] = given;
+  const right = x + this.measureText(text).width;
+  written.push([given.length, text, right <= this.canvas.width]);
+  return fillText.apply(this, given);
+};
+"""
+
+
+def test_a_long_address_under_a_picture_is_whole_and_no_letter_is_squeezed(
+    page: Page, base: str
+) -> None:
+    view = "mode=wipe&split=0.123&zoom=3.25,0.1234,-0.2345&align=0.1111,-0.2222&loop=0.123456-1.5"
+    page.add_init_script(WRITTEN)
+    page.goto(f"{base}/compare/?a=cards--slow&b=cards--fast&t=1&{view}&rate=0.75&swap=1")
+    until(page, "document.querySelector('clip-pair')?.state?.clips?.b?.frame != null")
+    with page.expect_download():
+        page.get_by_role("button", name="Save this view").click()
+    written = page.evaluate("written")
+    assert {(given, fits) for given, _, fits in written} == {(3, True)}
+    lines = [text for _, text, _ in written]
+    address = page.evaluate("document.querySelector('clip-pair').link")
+    first = next(i for i, text in enumerate(lines) if text.startswith(base))
+    assert len(lines[first:]) > 1
+    assert "".join(lines[first:]) == address
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1366, 768)])
+def test_time_bar_and_play_button_are_seen_with_the_pictures(
+    page: Page, base: str, width: int, height: int
+) -> None:
+    """Two clips of 848x480 side by side, nothing scrolled."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(base + "/compare/?a=cards--slow&b=cards--fast", wait_until="networkidle")
+    page.evaluate("""async () => {
+      for (const one of document.querySelectorAll('clip-pair video')) {
+        Object.assign(one, { width: 848, height: 480 });
+      }
+      await document.fonts.ready;
+    }""")
+    player = page.locator("clip-pair")
+    for part in (
+        player.get_by_role("slider", name="Time"),
+        player.get_by_role("button", name="Play", exact=True),
+        player.locator("[data-side=a] video"),
+    ):
+        expect(part).to_be_in_viewport(ratio=1)
+    wide = player.locator("[data-side=a] video").bounding_box()
+    assert wide
+    assert wide["width"] >= 0.3 * width, "the pictures are what the page is for"
+    assert page.evaluate("scrollY") == 0
+
+
+def test_what_is_pressed_before_the_list_of_clips_came_is_not_undone(page: Page, base: str) -> None:
+    """On a bare address it holds; where an address asks for a view nothing can be pressed yet."""
+    held: list[Route] = []
+    page.route("**/data/clips.json", lambda route: held.append(route))
+    page.goto(base + "/compare/")
+    player, picker = page.locator("clip-pair"), page.locator("clip-picker")
+    player.get_by_role("button", name="Swap sides").click()
+    player.get_by_role("button", name="Wipe").click()
+    expect(player).to_have_attribute("swapped", "")
+    assert page.locator("clip-picker button:visible:enabled").count() == 0
+    held.pop().continue_()
+    expect(picker).to_have_attribute("swapped", "")
+    expect(page).to_have_url(re.compile(r"mode=wipe.*swap=1"))
+    expect(player).to_have_attribute("swapped", "")
+
+    page.goto(base + "/")
+    page.goto(base + "/compare/?a=cards--fast&b=cards--slow&swap=1")
+    page.locator("clip-pair .transport").wait_for()
+    expect(player).to_have_attribute("inert", "")
+    box = player.locator("[data-command=swap]").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert player.get_attribute("swapped") is None
+    held.pop().continue_()
+    expect(player).not_to_have_attribute("inert", "")
+    expect(player).to_have_attribute("swapped", "")
+    player.get_by_role("button", name="Swap sides").click()
+    expect(player).not_to_have_attribute("swapped", "")
 
 
 def test_an_address_brings_its_clips_back(page: Page, base: str) -> None:

@@ -139,3 +139,11 @@ test('steps forward meet every change of any clip once, and steps back meet them
 test('a step back from within a stretch shows the picture before it, not its own start', () => {
   assert.equal(changeFrom([even(10, 10)], 0.55, -1), 0.4);
 });
+
+test('a step back leads back, also while a clip whose first frame is yet to come waits', () => {
+  const [early, late] = [[0.5, 1, 1.5], [3, 3.5]];
+  assert.equal(changeFrom([early, late], 1.2, -1), 0.5);
+  assert.equal(changeFrom([early, late], 3, -1), 1.5); // the late one is not there again
+  assert.equal(changeFrom([early, late], 0.2, -1), 0.2); // nothing was there before
+  assert.equal(changeFrom([early, late], 0.2, 1), 0.5);
+});

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
-  LIMITS, MODES, PLAIN, changeView, fromAddress, panBy, toAddress, zoomAbout,
+  LIMITS, MODES, PLAIN, changeView, fromAddress, panBy, pinch, toAddress, zoomAbout,
 } from '../../static/js/lib/view.js';
 
 const near = (one, other) => assert.ok(Math.abs(one - other) < 1e-9, `${one} is not ${other}`);
@@ -29,6 +29,17 @@ test('the point that is zoomed about stays where it is', () => {
   }
 });
 
+test('what is under two fingers stays under them', () => {
+  const before = changeView(PLAIN, { zoom: 4, panX: 0.05, panY: -0.1 });
+  const point = -0.1 / 4 - before.panX; // under the middle of the fingers
+  const after = pinch(before, { x: -0.1, y: 0.2, span: 100 }, { x: 0.05, y: 0.1, span: 150 });
+  near(after.zoom, 6);
+  near(seenAt(after, point), 0.05);
+  const [left, right] = [-0.2, 0].map((x) => x / 4 - before.panX); // the fingers themselves
+  near(seenAt(after, right) - seenAt(after, left), 0.2 * 1.5);
+  assert.equal(pinch(before, { x: 0, y: 0, span: 1 }, { x: 0, y: 0, span: 1e9 }).zoom, LIMITS.zoom.max);
+});
+
 test('the edge of the picture never comes into the pane', () => {
   for (const zoom of [1, 1.5, 4, 16]) {
     const view = panBy(changeView(PLAIN, { zoom }), { x: 100, y: -100 });
@@ -43,6 +54,8 @@ test('unlocked, a drag moves the second clip alone', () => {
   const view = panBy(changeView(PLAIN, { zoom: 2, locked: false }), { x: 0.1, y: 0 });
   near(view.alignX, 0.05);
   near(view.panX, 0);
+  // In shares of its picture, which takes half of the pane's width here.
+  near(panBy(view, { x: 0.1, y: 0 }, { x: 0.5, y: 1 }).alignX, 0.15);
 });
 
 test('a plain comparison adds nothing to its address', () => {

@@ -192,6 +192,7 @@ def test_captions_written_by_script_are_those_of_the_page(page: Page, base: str)
 def test_letters_stay_with_their_clips_and_lists_when_swapped(page: Page, base: str) -> None:
     page.goto(f"{base}compare/")
     page.get_by_role("button", name="Swap sides").click()
+    expect(page.locator("clip-picker")).to_have_attribute("swapped", "")
     places = {}
     for side in "ab":
         letter = page.locator(f'[data-side="{side}"] .pane-side')
@@ -273,6 +274,11 @@ def test_the_filter_narrows_by_steps_and_interpolation_too(page: Page, base: str
         ("card", {"cards--card"}),
         ("512x288 8 steps", {"loud--silent", "quiet--unseen"}),
         ("rife 2 steps", {"loud--a"}),
+        ("none", {"cards--card"}),
+        ("no rife", {"cards--card"}),
+        ("no ri", {"cards--card"}),
+        ("No interpolation", {"cards--card"}),
+        ("no clip", {"loud--gone", "loud--silent", "quiet--near"}),
     ],
 )
 def test_the_picker_finds_by_prompt_pipeline_size_steps_and_interpolation(

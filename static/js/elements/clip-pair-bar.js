@@ -267,7 +267,6 @@ export function showBar(parts, state, seeking) {
   showTime(parts, state, seeking);
   write(parts.span, spanText(state));
   if (parts.rate.value !== String(state.rate)) showRate(parts.rate, state.rate);
-  const steps = Object.values(state.clips).some(({ stepsFrames }) => stepsFrames);
   const on = {
     toggle: state.playing, loop: state.loop.on, swap: state.swapped, align: !state.view.locked,
     [state.view.mode]: true,
@@ -276,17 +275,17 @@ export function showBar(parts, state, seeking) {
   for (const [name, button] of Object.entries(parts.buttons)) {
     const command = COMMANDS[name];
     showButton(button, command, Boolean(on[name]));
-    button.disabled = (command.needs === 'timestamps' && !steps)
+    button.disabled = (command.needs === 'timestamps' && !state.steps)
       || (command.pairOnly && !bothLive) || (command.ofTwo && !state.ofTwo) || !state.endS;
   }
   if (parts.base.value !== state.base) parts.base.value = state.base;
   parts.base.disabled = !state.exact;
 }
 
-/** `, frame A 12, B 9`, of the clips whose frames are known, counted from 1 as over the pictures. */
+/** `, frame A 12, B 9`, of the clips whose frames are known, counted from 0 as under the pictures. */
 function spokenFrames(clips) {
   const frames = Object.entries(clips).filter(([, { frame }]) => frame !== null)
-    .map(([side, { frame }]) => `${side.toUpperCase()} ${frame + 1}`);
+    .map(([side, { frame }]) => `${side.toUpperCase()} ${frame}`);
   return frames.length ? `, frame ${frames.join(', ')}` : '';
 }
 

@@ -58,8 +58,9 @@ export class Lanes {
     const at = String(endS ? clamp(timeS / endS, 0, 1) : 0);
     if (this.#plot.style.getPropertyValue('--at') !== at) this.#plot.style.setProperty('--at', at);
     const { unit } = this.#shown ?? {};
-    for (const row of this.#rows.values()) {
-      const value = row.values && row.schedule
+    for (const [side, row] of this.#rows) {
+      const isSeen = row.values && row.schedule && !(state.clips[side]?.awaitsS > 0);
+      const value = isSeen
         ? row.values[dueFrame(row.schedule.scheduleS, timeS)] : null;
       write(row.value, quantity(value, unit));
     }

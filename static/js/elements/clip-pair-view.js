@@ -6,7 +6,7 @@
 
 import { element, setAttribute, toggle, write } from '../lib/dom.js';
 import { difference } from '../lib/difference.js';
-import { LIMITS, panBy, zoomAbout } from '../lib/view.js';
+import { LIMITS, panBy, pinch, zoomAbout } from '../lib/view.js';
 
 const DRAG_PX = 4; // a pointer that moves less has clicked
 const WHEEL = 0.0022; // zoom per pixel of wheel, as an exponent
@@ -140,8 +140,8 @@ export class Differ {
     if (changed[1] || !this.#read[1]) {
       second.fillRect(0, 0, width, height);
       const fit = contain(sizeOf(b), size);
-      second.drawImage(b, fit.x + view.alignX * width, fit.y + view.alignY * height, fit.width,
-        fit.height);
+      second.drawImage(b, fit.x + view.alignX * fit.width, fit.y + view.alignY * fit.height,
+        fit.width, fit.height);
       this.#read[1] = second.getImageData(0, 0, width, height).data;
     }
     difference(...this.#read, this.#out.data, view);
@@ -172,39 +172,92 @@ export function contain([width, height], [wide, high]) {
 
 // ── hands ──────────────────────────────────────────────────────────────────────────────────
 
-/** Zoom by pinching or Ctrl and wheel, pan by dragging; a drag is no click. */
+/** Tells the stylesheet, as --fit-x and --fit-y, which share of its pane a clip's picture takes. */
+export const fits = () => new ResizeObserver((entries) => {
+  for (const { target, contentRect: { width, height } } of entries) {
+    const video = target.querySelector('video');
+    const fit = contain([video.width || 1, video.height || 1], [width, height]);
+    property(target.parentElement, '--fit-x', String(share(fit.width, width)));
+    property(target.parentElement, '--fit-y', String(share(fit.height, height)));
+  }
+});
+
+const share = (part, whole) => Number((part / whole).toFixed(4)) || 1;
+
+/** The same as the script reads it of the second clip. */
+function fitOf(pair) {
+  const { style } = pair.querySelector('[data-laid="second"]') ?? pair;
+  const [x, y] = ['x', 'y'].map((axis) => Number(style.getPropertyValue(`--fit-${axis}`)) || 1);
+  return { x, y };
+}
+
+/** Where a screen's picture may be: all of it but the strip below. */
+function placeOf(screen) {
+  const { left, top, width, height } = screen.getBoundingClientRect();
+  return { left, top, width, height: height - parseFloat(getComputedStyle(screen).paddingBottom) };
+}
+
+/** Zoom by two fingers or Ctrl and wheel, pan by dragging; a drag is no click. */
 export function listenForHands(pair, signal) {
   let drag = null;
+  const fingers = new Map(); // on pictures, by the pointer's id: their latest events
+  let place = null; // of the picture under two of them
   const screenOf = ({ target }) => target.closest?.('.pane-screen, .stage');
-  const share = (event, box) => ({
-    x: (event.clientX - box.left) / box.width - 0.5, y: (event.clientY - box.top) / box.height - 0.5,
+  const isControl = ({ target }) => target.matches('input, a, button');
+  const shares = ({ clientX, clientY }, { left, top, width, height }) => ({
+    x: (clientX - left) / width - 0.5, y: (clientY - top) / height - 0.5,
   });
+  const grip = () => {
+    const [one, other] = [...fingers.values()];
+    const middle = {
+      clientX: (one.clientX + other.clientX) / 2, clientY: (one.clientY + other.clientY) / 2,
+    };
+    const span = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    return { ...shares(middle, place), span: Math.max(span, 1) };
+  };
   pair.addEventListener('wheel', (event) => {
     const screen = screenOf(event);
     if (!screen || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    const about = share(event, screen.getBoundingClientRect());
+    const about = shares(event, placeOf(screen));
     pair.setView(zoomAbout(pair.view, Math.exp(-event.deltaY * WHEEL), about));
+  }, { signal, passive: false });
+  // One finger scrolls the page as everywhere; two on a picture are held back from doing so.
+  pair.addEventListener('touchstart', (event) => {
+    if (event.touches.length > 1 && event.cancelable && screenOf(event) && !isControl(event)) {
+      event.preventDefault();
+    }
   }, { signal, passive: false });
   pair.addEventListener('pointerdown', (event) => {
     const screen = screenOf(event);
+    if (!screen || event.button || isControl(event)) return;
+    if (event.isPrimary) fingers.clear(); // whoever was left was lost with what it was on
+    if (event.pointerType === 'touch') fingers.set(event.pointerId, event);
+    place = placeOf(screen);
     const movable = pair.view.zoom > 1 || !pair.view.locked;
-    if (!screen || !movable || event.button || event.target.matches('input, a')) return;
-    drag = { id: event.pointerId, box: screen.getBoundingClientRect(), at: event, moved: 0 };
+    drag = movable && fingers.size < 2 ? { id: event.pointerId, at: event, moved: 0 } : null;
   }, { signal });
   pair.addEventListener('pointermove', (event) => {
+    if (fingers.size === 2 && fingers.has(event.pointerId)) {
+      const before = grip();
+      fingers.set(event.pointerId, event);
+      pair.setView(pinch(pair.view, before, grip()));
+      return;
+    }
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event);
     if (drag?.id !== event.pointerId) return;
     const [x, y] = [event.clientX - drag.at.clientX, event.clientY - drag.at.clientY];
     drag.moved += Math.abs(x) + Math.abs(y);
     drag.at = event;
     if (drag.moved < DRAG_PX) return;
     if (!pair.hasPointerCapture(event.pointerId)) pair.setPointerCapture(event.pointerId);
-    pair.setView(panBy(pair.view, { x: x / drag.box.width, y: y / drag.box.height }));
+    pair.setView(panBy(pair.view, { x: x / place.width, y: y / place.height }, fitOf(pair)));
   }, { signal });
   let dragged = false;
   for (const name of ['pointerup', 'pointercancel']) {
-    pair.addEventListener(name, () => {
-      dragged = drag?.moved >= DRAG_PX;
+    pair.addEventListener(name, ({ pointerId }) => {
+      dragged = drag?.moved >= DRAG_PX || fingers.size > 1;
+      fingers.delete(pointerId);
       drag = null;
       setTimeout(() => { dragged = false; }, 0);
     }, { signal });

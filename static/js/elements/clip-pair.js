@@ -9,7 +9,7 @@
  * Attributes read once: t, rate, loop, loop-in, loop-out, swapped, autoplay (ignored under
  * prefers-reduced-motion), engine="elements" (never the exact one), keys="page" (shortcuts work on
  * the whole page; the viewer can turn that off). Attributes kept up to date: playing, phase, rate,
- * loop, swapped, data-engine ("frames" or "elements").
+ * base, loop, swapped, data-engine ("frames" or "elements").
  * Requests: "clip-pair-request" with {command} from any child. News: "clip-pair-change" with the
  * state. The bar itself is clip-pair-bar.js.
  */
@@ -24,7 +24,7 @@ import { PLAIN, changeView, fromAddress, toAddress, zoomAbout } from '../lib/vie
 import {
   BASE_NAMES, COMMANDS, buildBar, commandOf, listText, seekGoal, showBar,
 } from './clip-pair-bar.js';
-import { Differ, buildView, listenForHands, showView } from './clip-pair-view.js';
+import { Differ, buildView, fits, listenForHands, showView } from './clip-pair-view.js';
 
 const IN_STEP_MS = 34; // a frame at 30 Hz
 const READOUT_EVERY_MS = 250;
@@ -42,6 +42,7 @@ export class ClipPair extends HTMLElement {
   #view = PLAIN;
   #lens = null; // the parts of the view
   #differ = new Differ();
+  #fits = fits();
   #base = 'time';
   #clips = new Map(); // side -> what load() was given, or what the page said
   #connection = null;
@@ -102,8 +103,13 @@ export class ClipPair extends HTMLElement {
     this.#render();
   }
 
-  step(direction) {
-    return this.#engine.step(direction);
+  /** To the next (1) or previous (-1) picture; once the times of all are here, where they are not. */
+  async step(direction) {
+    const { clips } = this.#engine.state;
+    const untimed = this.#sides.filter((side) => clips[side] && !clips[side].failed
+      && this.#clips.get(side).timestampsUrl && !this.#clips.get(side).timestampsS);
+    if (untimed.length) await Promise.all(untimed.map((side) => this.#fetchTimestamps(side)));
+    return this.#engine?.step(direction);
   }
 
   setRate(rate) {
@@ -248,6 +254,7 @@ export class ClipPair extends HTMLElement {
       const clips = order.map((side) => ({
         side, picture: this.picture(side), lines: this.#captionLines(side),
         aligned: side === this.two[1],
+        slate: this.#isAwaited(side) && awaitedText(this.state.clips[side]),
       }));
       const { timeS, base, rate } = this.state;
       const foot = [`${timeS.toFixed(3)} s, ${BASE_NAMES[base]}, ${rate}×, ${this.#view.mode}`,
@@ -475,7 +482,7 @@ export class ClipPair extends HTMLElement {
     const screen = this.#pane(side)?.querySelector('.pane-screen');
     screen?.append(element('span', { class: 'pane-tag', 'aria-hidden': 'true' }, side.toUpperCase()),
       element('span', { class: 'pane-clock' },
-        ...['b', 'span', 'i'].map((name) => element(name, {}))),
+        ...['b', 'span', 'span', 'i'].map((name) => element(name, {}))),
       element('p', { class: 'pane-note', hidden: '' }),
       element('div', { class: 'pane-slate', hidden: '' }));
   }
@@ -510,6 +517,8 @@ export class ClipPair extends HTMLElement {
     video.disablePictureInPicture = true;
     const src = video.getAttribute('src') && video.src;
     pane.toggleAttribute('data-missing', !src);
+    this.#fits.unobserve(video.parentElement); // so that it looks anew
+    this.#fits.observe(video.parentElement);
     this.#clips.set(side, {
       id: video.dataset.clip || null,
       src: src || null,
@@ -518,7 +527,7 @@ export class ClipPair extends HTMLElement {
       fps: Number(video.dataset.fps) || null,
       timestampsUrl: video.dataset.timestamps || null,
       timestampsS: null,
-      fetching: false,
+      fetching: null, // promise of its times
       lanesUrl: video.dataset.lanes || null,
       lanes: null, // promise of them
       recorded: 'arrivals' in video.dataset,
@@ -571,10 +580,16 @@ export class ClipPair extends HTMLElement {
     if (this.#engine.engaged) this.#fetchTimestamps(side);
   }
 
-  async #fetchTimestamps(side) {
+  /** Asks for the times of a clip's frames, once; done when they are here or did not come. */
+  #fetchTimestamps(side) {
     const clip = this.#clips.get(side);
-    if (!clip?.timestampsUrl || clip.fetching) return;
-    clip.fetching = true;
+    if (clip?.timestampsUrl) {
+      clip.fetching ??= Promise.resolve().then(() => this.#takeTimestamps(side, clip));
+    }
+    return clip?.fetching;
+  }
+
+  async #takeTimestamps(side, clip) {
     try {
       const [timestampsS, lanes] = await Promise.all([fetchJson(clip.timestampsUrl),
         clip.recorded && clip.lanesUrl ? this.lanes(side).catch(() => null) : null]);
@@ -583,7 +598,7 @@ export class ClipPair extends HTMLElement {
         this.#engine?.setTimestamps(side, timestampsS, clip.arrivalsS);
       }
     } catch (error) {
-      clip.fetching = false; // the next play asks again
+      clip.fetching = null; // the next play asks again
       if (this.#clips.get(side) === clip && this.#painter) {
         // Without an answer no other engine would fare better.
         if (error instanceof TypeError) this.#engine.lose(side, 'unreachable', error.message);
@@ -667,7 +682,7 @@ export class ClipPair extends HTMLElement {
   }
 
   #pressed(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.inert || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const inside = this.contains(event.target);
     const page = this.getAttribute('keys') === 'page' && event.target === document.body;
     if (!inside && !page) return;
@@ -724,12 +739,18 @@ export class ClipPair extends HTMLElement {
 
   /** What is seen of a side: a canvas or a video; null while nothing is. */
   picture(side) {
+    if (this.#isAwaited(side)) return null;
     if (this.#painter) {
       const canvas = this.#painter.canvas(side);
       return canvas && !canvas.hidden ? canvas : null;
     }
     const video = this.#video(side);
     return video?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? video : null;
+  }
+
+  /** Whether the slate stands over a first frame that is not due yet. */
+  #isAwaited(side) {
+    return this.#pane(side).querySelector('.pane-slate').dataset.kind === 'awaited';
   }
 
   #showView() {
@@ -747,12 +768,14 @@ export class ClipPair extends HTMLElement {
 
   #showBar(state) {
     showBar(this.#parts, { ...state, view: this.#view, exact: Boolean(this.#painter),
-      two: [...this.#laid], ofTwo: this.ofTwo }, this.#seeking);
+      two: [...this.#laid], ofTwo: this.ofTwo,
+      steps: [...this.#clips.values()].some(({ timestampsUrl }) => timestampsUrl) }, this.#seeking);
   }
 
   #showAttributes(state) {
     setAttribute(this, 'phase', state.phase);
     setAttribute(this, 'rate', String(state.rate));
+    setAttribute(this, 'base', state.base);
     toggle(this, 'playing', state.playing);
     toggle(this, 'loop', state.loop.on);
   }
@@ -764,14 +787,16 @@ export class ClipPair extends HTMLElement {
     const text = clip ? noteText(side, clip, state) : '';
     const clock = pane.querySelector('.pane-clock');
     const { dataset } = this.#video(side);
-    const live = state.base === 'live' && { fps: Number(dataset.fps) };
+    const live = state.base === 'live' && Number(dataset.fps);
     const reading = clip && !clip.failed
-      ? clockReading(clip, Number(dataset.frames) || null, live) : ['', '', ''];
+      ? clockReading(clip, Number(dataset.frames) || null, live) : ['', '', '', ''];
     [...clock.children].forEach((part, i) => write(part, reading[i]));
     const note = pane.querySelector('.pane-note');
     write(note, text);
     toggle(note, 'hidden', !text);
-    this.#showSlate(side, clip ? clip.failed && this.#cause(side, clip) : 'none', state);
+    const { awaitsS = null } = clip ?? {};
+    const kind = !clip ? 'none' : clip.failed ? this.#cause(side, clip) : awaitsS !== null && 'awaited';
+    this.#showSlate(side, kind, state);
     setAttribute(pane, 'data-status', clip?.failed ? 'failed' : text ? 'waiting' : 'showing');
     toggle(pane, 'data-over', Boolean(clip?.over));
   }
@@ -795,16 +820,19 @@ export class ClipPair extends HTMLElement {
     const slate = this.#pane(side).querySelector('.pane-slate');
     const video = this.#video(side);
     const clip = this.#clips.get(side);
-    const about = kind === 'none' ? video.dataset.missing ?? '' : clip.address ?? clip.src;
+    const about = kind === 'none' ? video.dataset.missing ?? ''
+      : kind === 'awaited' ? awaitedText(clips[side]) : clip.address ?? clip.src;
     const sound = Object.keys(clips).filter((one) => !clips[one].failed);
     const others = sound.length ? listText(sound) : '';
     const shown = kind ? `${kind} ${about} ${others}` : '';
     if (slate.dataset.shows === shown) return;
     slate.dataset.shows = shown;
     slate.hidden = !kind;
+    setAttribute(slate, 'data-kind', kind || '');
+    if (this.#view.mode === 'difference') this.#drawDifference();
     const lines = [];
-    if (kind === 'none') {
-      lines.push(element('strong', {}, 'No clip'));
+    if (kind === 'awaited' || kind === 'none') {
+      lines.push(element('strong', {}, kind === 'none' ? 'No clip' : 'No frame yet'));
       if (about) lines.push(element('span', {}, about));
     } else if (kind) {
       const again = element('button', { type: 'button', class: 'pane-again' }, 'Try again');
@@ -922,17 +950,26 @@ export class ClipPair extends HTMLElement {
 }
 
 /**
- * A clip's own time and frame; of how many, at which rate they stand in the file; as live (else
- * false) instead of that what its pace is taken from.
+ * A clip's own time and frame, counted from 0 as in tables and on test cards; of which; and the
+ * rate at which they stand in the file, or as live (false, or the FPS stated) at which they come.
  */
-function clockReading({ shownS, frame, durationS, arrivals }, frames, live) {
-  const plain = !live && frames && durationS ? ` · ${(frames / durationS).toFixed(1)} fps` : '';
-  const rate = live && arrivals ? ' · as generated' : plain;
-  const pace = !live ? '' : arrivals ? ', arrivals recorded' : ` · at the stated ${live.fps} FPS`;
-  if (frame === null || shownS === null) return [frames ? `${frames} frames` : '', rate, pace];
-  return [`${shownS.toFixed(3)} s · frame ${frame + 1}`, `${frames ? ` of ${frames}` : ''}${rate}`,
-    pace];
+function clockReading({ shownS, frame, durationS, endS, arrivals }, frames, live) {
+  const inFile = frames && durationS ? `${mean(frames, durationS)} fps` : '';
+  const asMade = arrivals ? `arrivals: mean ${mean(frames, endS)} FPS`
+    : live ? `at the stated ${live} FPS` : '';
+  const rate = live === false ? inFile : asMade;
+  const then = rate && ' · ';
+  if (frame === null || shownS === null) {
+    return frames ? [`${frames} frames`, '', then, rate] : ['', '', '', rate];
+  }
+  const of = frames ? ` of 0–${frames - 1}` : '';
+  return [`${shownS.toFixed(3)} s · frame ${frame}`, of, then, rate];
 }
+
+const mean = (frames, lengthS) => (frames / lengthS).toFixed(1);
+
+/** As live: how long nothing is to be seen of a clip. */
+const awaitedText = ({ awaitsS }) => `First frame after ${awaitsS.toFixed(1)} s`;
 
 /** The storyboard that a video's data name; null where there is none. */
 function boardOf({ storyboard, tiles: said }) {

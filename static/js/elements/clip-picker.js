@@ -26,13 +26,17 @@ export class ClipPicker extends HTMLElement {
   #open = null;
 
   async connectedCallback() {
+    // What the address asks for comes with the list: whatever somebody did before would be undone.
+    if (location.search) this.#pair.inert = true;
     this.#connection = new AbortController();
     const { signal } = this.#connection;
     const source = new URL(this.dataset.clips, document.baseURI);
     try {
       const answer = await fetch(source, { signal });
       if (!answer.ok) throw new Error(`${answer.status}`);
-      this.#clips = (await answer.json()).map((clip) => ({ ...clip, words: wordsOf(clip) }));
+      const clips = await answer.json();
+      const ways = new Set(clips.map((clip) => clip.interpolation));
+      this.#clips = clips.map((clip) => ({ ...clip, words: wordsOf(clip, ways) }));
     } catch (error) {
       if (error.name !== 'AbortError') this.#say('The list of clips did not load.');
       this.#appear();
@@ -43,15 +47,17 @@ export class ClipPicker extends HTMLElement {
     const add = this.querySelector('.picker-add');
     add.addEventListener('click', () => this.#add(), { signal });
     const fold = this.querySelector('.picker-fold');
+    fold.disabled = false;
     fold.addEventListener('click', () => this.#unfold(!this.hasAttribute('unfolded')), { signal });
     for (const side of SIDES.slice(0, LEAST)) this.#equip(side);
     this.#followSwap();
     const query = new URLSearchParams(location.search); // before anything is kept there
     this.#readAddress(query);
-    // An address without a view must not undo what a visitor did before the list was here.
-    if ([...query.keys()].some((name) => !SIDES.includes(name))) this.#pair.restore(query);
+    // A bare address must not undo what a visitor did before the list was here.
+    if (query.size) this.#pair.restore(query);
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(), { signal });
-    if (SIDES.some((side) => query.has(side))) this.#keep(true);
+    const names = SIDES.some((side) => query.has(side));
+    if (names || !query.size) this.#keep(names);
     this.#recall(document.querySelector('recent-comparisons'));
     this.#appear();
   }
@@ -71,6 +77,8 @@ export class ClipPicker extends HTMLElement {
   /** Ends what js/early.js began. */
   #appear() {
     delete document.documentElement.dataset.clips;
+    const pair = this.#pair;
+    if (pair) pair.inert = false;
   }
 
   disconnectedCallback() {
@@ -365,19 +373,27 @@ export class ClipPicker extends HTMLElement {
   }
 }
 
-/** What a clip can be found by: the beginning of any of these. */
-function wordsOf(clip) {
+/** What a clip can be found by: the beginning of any of these. `ways`: all interpolations there are. */
+function wordsOf(clip, ways) {
   const parts = [clip.title, clip.series, clip.label, clip.state, clip.size.replace(/\s/g, '')];
   if (clip.fps !== null) parts.push(`${rate(clip.fps)} fps`, `${rate(clip.fps)}fps`);
-  if (clip.interpolation !== 'none') parts.push(clip.interpolation);
   if (clip.steps) parts.push(`${clip.steps}steps`);
-  return fold(parts.join(' ')).split(/[\s·]+/);
+  const interpolated = clip.interpolation !== 'none';
+  parts.push(...interpolated ? [clip.interpolation] : ['none', 'nointerpolation']);
+  const without = interpolated ? [] : [...ways].map((way) => `no${way}`);
+  const text = fold(parts.join(' '));
+  return [text, joinNo(text), fold(without.join(' '))].join(' ').split(/[\s·]+/);
+}
+
+/** "no clip" as one word: what somebody does not want is found by that word alone. */
+function joinNo(text) {
+  return text.replace(/(?<=^|\s)no\s+(?=\S)/g, 'no');
 }
 
 /** What is typed, in such words; "8 steps" and its beginnings from "8 st" on are one of them. */
 function wantedWords(typed) {
   const text = fold(typed).replace(/(\d[\d,]*)\s*st(?:e|ep|eps)?(?=\s|$)/g, '$1steps');
-  return text.split(/[\s·]+/).filter(Boolean);
+  return joinNo(text).split(/[\s·]+/).filter(Boolean);
 }
 
 /** Small letters, no accents, no brackets, "x" for the multiplication sign. */

@@ -10,7 +10,7 @@
 
 import {
   CRAWL, LAW, RATES, bufferWanted, bufferedAhead, clamp, clockAt, commonSpan, correctedRate,
-  frameAt, isOver, mean, mustSeek, nextStrikes, playRange, runningClock, spread, standAt,
+  frameAt, inOrder, isOver, mean, mustSeek, nextStrikes, playRange, runningClock, spread, standAt,
   stepTime, stoppedClock, transportEnd,
 } from '../lib/transport.js';
 import { SILENT_MS } from '../lib/failures.js';
@@ -109,8 +109,7 @@ export class ElementsEngine {
     this.removeMember(side);
     const member = new Member(side, video, durationS);
     member.timestampsS = timestampsS;
-    this.#members.set(side, member);
-    this.#members = new Map([...this.#members].sort(([one], [other]) => (one < other ? -1 : 1)));
+    this.#members = inOrder(this.#members.set(side, member));
     this.#listen(member);
     if (this.#engaged) this.#gather(this.now());
   }

@@ -1,11 +1,11 @@
 /**
- * The worker of engine A: reads clips by Range requests, decodes them, hands frames over.
+ * The worker of engine A: reads a clip by Range requests, decodes it, hands frames over.
  *
- * One Reel a clip. A reel is told where to begin ("seek", with a generation) and how many frames
- * it may deliver ("grant"); it decodes from the keyframe before, keeps quiet about what lies
- * earlier, and goes on, round a loop where there is one, as long as it is granted frames. Each
- * packet is decoded under its frame's index in place of its timestamp, so that what comes out
- * says which frame it is, also in files whose timestamps repeat.
+ * One worker a clip, with one Reel. It is told where to begin ("seek", with a generation) and how
+ * many frames it may deliver ("grant"); it decodes from the keyframe before, keeps quiet about what
+ * lies earlier, and goes on, round a loop where there is one, as long as it is granted frames. Each
+ * packet is decoded under its frame's index in place of its timestamp, so that what comes out says
+ * which frame it is, also in files whose timestamps repeat.
  */
 
 import {
@@ -22,11 +22,10 @@ const TELL_EVERY_MS = 50;
 const RETRY_AFTER_S = [0.25, 0.5, 1, 2];
 const MOST_PIXELS = 1 << 20; // of a bitmap: a queue of larger ones takes too much memory
 
-const reels = new Map();
+let reel = null; // null again once it failed
 let asBitmaps = false; // asked for where the page takes long to draw frames: it draws these at once
 
 class Reel {
-  #id;
   #input;
   #sink = null;
   #config = null;
@@ -41,8 +40,7 @@ class Reel {
   #telling = null;
   #sent = Promise.resolve(); // frames leave in their order, however long each takes
 
-  constructor(id, src) {
-    this.#id = id;
+  constructor(src) {
     this.#input = new Input({
       formats: [MP4, QTFF, WEBM, MATROSKA],
       source: new UrlSource(src, { fetchFn: fetchClip, getRetryDelay: retryDelay }),
@@ -58,7 +56,7 @@ class Reel {
     const supported = this.#config && await VideoDecoder.isConfigSupported(this.#config);
     if (!supported?.supported) throw new Failure('unsupported', codec);
     this.#sink = new EncodedPacketSink(track);
-    postMessage({ type: 'opened', id: this.#id, codec });
+    postMessage({ type: 'opened', codec });
   }
 
   stamps(timestampsS) {
@@ -96,7 +94,7 @@ class Reel {
       if (!current()) return;
       if (!loop || loop.still || stretch.last !== loop.last) {
         await this.#sent;
-        postMessage({ type: 'ended', id: this.#id, generation, lap, ...said });
+        postMessage({ type: 'ended', generation, lap, ...said });
         return;
       }
       stretch = { keepFrom: loop.first, last: loop.last };
@@ -113,7 +111,7 @@ class Reel {
       this.#credit -= 1;
       this.#sent = this.#sent.then(async () => {
         const frame = asBitmaps ? await bitmapOf(decoded) : decoded;
-        postMessage({ type: 'frame', id: this.#id, generation, lap, index, frame }, [frame]);
+        postMessage({ type: 'frame', generation, lap, index, frame }, [frame]);
       });
     };
     this.#deliver = (frame) => {
@@ -187,7 +185,7 @@ class Reel {
 
   /** Says how far the file is read, seldom; what is said last is true. */
   #tell(generation, lap, index, complete) {
-    this.#toTell = { type: 'read', id: this.#id, generation, lap, index, complete };
+    this.#toTell = { type: 'read', generation, lap, index, complete };
     this.#telling ??= setTimeout(() => {
       this.#telling = null;
       postMessage(this.#toTell);
@@ -204,14 +202,10 @@ class Reel {
   }
 
   #fail(error) {
-    if (reels.get(this.#id) !== this) return;
+    if (reel !== this) return;
     const kind = error instanceof Failure ? error.kind : 'undecodable';
-    postMessage({ type: 'failed', id: this.#id, kind, text: String(error?.message ?? error) });
-    this.close();
-  }
-
-  close() {
-    reels.delete(this.#id);
+    postMessage({ type: 'failed', kind, text: String(error?.message ?? error) });
+    reel = null;
     this.#generation = -1;
     clearTimeout(this.#telling);
     this.#wake();
@@ -354,18 +348,13 @@ function retryDelay(attempts, error) {
 }
 
 onmessage = ({ data }) => {
-  const { type, id } = data;
+  const { type } = data;
   if (type === 'bitmaps') asBitmaps = true;
-  if (type === 'open') {
-    reels.get(id)?.close();
-    reels.set(id, new Reel(id, data.src));
-    return;
-  }
-  const reel = reels.get(id);
-  if (!reel) return;
-  if (type === 'ask') postMessage({ type: 'here', id });
-  else if (type === 'stamps') reel.stamps(data.timestampsS);
-  else if (type === 'seek') reel.seek(data);
-  else if (type === 'grant') reel.grant(data.generation, data.frames);
-  else if (type === 'close') reel.close();
+  else if (type === 'open') {
+    postMessage({ type: 'here' }); // from now on it owes answers, whatever it finds in the file
+    reel = new Reel(data.src);
+  } else if (type === 'ask' && reel) postMessage({ type: 'here' });
+  else if (type === 'stamps') reel?.stamps(data.timestampsS);
+  else if (type === 'seek') reel?.seek(data);
+  else if (type === 'grant') reel?.grant(data.generation, data.frames);
 };

@@ -12,7 +12,9 @@
 import {
   advance, between, changeFrom, dueFrame, isPossibleIn, knownUntil, lapOf, notAfter, schedulesIn,
 } from '../lib/schedule.js';
-import { RATES, bufferWanted, clamp, commonSpan, playRange, transportEnd } from '../lib/transport.js';
+import {
+  RATES, bufferWanted, clamp, commonSpan, inOrder, playRange, transportEnd,
+} from '../lib/transport.js';
 
 const QUEUE_S = 1; // decoded pictures at hand, of one clip, never span more
 const QUEUE = { each: 24, all: 72, least: 5 }; // frames, whatever their rate
@@ -133,9 +135,7 @@ export class FramesEngine {
   }) {
     this.#drop(id);
     const member = new Member(id, { src, durationS, fps, arrivalsS, recorded });
-    this.#members.set(id, member);
-    // In the order of their letters, whenever they came: the first one sets the pace.
-    this.#members = new Map([...this.#members].sort(([one], [other]) => (one < other ? -1 : 1)));
+    this.#members = inOrder(this.#members.set(id, member));
     if (this.#engaged) this.#open(member);
     if (timestampsS) this.setTimestamps(id, timestampsS, arrivalsS);
     this.#schedule();
@@ -169,7 +169,7 @@ export class FramesEngine {
     member.arrivalsS = arrivalsS?.length === timestampsS.length ? arrivalsS : null;
     member.recorded = Boolean(member.arrivalsS);
     member.durationS ||= lastS + lastS / Math.max(1, timestampsS.length - 1);
-    if (member.opened) this.#send({ type: 'stamps', id, timestampsS });
+    if (member.opened) this.#send(id, { type: 'stamps', timestampsS });
     this.#schedule();
     this.#wake();
   }
@@ -196,15 +196,14 @@ export class FramesEngine {
     if (member.opened) return;
     member.opened = true;
     const { id, src, timestampsS } = member;
-    this.#send({ type: 'open', id, src });
-    if (timestampsS) this.#send({ type: 'stamps', id, timestampsS });
+    this.#send(id, { type: 'open', src });
+    if (timestampsS) this.#send(id, { type: 'stamps', timestampsS });
   }
 
-  #send(message) {
-    const { id } = message;
+  #send(id, message) {
     if (!this.#workers.has(id)) {
       const worker = new Worker(new URL('./frames-worker.js', import.meta.url), { type: 'module' });
-      worker.onmessage = ({ data }) => this.#heard(data);
+      worker.onmessage = ({ data }) => this.#heard({ ...data, id });
       worker.onerror = () => this.#workerFailed();
       this.#workers.set(id, worker);
       if (this.#asBitmaps) worker.postMessage({ type: 'bitmaps' });
@@ -398,6 +397,7 @@ export class FramesEngine {
       suspended: [...this.#suspended],
       blocked: false,
       clips: Object.fromEntries([...this.#members].map(([id, member]) => [id, {
+        ...this.#onScreen(member),
         durationS: member.durationS,
         endS: member.endS,
         over: member.endS > 0 && timeS >= member.endS - 0.005,
@@ -405,12 +405,19 @@ export class FramesEngine {
         failure: member.failure,
         stepsFrames: member.timestampsS !== null,
         arrivals: Boolean(member.arrivalsS),
-        frame: member.shown ? member.shown.index : null,
         frames: member.timestampsS?.length ?? null,
-        shownS: member.shown ? member.timestampsS[member.shown.index] : null,
         queued: member.queue.length,
       }])),
     };
+  }
+
+  /** The frame that is seen of a clip; as live, before the first was made, when that one is due. */
+  #onScreen({ shown, timestampsS, scheduleS }) {
+    if (this.#used === 'live' && scheduleS?.[0] > this.#moment.timeS + 1e-6) {
+      return { frame: null, shownS: null, awaitsS: scheduleS[0] };
+    }
+    return shown ? { frame: shown.index, shownS: timestampsS[shown.index], awaitsS: null }
+      : { frame: null, shownS: null, awaitsS: null };
   }
 
   // ── gathering: the clock stands until every frame it needs is at hand ────────────────────
@@ -470,7 +477,7 @@ export class FramesEngine {
     const frames = all;
     member.outstanding = frames;
     const { id, generation, loop } = member;
-    this.#send({ type: 'seek', id, generation, from, keepFrom, loop, frames });
+    this.#send(id, { type: 'seek', generation, from, keepFrom, loop, frames });
   }
 
   /** How many frames of a clip may be at hand, and how many of those behind the clock. */
@@ -517,7 +524,7 @@ export class FramesEngine {
     if (member.askedMs === null) {
       if (nowMs - heardMs < ASK_EVERY_MS) return;
       member.askedMs = nowMs;
-      this.#send({ type: 'ask', id: member.id });
+      this.#send(member.id, { type: 'ask' });
     } else if (nowMs - member.askedMs > DEAF_MS) {
       this.#dismiss(member.id);
       this.#lose(member, { kind: 'undecodable', text: 'its reader never came back' });
@@ -618,8 +625,7 @@ export class FramesEngine {
   #grant(member, frames) {
     if (frames < 1 || member.ended || !member.newest) return;
     member.outstanding += frames;
-    const { id, generation } = member;
-    this.#send({ type: 'grant', id, generation, frames });
+    this.#send(member.id, { type: 'grant', generation: member.generation, frames });
   }
 
   /** Pictures of a hardware decoder are few: those behind the clock are given back to it. */

@@ -132,9 +132,10 @@ export function changeFrom(schedulesS, timeS, direction) {
     return Number.isFinite(nextS) ? nextS : timeS;
   }
   // What is on screen came with the latest change; the one before that is the previous picture.
-  const shownS = Math.max(...schedulesS.map((scheduleS) => scheduleS[dueFrame(scheduleS, timeS)]));
+  const cameS = schedulesS.map((scheduleS) => scheduleS[dueFrame(scheduleS, timeS)]);
+  const shownS = Math.max(...cameS.filter((atS) => atS <= timeS + SLACK_S));
   const previousS = Math.max(...schedulesS.map((scheduleS) => lastBefore(scheduleS, shownS)));
-  return Number.isFinite(previousS) ? previousS : Math.min(timeS, shownS);
+  return [previousS, shownS].find(Number.isFinite) ?? timeS;
 }
 
 function firstAfter(scheduleS, timeS) {

@@ -32,6 +32,11 @@ export function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
 }
 
+/** The members by their letters, in that order whenever they came: the first one sets the pace. */
+export function inOrder(members) {
+  return new Map([...members].sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
 /** A clock that stands at mediaS until it is started. */
 export function stoppedClock(mediaS, rate = 1) {
   return Object.freeze({ mediaS, wallMs: null, rate });

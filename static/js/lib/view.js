@@ -2,7 +2,8 @@
  * How two clips are laid over each other and looked at: one value, its limits, and its address.
  *
  * Pure. pan is how far the picture's middle is moved, as a share of the pane's size, before zoom;
- * align moves (and enlarges) the second clip alone, in the same shares, on top of that.
+ * align moves the second clip alone, on top of that, by shares of its own picture: panes have other
+ * shapes in other windows, and the same share of them would be another place in the picture.
  */
 
 import { RATES, clamp } from './transport.js';
@@ -54,20 +55,30 @@ function within(value, otherwise, { min, max }) {
  * The point is a share of the pane's size from its middle: -0.5 to 0.5.
  */
 export function zoomAbout(view, factor, { x, y } = { x: 0, y: 0 }) {
-  const zoom = clamp(view.zoom * factor, LIMITS.zoom.min, LIMITS.zoom.max);
-  const moved = (pan, at) => pan + at / zoom - at / view.zoom;
-  return changeView(view, {
-    zoom, panX: moved(view.panX, x), panY: moved(view.panY, y),
-  });
+  return pinch(view, { x, y, span: 1 }, { x, y, span: factor });
 }
 
-/** A view moved by a share of the pane's size, as a finger moves the picture. */
-export function panBy(view, { x, y }) {
+/**
+ * A view as two fingers lead it: what was between them stays between them.
+ *
+ * Each {x, y, span}: the point in the middle between them, as above, and how far they are apart.
+ */
+export function pinch(view, from, to) {
+  const zoom = clamp(view.zoom * (to.span / from.span), LIMITS.zoom.min, LIMITS.zoom.max);
+  const moved = (pan, axis) => pan + to[axis] / zoom - from[axis] / view.zoom;
+  return changeView(view, { zoom, panX: moved(view.panX, 'x'), panY: moved(view.panY, 'y') });
+}
+
+/**
+ * A view moved by a share of the pane's size, as a finger moves the picture; fit: which share of the
+ * pane the second clip's picture takes.
+ */
+export function panBy(view, { x, y }, fit = { x: 1, y: 1 }) {
   if (view.locked) {
     return changeView(view, { panX: view.panX + x / view.zoom, panY: view.panY + y / view.zoom });
   }
   return changeView(view, {
-    alignX: view.alignX + x / view.zoom, alignY: view.alignY + y / view.zoom,
+    alignX: view.alignX + x / view.zoom / fit.x, alignY: view.alignY + y / view.zoom / fit.y,
   });
 }
 
