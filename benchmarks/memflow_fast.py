@@ -1334,10 +1334,9 @@ def turns_toml(asked: argparse.Namespace, conditions: Any, kept: Any, series: li
             f"title = {quoted(TURNS[name])}",
             'label = "measured-here"',
             f"fps_means = {quoted(record_fps())}",
-            'interpolation = "none"',
         ]
-        if name in WORK:
-            lines.append(f"work = {quoted(WORK[name])}")
+        work = f"work = {quoted(WORK[name])}" if name in WORK else 'interpolation = "none"'
+        lines.append(work)
     return "\n".join(lines) + "\n"
 
 

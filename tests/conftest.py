@@ -41,7 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test in a real browser that fails is run once more, and `-rR` tells of it: on a busy
-    machine a browser may do nothing for seconds. What fails twice has failed."""
+    machine a browser may do nothing for seconds. What fails twice has failed, and so has a wrong
+    frame, once."""
     for item in items:
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=1, rerun_except=["wrong frame"]))

@@ -197,7 +197,7 @@ def read_clips(
         reader.fieldnames = header
         begun = reader.line_num + 1
         for row in reader:
-            number = reader.line_num
+            number = reader.reader.line_num  # reader.line_num knows no lines that were passed over
             begun = number + 1
             rows += 1
             if rows > TABLE.max_rows:
@@ -232,6 +232,9 @@ def read_clips(
             if form is not None:
                 lines.append((number, form, extra))
     except csv.Error as error:
+        written = text.split("\n")
+        while begun < len(written) and not written[begun - 1].strip():
+            begun += 1
         number, problem, remedy = csv_fault(error, begun, reader.reader.line_num)
         complaints.add(path, f"line {number}", problem, remedy)
     return lines

@@ -100,8 +100,7 @@ def _ask(program: str, *arguments: str) -> str:
 
 def _no_ffmpeg(program: str) -> UsageError:
     return UsageError(
-        f"{program}: does not answer `-version` as ffmpeg does; "
-        "name an ffmpeg in MATRIX_FFMPEG, or unset it"
+        f"{program}: does not answer as ffmpeg does; name an ffmpeg in MATRIX_FFMPEG, or unset it"
     )
 
 

@@ -403,12 +403,12 @@ def _series_toml(
     yield from ("", "[[series]]", f"id = {quoted(_row_series(cells[0]))}")
     yield from (f"title = {quoted(title)}", 'label = "measured-here"')
     yield f"fps_means = {quoted(FPS_MEANS)}"
-    yield 'interpolation = "none"'  # no pipeline here puts frames between those that it makes
+    whole = 'interpolation = "none"'  # no pipeline here puts frames between those that it makes
     if toy:
-        yield from ("chart = false", f"note = {quoted(TOY)}")
+        yield from (whole, "chart = false", f"note = {quoted(TOY)}")
         return
-    if work := _work(pipeline, said):
-        yield f"work = {quoted(work)}"
+    work = _work(pipeline, said)
+    yield f"work = {quoted(work)}" if work else whole  # a network's work says so, too
     words = [f"{name}: {said[name]}." for name in sorted(apart) if name in said]
     if note := " ".join([NOTE] * random + words):
         yield f"note = {quoted(note)}"

@@ -141,7 +141,7 @@ class _Site:
                 below = "/" + path.removeprefix(edition.base_path)
                 extra = {"cache-control": UNHASHED, **headers_for(below, edition.rules)}
                 answer = self._find(request, path, edition, folder)
-                if answer.status_code == 404:  # rules are for paths that are there
+                if answer.status_code == 404:  # the path's own rules say too little of it
                     extra = headers_for(f"/{NOT_FOUND}", edition.rules) | extra
                 return answer, extra
         return PlainTextResponse(f"{self._site}: no whole site there; build one", 503), {}
@@ -270,8 +270,8 @@ def _file(request: Request, name: str, tag: str, folder: _Folder) -> Response:
         known = {one.strip().removeprefix("W/") for one in asked.split(",")}
         if tag in known or "*" in known:
             return Response(status_code=304, headers={"ETag": tag})
-    held = _HeldFile(name, tag=tag, folder=folder)
     since_s = _seconds(request.headers.get("if-modified-since", ""))
+    held = _HeldFile(name, tag=tag, folder=folder)
     if asked is None and since_s is not None and held.changed_s <= since_s:
         held.close()
         return Response(status_code=304, headers={"ETag": tag})
@@ -282,9 +282,9 @@ def _seconds(date: str) -> float | None:
     """Seconds since 1970 of a date as HTTP writes it; None where it is none."""
     try:
         told = parsedate_to_datetime(date)
-    except ValueError:
+        return told.replace(tzinfo=told.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return told.replace(tzinfo=told.tzinfo or UTC).timestamp()
 
 
 def _moved(path: str, request: Request) -> Response:

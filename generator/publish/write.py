@@ -361,7 +361,7 @@ def _refuse_what_is_not_ours(target: Path) -> None:
         return
     if not target.is_dir():
         raise PublishError(f"{target}: is no folder; move it away")
-    if target.is_mount():
+    if os.path.ismount(target):
         raise PublishError(f"{target}: is a mount: {NO_MOUNT}")
     ours = _listed(target / MANIFEST)
     for name, entry in present(target):
@@ -409,7 +409,7 @@ def _swap(beside: Path, target: Path) -> None:
         except OSError:
             old.rename(target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        old.rename(beside)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -205,6 +205,24 @@ def test_steps_pressed_before_the_times_are_here_are_made_when_they_come(
     )
 
 
+def test_an_early_step_gives_way_to_what_is_asked_for_after_it(
+    open_page: Open, cards: Reel
+) -> None:
+    a, b = cards.pair("small")
+    page = open_page(f"a={a.name}&b={b.name}&engine=frames")
+    held: list[Route] = []
+    page.route("**/timestamps/*", lambda route: held.append(route))
+    press(page, ".")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    page.evaluate("clipPair().play()")
+    for one in held:
+        one.continue_()
+
+    page.wait_for_function("() => clipPair().timeS > 0.5")
+    assert state(page)["playing"]
+
+
 def test_arrows_on_the_time_bar_move_by_a_tenth(open_page: Open) -> None:
     page = open_page()
     bar = page.get_by_role("slider", name="Time")

@@ -124,7 +124,7 @@ def every_tick_is_exact(clips: list[Footage], seen: list[Tick]) -> None:
         for tick in drawn
         if tick.codes != (expected := tuple(due(clip, tick.clock_s) for clip in clips))
     ]
-    assert wrong == [], f"{len(wrong)} of {len(drawn)} ticks, the first: {wrong[0]}"
+    assert wrong == [], f"wrong frame in {len(wrong)} of {len(drawn)} ticks, first: {wrong[0]}"
 
 
 def test_every_tick_shows_the_frames_due_whatever_a_viewer_does_meanwhile(

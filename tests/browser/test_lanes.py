@@ -308,7 +308,7 @@ def test_as_live_the_frames_come_as_the_run_recorded_them(open_page: Open, stage
     seen = [(tick[1], tuple(tick[5])) for tick in ticks if None not in tick[5]]
     assert len({pair for _, pair in seen}) > 8
     wrong = [(time_s, pair) for time_s, pair in seen if pair != stage.due("live", time_s)]
-    assert wrong == []
+    assert wrong == [], "wrong frame"
     assert {a for _, (a, _) in seen} <= {0, *range(CHUNK - 1, 144, CHUNK)}, "chunks come whole"
     page.evaluate("clipPair().setBase('time')")
     expect(clocks.first).to_contain_text("24.0 fps")
@@ -336,6 +336,7 @@ def test_as_live_a_slate_stands_where_no_frame_was_there_yet(open_page: Open) ->
     )
     page.evaluate("clipPair().setView({ mode: 'difference' })")
     expect(page.locator(".stage-difference")).to_be_hidden()
+    page.wait_for_function(top)
     page.locator("clip-pair").press(".")
     page.locator("clip-pair").press(".")
     page.wait_for_function("(first) => clipPair().state.shownS === first", arg=FIRST_S)

@@ -178,7 +178,7 @@ def test_a_row_of_the_matrix_plays_in_step_from_its_link_exact_in_every_tick(
     drawn = [one for one in seen if any(code is not None for code in one[3])]
     assert len(drawn) > 100
     wrong = [(one, due(one[0], RATES[:7])) for one in drawn if one[3] != due(one[0], RATES[:7])]
-    assert wrong == [], f"{len(wrong)} of {len(drawn)} ticks, the first: {wrong[0]}"
+    assert wrong == [], f"wrong frame in {len(wrong)} of {len(drawn)} ticks, first: {wrong[0]}"
     assert there[5:9] == there[3::-1]
     assert last[3] == [225, 180, 150, 112, 83, 75, 45]
     assert {one[2] for one in seen} >= {"running", "still"}

@@ -542,6 +542,22 @@ MISTAKES = {
             'close it; inside such a field write the mark twice ("")'
         ],
     ),
+    "a quote that never ends, after a line with nothing on it": (
+        CLIPS,
+        add('\na,published,sample-model,lighthouse,320x180,2,1,1,,"gone\n'),
+        [
+            f"{CLIPS} line 5: a field in quotation marks begins here and does not end; "
+            'close it; inside such a field write the mark twice ("")'
+        ],
+    ),
+    "more fields than columns, after a line with nothing on it": (
+        CLIPS,
+        add("\na,published,sample-model,lighthouse,320x180,2,1,1,,gone, alas\n"),
+        [
+            f"{CLIPS} line 5: 1 more field than the header has; "
+            'quote fields that hold commas: "a, b"'
+        ],
+    ),
     "an empty table": (
         CLIPS,
         write(""),

@@ -66,7 +66,7 @@ export async function viewPicture({ view, clips, difference, foot }) {
 /** A text in lines no wider than that: broken at spaces and after & or ?, else wherever it must. */
 function wrapped(pen, text, wide) {
   const lines = [''];
-  for (const part of text.split(/(?<=[\s&?])/)) {
+  for (const part of text.match(/[^\s&?]*[\s&?]|[^\s&?]+$/g) ?? ['']) {
     const on = lines.at(-1) + part;
     if (pen.measureText(on.trimEnd()).width <= wide) lines[lines.length - 1] = on;
     else if (lines.at(-1)) lines.push(part);
@@ -105,8 +105,9 @@ function lay(pen, { picture, slate, aligned: moves }, { x, y, wide, high }, view
 }
 
 function over(pen, [under, upper], box, view, difference) {
-  if (view.mode === 'difference' && difference) {
-    lay(pen, { picture: difference }, box, view);
+  if (view.mode === 'difference') {
+    const awaited = [under, upper].find((clip) => clip?.slate);
+    lay(pen, difference ? { picture: difference } : awaited ?? under, box, view);
     return;
   }
   lay(pen, under, box, view);

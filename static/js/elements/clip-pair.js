@@ -44,6 +44,7 @@ export class ClipPair extends HTMLElement {
   #differ = new Differ();
   #fits = fits();
   #base = 'time';
+  #asked = 0; // requests that a late step gives way to
   #clips = new Map(); // side -> what load() was given, or what the page said
   #connection = null;
   #seeking = false;
@@ -80,12 +81,14 @@ export class ClipPair extends HTMLElement {
   // ── requests ─────────────────────────────────────────────────────────────────────────────
 
   play() {
+    this.#asked += 1;
     for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.play();
     this.#render();
   }
 
   pause() {
+    this.#asked += 1;
     this.#goOn = false;
     this.#engine.pause();
     this.#render();
@@ -98,6 +101,7 @@ export class ClipPair extends HTMLElement {
 
   /** To this transport time, in seconds; outside the clips means to their nearest end. */
   seek(timeS) {
+    this.#asked += 1;
     for (const side of this.#sides) this.#fetchTimestamps(side);
     this.#engine.seek(timeS);
     this.#render();
@@ -108,7 +112,11 @@ export class ClipPair extends HTMLElement {
     const { clips } = this.#engine.state;
     const untimed = this.#sides.filter((side) => clips[side] && !clips[side].failed
       && this.#clips.get(side).timestampsUrl && !this.#clips.get(side).timestampsS);
-    if (untimed.length) await Promise.all(untimed.map((side) => this.#fetchTimestamps(side)));
+    if (untimed.length) {
+      const asked = this.#asked;
+      await Promise.all(untimed.map((side) => this.#fetchTimestamps(side)));
+      if (asked !== this.#asked) return undefined; // something else was asked for since
+    }
     return this.#engine?.step(direction);
   }
 
@@ -259,7 +267,9 @@ export class ClipPair extends HTMLElement {
       const { timeS, base, rate } = this.state;
       const foot = [`${timeS.toFixed(3)} s, ${BASE_NAMES[base]}, ${rate}×, ${this.#view.mode}`,
         this.link];
-      const blob = await viewPicture({ view: this.#view, clips, difference: this.#lens.canvas, foot });
+      const { canvas } = this.#lens;
+      const difference = canvas.hidden ? null : canvas;
+      const blob = await viewPicture({ view: this.#view, clips, difference, foot });
       const address = URL.createObjectURL(blob);
       const ids = order.map((side) => this.#clips.get(side)?.id).filter(Boolean);
       const name = ids.length > 3 ? `${ids[0]}_and_${ids.length - 1}_more` : ids.join('_');
@@ -323,6 +333,7 @@ export class ClipPair extends HTMLElement {
    */
   load(side, { captionHtml = null, ...clip }) {
     if (!this.#pane(side)) this.#addPane(side);
+    this.#asked += 1;
     const video = this.#video(side);
     this.#engine.removeMember(side);
     this.#painter?.detach(side);

@@ -17,6 +17,7 @@ import './clip-pair.js';
 const LEAST = 2;
 const SHOWN_AT_MOST = 200;
 const KEEP_EVERY_MS = 300;
+const HOLD_MS = 4000; // as long as js/early.js hides what moves
 
 export class ClipPicker extends HTMLElement {
   #connection = null;
@@ -26,9 +27,12 @@ export class ClipPicker extends HTMLElement {
   #open = null;
 
   async connectedCallback() {
-    // What the address asks for comes with the list: whatever somebody did before would be undone.
-    if (location.search) this.#pair.inert = true;
     this.#connection = new AbortController();
+    const query = new URLSearchParams(location.search); // before anything is kept there
+    const known = [...SIDES, ...this.#pair.address.map(([name]) => name)];
+    const asks = known.some((name) => query.has(name));
+    // What the address asks for comes with the list, and would undo what somebody did before.
+    if (asks) this.#hold();
     const { signal } = this.#connection;
     const source = new URL(this.dataset.clips, document.baseURI);
     try {
@@ -51,15 +55,16 @@ export class ClipPicker extends HTMLElement {
     fold.addEventListener('click', () => this.#unfold(!this.hasAttribute('unfolded')), { signal });
     for (const side of SIDES.slice(0, LEAST)) this.#equip(side);
     this.#followSwap();
-    const query = new URLSearchParams(location.search); // before anything is kept there
-    this.#readAddress(query);
-    // A bare address must not undo what a visitor did before the list was here.
-    if (query.size) this.#pair.restore(query);
+    try {
+      this.#readAddress(query);
+      if (asks) this.#pair.restore(query);
+    } finally {
+      this.#appear();
+    }
     this.#pair.addEventListener('clip-pair-change', () => this.#keepSoon(), { signal });
     const names = SIDES.some((side) => query.has(side));
-    if (names || !query.size) this.#keep(names);
+    if (names || !asks) this.#keep(names);
     this.#recall(document.querySelector('recent-comparisons'));
-    this.#appear();
   }
 
   /** Loads what was played before with the first sign of a visitor, and tells it the clips. */
@@ -75,6 +80,11 @@ export class ClipPicker extends HTMLElement {
   }
 
   /** Ends what js/early.js began. */
+  #hold() {
+    this.#pair.inert = true;
+    setTimeout(() => this.#appear(), HOLD_MS);
+  }
+
   #appear() {
     delete document.documentElement.dataset.clips;
     const pair = this.#pair;
@@ -387,7 +397,7 @@ function wordsOf(clip, ways) {
 
 /** "no clip" as one word: what somebody does not want is found by that word alone. */
 function joinNo(text) {
-  return text.replace(/(?<=^|\s)no\s+(?=\S)/g, 'no');
+  return text.replace(/(^|\s)no\s+(?=\S)/g, '$1no');
 }
 
 /** What is typed, in such words; "8 steps" and its beginnings from "8 st" on are one of them. */
