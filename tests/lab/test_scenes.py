@@ -8,13 +8,24 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from generator.lab.train.scenes import alley, gait, metropolis, noise  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
+from generator.lab.train.scenes import (  # noqa: E402
+    alley,
+    film,
+    fused,
+    gait,
+    metropolis,
+    noise,
+)
 from generator.lab.train.scenes.attributes import (  # noqa: E402
     ATTRIBUTES,
     FAMILIES,
@@ -61,6 +72,81 @@ def test_frames_made_together_equal_frames_made_one_by_one(family: str) -> None:
     assert (away > 1e-3).float().mean() < 1e-3
 
 
+def test_scenes_with_times_of_their_own_are_rendered_together() -> None:
+    """Clips that begin at different moments, in one call, against each by itself."""
+    scenes = [draw(3, "alley"), draw(4, "metropolis"), draw(5, "alley")]
+    times = [[0.4, 1.3], [7.0, 8.0], [0.1, 0.2]]
+    together = render(scenes, times, device=CPU, samples=1, **SIZE).frames
+    for clip, (scene, moments) in enumerate(zip(scenes, times, strict=True)):
+        assert torch.equal(together[clip : clip + 1], shown(scene, *moments).frames)
+    with pytest.raises(ValueError, match="times for 2 scenes: 3 were given"):
+        render(scenes, times[:2], device=CPU, samples=1, **SIZE)
+
+
+def test_neither_half_precision_nor_inference_round_about_reaches_a_frame() -> None:
+    """Evaluation renders inside autocast: positions of hundreds of metres in eight bits of mantissa
+    would move what is seen, and the true flow with it."""
+    scene = usual("alley", 4)
+    plain = shown(scene, 1.0, motion_s=0.1)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        within = shown(scene, 1.0, motion_s=0.1)
+    assert torch.equal(plain.frames, within.frames)
+    assert plain.motion is not None
+    assert within.motion is not None
+    assert torch.equal(plain.motion.flow, within.motion.flow)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_host_never_waits_for_the_device(family: str) -> None:
+    """On a device that holds no values, whatever would have to be read back raises; and each batch
+    goes to it in two copies, as a copy of every constant would wait as well."""
+    meta = torch.device("meta")
+    copies = []
+
+    class Copies(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            out = function(*args, **(kwargs or {}))
+            given = [a.device.type for a in args if isinstance(a, torch.Tensor) and a.dim()]
+            if isinstance(out, torch.Tensor) and out.device == meta and "cpu" in given:
+                copies.append(str(function))
+            return out
+
+    module = alley if family == "alley" else metropolis
+    with Copies(), torch.no_grad():
+        batch = shots([(draw(3, family), 0.5), (draw(4, family), 7.0)], meta)
+        picture = module.light(batch, 48, 84, 2)
+        one = torch.ones((), device=meta)
+        frames = film.developed(picture.light, batch.colours.shadow, one, one)
+    assert frames.shape == (2, 3, 48, 84)
+    assert copies == ["aten._to_copy.default"] * 2
+
+
+@pytest.mark.parametrize(("family", "graphs"), [("alley", 14), ("metropolis", 8)])
+def test_scenes_of_a_family_share_their_graphs(
+    family: str, graphs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch.compile takes each heavy function whole, once: another scene, another moment and a
+    batch that is not full need no other graph. Run as they stand, the graphs draw the same
+    pictures, bit for bit."""
+    caught = []
+
+    def as_it_stands(graph: Any, example: Any) -> Any:
+        caught.append(graph)
+        return graph.forward
+
+    @cache
+    def compiled(function: Any) -> Any:
+        return torch.compile(function, fullgraph=True, dynamic=False, backend=as_it_stands)
+
+    monkeypatch.setattr(fused, "_compiled", compiled)
+    more = {"height": 16, "width": 32, "device": CPU, "samples": 2, "at_once": 2}
+    scenes = [draw(seed, family) for seed in (1, 2, 3)]
+    for scene, times in zip(scenes, ([0.0, 40.0], [3.3, 3.4], [99.0]), strict=True):
+        fast = render([scene], times, compiled=True, **more).frames
+        assert len(caught) == graphs
+        assert torch.equal(fast, render([scene], times, **more).frames)
+
+
 def test_a_later_run_of_the_program_gives_the_same_bytes() -> None:
     code = (
         "import hashlib, torch; torch.set_num_threads(1)\n"
@@ -87,6 +173,10 @@ def test_a_gpu_shows_the_same_world() -> None:
     here = render(scenes, [2.5], device=CPU, samples=2, **SIZE).frames
     there = render(scenes, [2.5], device=torch.device("cuda"), samples=2, **SIZE).frames.cpu()
     assert (here - there).abs().mean() < 2e-3
+    fast = render(
+        scenes, [2.5], device=torch.device("cuda"), samples=2, compiled=True, **SIZE
+    ).frames.cpu()
+    assert (fast - there).abs().mean() < 2e-3
 
 
 def test_frames_come_in_the_type_that_was_asked_for() -> None:

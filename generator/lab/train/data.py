@@ -211,11 +211,14 @@ class Latents:
         """Latents of a clip's first chunk and of the row from `begins` on; the encoder comes to the
         row from a few frames before it."""
         cut, render = self.segments, self.footage.render
-        first = render(condition, times_of(condition, 0, cut.chunk_frames), self.width, self.height)
         frames = WARM_FRAMES + (cut.chunks - 1) * cut.chunk_frames
-        times = times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames)
-        row = self._latents(render(condition, times, self.width, self.height))
-        return torch.cat([self._latents(first), row[:, WARM_FRAMES // 4 :]], dim=1)
+        times = [
+            times_of(condition, 0, cut.chunk_frames),
+            times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames),
+        ]
+        video = render(condition, torch.cat(times, dim=1), self.width, self.height)
+        first, row = map(self._latents, video.split([cut.chunk_frames, frames], dim=1))
+        return torch.cat([first, row[:, WARM_FRAMES // 4 :]], dim=1)
 
     def _latents(self, video: torch.Tensor) -> torch.Tensor:
         with self.half():

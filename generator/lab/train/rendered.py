@@ -17,9 +17,10 @@ __all__ = ["footage"]
 SCENES = "generator.lab.train.scenes"
 
 
-def footage(samples: int = 2) -> Footage:
+def footage(samples: int = 2, *, compiled: bool = False) -> Footage:
     """Both families of scenes, attributes as shares of their spans; `samples` a pixel's side are
-    averaged.
+    averaged. `compiled` renders through torch.compile: some minutes of a GPU's time go into that
+    once for each size, and frames differ by rounding.
 
     Raises UsageError where the renderer is not part of this version.
     """
@@ -78,28 +79,28 @@ def footage(samples: int = 2) -> Footage:
         return found
 
     def render(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:
-        clips = [
-            made.render(
-                [scene], moments, width=width, height=height, device=times.device, samples=samples
-            ).frames
-            for scene, moments in zip(shots(condition), times.tolist(), strict=True)
-        ]
-        return torch.cat(clips)
+        frames: torch.Tensor = made.render(
+            shots(condition),
+            times.tolist(),
+            width=width,
+            height=height,
+            device=times.device,
+            samples=samples,
+            compiled=compiled,
+        ).frames
+        return frames
 
     def flow(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:
-        moved = [
-            made.render(
-                [scene],
-                moments[:-1],
-                width=width,
-                height=height,
-                device=times.device,
-                samples=1,
-                motion_s=1 / RATE_HZ,
-            ).motion.flow
-            for scene, moments in zip(shots(condition), times.tolist(), strict=True)
-        ]
-        return torch.cat(moved)
+        moved: torch.Tensor = made.render(
+            shots(condition),
+            times[:, :-1].tolist(),
+            width=width,
+            height=height,
+            device=times.device,
+            samples=1,
+            motion_s=1 / RATE_HZ,
+        ).motion.flow
+        return moved
 
     return Footage(
         scenes=tuple(told.FAMILIES), attributes=known, draw=draw, render=render, flow=flow
