@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     samples = 1 if toy else arguments.samples
     ways = {"eager": footage or rendered.footage(samples)}
     if arguments.compile and footage is None:
-        ways["compiled"] = rendered.footage(samples, compiled=True)
+        seconds = arguments.compile_s or rendered.COMPILE_S
+        ways["compiled"] = rendered.footage(samples, compile_s=seconds)
     device = torch.device("cpu" if toy else arguments.device)
     width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
     said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
@@ -228,7 +229,8 @@ def rendering(
             f"first pass {first_s:.1f} s",
             rendering=rows,
         )
-    said.say(f"rendering measured: {len(rows)} cells", rendering=rows)
+    compiled = [report for footage in ways.values() for report in footage.report()]
+    said.say(f"rendering measured: {len(rows)} cells", rendering=rows, compiled=compiled)
 
 
 def footage_seeds(footage: Any, clips: int, device: Any) -> list[Any]:
@@ -279,6 +281,7 @@ def speed(
             f"renders {rate:.0f} frames a second, {way}",
             frames_rendered_a_second=round(rate, 1),
             rendered=way,
+            compiled=footage.report(),
         )
         return footage
     raise AssertionError("eager rendering either works or raises")
@@ -393,6 +396,9 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("--samples", type=int, default=2, help="of a pixel's side, in rendering")
     one.add_argument("--device", default="cuda")
     one.add_argument("--compile", action="store_true")
+    one.add_argument(
+        "--compile-s", type=float, metavar="SECONDS", help="for each scene's rendering, at most"
+    )
     one.add_argument("--evaluate", type=int, default=0, metavar="SEEDS")
     one.add_argument("--drift", type=int, default=8, metavar="SEEDS", help="with --evaluate")
     one.add_argument("--rehearse", action="store_true")

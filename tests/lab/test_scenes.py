@@ -8,7 +8,6 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +113,14 @@ def test_the_host_never_waits_for_the_device(family: str) -> None:
     module = alley if family == "alley" else metropolis
     with Copies(), torch.no_grad():
         batch = shots([(draw(3, family), 0.5), (draw(4, family), 7.0)], meta)
-        picture = module.light(batch, 48, 84, 2)
+        picture = module.light(batch, module.stage(batch), 48, 84, 2)
         one = torch.ones((), device=meta)
         frames = film.developed(picture.light, batch.colours.shadow, one, one)
     assert frames.shape == (2, 3, 48, 84)
     assert copies == ["aten._to_copy.default"] * 2
 
 
-@pytest.mark.parametrize(("family", "graphs"), [("alley", 14), ("metropolis", 8)])
+@pytest.mark.parametrize(("family", "graphs"), [("alley", 12), ("metropolis", 8)])
 def test_scenes_of_a_family_share_their_graphs(
     family: str, graphs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,17 +133,44 @@ def test_scenes_of_a_family_share_their_graphs(
         caught.append(graph)
         return graph.forward
 
-    @cache
     def compiled(function: Any) -> Any:
         return torch.compile(function, fullgraph=True, dynamic=False, backend=as_it_stands)
 
     monkeypatch.setattr(fused, "_compiled", compiled)
+    compiler = fused.Compiler(1e9)
     more = {"height": 16, "width": 32, "device": CPU, "samples": 2, "at_once": 2}
     scenes = [draw(seed, family) for seed in (1, 2, 3)]
     for scene, times in zip(scenes, ([0.0, 40.0], [3.3, 3.4], [99.0]), strict=True):
-        fast = render([scene], times, compiled=True, **more).frames
+        fast = render([scene], times, compiler=compiler, **more).frames
+        assert [report["eager"] for report in compiler.report()] == [{}]
         assert len(caught) == graphs
         assert torch.equal(fast, render([scene], times, **more).frames)
+
+
+def test_what_cannot_be_compiled_in_time_or_at_all_is_rendered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pictures are the same; the report says which functions stayed eager and why."""
+    clock = iter(float(second) for second in range(10**6))
+    monkeypatch.setattr(fused.time, "monotonic", lambda: next(clock))
+
+    def compiled(function: Any) -> Any:
+        def fails(*args: Any) -> Any:
+            raise RuntimeError("no such kernel")
+
+        return fails if function.__name__ == "_walked" else function
+
+    monkeypatch.setattr(fused, "_compiled", compiled)
+    compiler = fused.Compiler(4)  # four functions: a second passes in each
+    scene = draw(1, "metropolis")
+    more = {"height": 16, "width": 32, "device": CPU, "samples": 1}
+    fast = render([scene], [1.0], compiler=compiler, **more).frames
+    assert torch.equal(fast, render([scene], [1.0], **more).frames)
+    (report,) = compiler.report()
+    assert len(report["functions"]) == 4
+    assert report["compile_s"] == 4
+    assert report["eager"].pop("_walked") == "RuntimeError: no such kernel"
+    assert set(report["eager"].values()) == {"the 4 s for compiling were spent"}
 
 
 def test_a_later_run_of_the_program_gives_the_same_bytes() -> None:
@@ -174,7 +200,12 @@ def test_a_gpu_shows_the_same_world() -> None:
     there = render(scenes, [2.5], device=torch.device("cuda"), samples=2, **SIZE).frames.cpu()
     assert (here - there).abs().mean() < 2e-3
     fast = render(
-        scenes, [2.5], device=torch.device("cuda"), samples=2, compiled=True, **SIZE
+        scenes,
+        [2.5],
+        device=torch.device("cuda"),
+        samples=2,
+        compiler=fused.Compiler(1e9),
+        **SIZE,
     ).frames.cpu()
     assert (fast - there).abs().mean() < 2e-3
 

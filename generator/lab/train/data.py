@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -65,6 +66,8 @@ class Footage:
     flow: Callable[[Condition, torch.Tensor, int, int], torch.Tensor] | None = None
     """The same arguments -> true flow [B, F - 1, 2, H, W] in pixels, x right and y down: where each
     pixel of a frame lies in the next one."""
+    report: Callable[[], list[dict[str, Any]]] = list
+    """What was compiled of the renderer so far, and what was not and why."""
 
 
 def times_of(condition: Condition, first_frame: torch.Tensor | int, frames: int) -> torch.Tensor:

@@ -12,15 +12,17 @@ from generator.errors import UsageError
 from generator.lab.prompts import Known
 from generator.lab.train.data import RATE_HZ, Condition, Footage
 
-__all__ = ["footage"]
+__all__ = ["COMPILE_S", "footage"]
 
 SCENES = "generator.lab.train.scenes"
+COMPILE_S = 40.0
+"""What a run of some minutes can spare for each of the two scenes."""
 
 
-def footage(samples: int = 2, *, compiled: bool = False) -> Footage:
+def footage(samples: int = 2, *, compile_s: float = 0.0) -> Footage:
     """Both families of scenes, attributes as shares of their spans; `samples` a pixel's side are
-    averaged. `compiled` renders through torch.compile: some minutes of a GPU's time go into that
-    once for each size, and frames differ by rounding.
+    averaged. `compile_s`: seconds that may go into torch.compile for each scene and size, of which
+    frames change by rounding alone; 0 for none.
 
     Raises UsageError where the renderer is not part of this version.
     """
@@ -32,6 +34,7 @@ def footage(samples: int = 2, *, compiled: bool = False) -> Footage:
             f"train neon: {error.name} is not part of this version; without the renderer of scenes "
             "there is nothing to train on"
         ) from error
+    compiler = made.Compiler(compile_s) if compile_s else None
     names = [one.name for one in told.ATTRIBUTES]
     known = tuple(
         Known(
@@ -86,7 +89,7 @@ def footage(samples: int = 2, *, compiled: bool = False) -> Footage:
             height=height,
             device=times.device,
             samples=samples,
-            compiled=compiled,
+            compiler=compiler,
         ).frames
         return frames
 
@@ -103,5 +106,10 @@ def footage(samples: int = 2, *, compiled: bool = False) -> Footage:
         return moved
 
     return Footage(
-        scenes=tuple(told.FAMILIES), attributes=known, draw=draw, render=render, flow=flow
+        scenes=tuple(told.FAMILIES),
+        attributes=known,
+        draw=draw,
+        render=render,
+        flow=flow,
+        report=compiler.report if compiler else list,
     )

@@ -25,7 +25,7 @@ from generator.lab.train.scenes.shots import Palette, Picture, Shots
 from generator.lab.train.scenes.walker import Figure, Walker, figure, walk, walker
 from generator.lab.train.scenes.walls import FAR, Lightmap, Wall, lightmap, lit, on_street, trace
 
-__all__ = ["BLOOM", "EXPOSURE", "camera", "light"]
+__all__ = ["BLOOM", "EXPOSURE", "Stage", "camera", "light", "stage"]
 
 FIELD = 47.0
 EXPOSURE = 1.25
@@ -55,20 +55,45 @@ def _behind(shots: Shots, z: Tensor) -> Camera:
     return Camera(position=position, axes=turned(yaw, pitch, roll), field=FIELD)
 
 
-def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
+class Stage(NamedTuple):
+    """What of a shot does not depend on pixels: camera, walker, all lamps, what they give to walls
+    and street, and the signs before the camera; `places` [N, bays, 6, 2] is what is asked of each
+    of them first."""
+
+    camera: Camera
+    walker: Walker
+    lamps: Lamps
+    chart: Lightmap
+    signs: Signs
+    places: Tensor
+
+
+def stage(shots: Shots) -> Stage:
+    who = walker(shots)
+    cam = _behind(shots, who.z)
+    oz = cam.position[:, 2, None, None]
+    first = ((oz - 3.0) * (1 / BAY)).floor().int()
+    all_lamps = lamps(shots, shots.colours, first, _BAYS + 4)
+    s = signs(shots, ((oz + 0.6) * (1 / BAY)).floor().int(), _BAYS)
+    s = Signs(*(v.expand_as(s.outer) for v in s))
+    places = torch.stack([s.z, s.outer, s.width, s.bottom, s.height, s.exists.float()], 1)
+    return Stage(
+        cam, who, all_lamps, lightmap(oz, all_lamps), s, places.permute(0, 3, 1, 2).contiguous()
+    )
+
+
+def light(shots: Shots, on: Stage, height: int, width: int, samples: int) -> Picture:
     """Linear light of the alley for each shot."""
-    cam, who = fused(shots, _placed)(shots)
-    fine = rays(cam, height * samples, width * samples)
-    lights = fused(shots, _lights)(shots, fine.oz)
-    world, depth = banded(lambda ray: _unfolded(shots, lights, ray), fine)
+    fine = rays(on.camera, height * samples, width * samples)
+    world, depth = banded(lambda ray: _unfolded(shots, on, ray), fine)
     world, coarse_depth = _pooled(world, samples), _pooled(depth[:, None], samples)[:, 0]
 
-    ray = rays(cam, height, width) if samples > 1 else fine
+    ray = rays(on.camera, height, width) if samples > 1 else fine
     first_depth = depth[:, ::samples, ::samples]
-    person, box = _walker(shots, lights.lamps, cam, who, ray)
+    person, box = _walker(shots, on, ray)
     mirror = _laid(world, person.light, person.cover, box)
-    image, ground = fused(shots, _street)(
-        shots, lights.chart, who, ray, world, mirror, coarse_depth
+    image, ground = fused(shots.kernels, _street)(
+        shots, on.chart, on.walker, ray, world, mirror, coarse_depth
     )
     direct = person.cover * ~person.mirrored
     image = _laid(image, person.light, direct, box)
@@ -77,34 +102,10 @@ def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
         torch.zeros_like(still)[:, None], torch.ones_like(direct)[:, None], direct, box
     )[:, 0]
     seen = torch.where(covered > 0.5, shots["distance"], torch.minimum(ground, coarse_depth))
-    image = fused(shots, _air)(shots, lights.lamps, ray, image, seen, _steam(shots, ray, seen))
+    image = fused(shots.kernels, _air)(shots, on.lamps, ray, image, seen, _steam(shots, ray, seen))
     surface = torch.where(ground < first_depth, 2, torch.where(first_depth < FAR, 1, 0))
     surface = torch.where(covered > 0.02, 3, surface)
     return Picture(image, still, surface.to(torch.uint8))
-
-
-def _placed(shots: Shots) -> tuple[Camera, Walker]:
-    who = walker(shots)
-    return _behind(shots, who.z), who
-
-
-class _Lights(NamedTuple):
-    """All lamps, what they give to walls and street, and the signs that hang before the camera;
-    `places` [bays, 6, N, 2] is what is asked of each of them first."""
-
-    lamps: Lamps
-    chart: Lightmap
-    signs: Signs
-    places: Tensor
-
-
-def _lights(shots: Shots, oz: Tensor) -> _Lights:
-    first = ((oz - 3.0) * (1 / BAY)).floor().int()
-    all_lamps = lamps(shots, shots.colours, first, _BAYS + 4)
-    s = signs(shots, ((oz + 0.6) * (1 / BAY)).floor().int(), _BAYS)
-    s = Signs(*(v.expand_as(s.outer) for v in s))
-    places = torch.stack([s.z, s.outer, s.width, s.bottom, s.height, s.exists.float()])
-    return _Lights(all_lamps, lightmap(oz, all_lamps), s, places.permute(3, 0, 1, 2).contiguous())
 
 
 def _pooled(image: Tensor, samples: int) -> Tensor:
@@ -123,14 +124,14 @@ def _fog_glow(shots: Shots, colours: Palette, ray: Rays) -> Tensor:
     return colours.fog * strength[:, None] + colours.sky * (0.03 + 0.6 * dusk)[:, None]
 
 
-def _unfolded(shots: Shots, lights: _Lights, ray: Rays) -> tuple[Tensor, Tensor]:
+def _unfolded(shots: Shots, on: Stage, ray: Rays) -> tuple[Tensor, Tensor]:
     """The walls with signs and people, and the alley's end, mirrored below the street."""
     wall = trace(shots, ray)
-    out, glow = fused(shots, _walls)(shots, lights.chart, ray, wall)
+    out, glow = fused(shots.kernels, _walls)(shots, on.chart, ray, wall)
     crowd = _nearest_people(shots, ray, wall.depth)
-    out, depth = fused(shots, _people)(shots, ray, out, wall.depth, glow, crowd)
-    nearest = _nearest_signs(shots, lights, ray, depth)
-    out, depth = fused(shots, _signs)(shots, lights.signs, ray, out, depth, glow, nearest)
+    out, depth = fused(shots.kernels, _people)(shots, ray, out, wall.depth, glow, crowd)
+    nearest = _nearest_signs(shots, on, ray, depth)
+    out, depth = fused(shots.kernels, _signs)(shots, on.signs, ray, out, depth, glow, nearest)
     return _strings(shots, ray, out, depth)
 
 
@@ -179,7 +180,7 @@ def _nearest_people(shots: Shots, ray: Rays, depth: Tensor) -> _Crowd:
     base = (ray.oz * (1 / BAY)).floor().int() + 1
     crowd = _Crowd(depth.clone(), *(torch.zeros_like(depth) for _ in range(3)))
     for i in range(10, -1, -1):
-        crowd = fused(shots, _or_person)(shots, ray, depth, crowd, base + i)
+        crowd = fused(shots.kernels, _or_person)(shots, ray, depth, crowd, base + i)
     return crowd
 
 
@@ -228,14 +229,12 @@ def _people(
     return out, torch.where(cover > 0.5, near, depth)
 
 
-def _nearest_signs(
-    shots: Shots, lights: _Lights, ray: Rays, depth: Tensor
-) -> tuple[Tensor, Tensor]:
+def _nearest_signs(shots: Shots, on: Stage, ray: Rays, depth: Tensor) -> tuple[Tensor, Tensor]:
     """Of the nearest sign of each ray: depth, and number from 1 on (0 where there is none)."""
     nearest = depth.clone(), torch.zeros_like(depth, dtype=torch.int32)
     for k in range(_BAYS):
         number = nearest[1].new_full((), k + 1)
-        nearest = fused(shots, _or_sign)(ray, lights.places[k], number, nearest)
+        nearest = fused(shots.kernels, _or_sign)(ray, on.places[:, k], number, nearest)
     return nearest
 
 
@@ -246,7 +245,7 @@ def _or_sign(
     near, found = nearest
     right = ray.dx > 0
     z, outer, width, bottom, height, exists = (
-        torch.where(right, v[:, 1, None, None], v[:, 0, None, None]) for v in places.unbind(0)
+        torch.where(right, v[:, 1, None, None], v[:, 0, None, None]) for v in places.unbind(1)
     )
     t = (z - ray.oz) / ray.dz.clamp_min(0.05)
     u = outer - (ray.ox + t * ray.dx).abs()
@@ -307,7 +306,7 @@ def _strings(shots: Shots, ray: Rays, out: Tensor, depth: Tensor) -> tuple[Tenso
     """Cables across the alley, some with paper lanterns."""
     base = (ray.oz * (1 / _EVERY)).floor().int()
     for i in range(5, -1, -1):
-        out, depth = fused(shots, _with_string)(shots, ray, out, depth, base + i)
+        out, depth = fused(shots.kernels, _with_string)(shots, ray, out, depth, base + i)
     return out, depth
 
 
@@ -349,13 +348,12 @@ def _with_string(
     return out, torch.where(cover > 0.5, t, depth)
 
 
-def _walker(
-    shots: Shots, lamps_: Lamps, cam: Camera, who: Walker, ray: Rays
-) -> tuple[Figure, Tensor]:
+def _walker(shots: Shots, on: Stage, ray: Rays) -> tuple[Figure, Tensor]:
     """The walker in a crop of columns, and the crop's column numbers [N, 1, C]."""
     n, height, width = ray.dx.shape
     columns = min(width, math.ceil(height * 0.42))
-    point = torch.stack([0 * who.z, 0 * who.z + 1.0, who.z], -1) - cam.position
+    cam, z = on.camera, on.walker.z
+    point = torch.stack([0 * z, 0 * z + 1.0, z], -1) - cam.position
     a, _, c = torch.einsum("nij,nj->ni", cam.axes, point).unbind(1)
     middle = a / c / ray.spread + width / 2
     left = (middle - columns / 2).round().clamp(0, width - columns).long()
@@ -365,7 +363,7 @@ def _walker(
         return v.expand(n, height, width).gather(2, box.expand(n, height, columns))
 
     small = ray._replace(dx=crop(ray.dx), dy=crop(ray.dy), dz=crop(ray.dz))
-    return figure(shots, lamps_, who, small), box
+    return figure(shots, on.lamps, on.walker, small), box
 
 
 def _laid(image: Tensor, over: Tensor, cover: Tensor, box: Tensor) -> Tensor:

@@ -19,16 +19,17 @@ from generator.lab.train.scenes.shots import Palette, Picture, Shots
 from generator.lab.train.scenes.towers import (
     BLOCK,
     FAR,
-    Field,
+    Blocks,
     Walk,
     avenue_row,
     billboard,
+    blocks,
     face,
     find,
     hit_of,
 )
 
-__all__ = ["BLOOM", "EXPOSURE", "camera", "light"]
+__all__ = ["BLOOM", "EXPOSURE", "Stage", "camera", "light", "stage"]
 
 FIELD = 58.0
 EXPOSURE = 1.1
@@ -56,21 +57,35 @@ def camera(shots: Shots) -> Camera:
     return Camera(position=position, axes=turned(yaw, pitch, roll), field=FIELD)
 
 
-def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
+class Stage(NamedTuple):
+    """What of a shot does not depend on pixels: the camera, and the towers about it."""
+
+    camera: Camera
+    blocks: Blocks
+
+
+def stage(shots: Shots) -> Stage:
+    cam = camera(shots)
+    return Stage(cam, blocks(shots, cam.position[:, 2, None, None]))
+
+
+def light(shots: Shots, on: Stage, height: int, width: int, samples: int) -> Picture:
     """Linear light of the metropolis for each shot."""
-    cam = fused(shots, camera)(shots)
-    fine = rays(cam, height * samples, width * samples)
+    fine = rays(on.camera, height * samples, width * samples)
     out, depth, surface = banded(
-        lambda ray: fused(shots, _still)(shots, shots.colours, ray, *find(shots, ray)), fine
+        lambda ray: fused(shots.kernels, _still)(
+            shots, ray, on.blocks, find(shots, ray, on.blocks)
+        ),
+        fine,
     )
     first_depth, surface = depth[:, ::samples, ::samples], surface[:, ::samples, ::samples]
     ray = fine
     if samples > 1:
         out, depth = F.avg_pool2d(out, samples), F.avg_pool2d(depth[:, None], samples)[:, 0]
-        ray = rays(cam, height, width)
+        ray = rays(on.camera, height, width)
     seen = traffic.in_the_air(shots, ray, depth)
     nearest = _nearest_hologram(shots, ray, depth)
-    image, surface = fused(shots, _before)(shots, ray, out, depth, surface, seen, nearest)
+    image, surface = fused(shots.kernels, _before)(shots, ray, out, depth, surface, seen, nearest)
     return Picture(image, first_depth, surface)
 
 
@@ -111,11 +126,10 @@ def _sky(shots: Shots, colours: Palette, dx: Tensor, dy: Tensor, dz: Tensor) -> 
     return glow + high
 
 
-def _still(
-    shots: Shots, colours: Palette, ray: Rays, field: Field, walk: Walk
-) -> tuple[Tensor, Tensor, Tensor]:
+def _still(shots: Shots, ray: Rays, around: Blocks, walk: Walk) -> tuple[Tensor, Tensor, Tensor]:
     """Sky, ground and towers with haze; depth; and surface (0 sky, 1 tower, 2 ground)."""
-    hit = hit_of(ray, field, walk)
+    colours = shots.colours
+    hit = hit_of(ray, around, walk)
     down = ray.dy < -1e-4
     ground_t = torch.where(down, ray.oy / (-ray.dy).clamp_min(1e-4), FAR)
     ground = (ground_t < hit.depth) & (ground_t < FAR)
@@ -209,7 +223,7 @@ def _nearest_hologram(shots: Shots, ray: Rays, depth: Tensor) -> _Hologram:
     half = (torch.ones_like(depth) for _ in range(2))
     nearest = _Hologram(depth.clone(), found, *place, *half)
     for k in range(_HOLOGRAMS):
-        nearest = fused(shots, _or_nearer)(shots, ray, base + k + 1, nearest)
+        nearest = fused(shots.kernels, _or_nearer)(shots, ray, base + k + 1, nearest)
     return nearest
 
 

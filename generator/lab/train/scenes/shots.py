@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from generator.lab.train.scenes.attributes import Scene
+from generator.lab.train.scenes.fused import Kernels
 from generator.lab.train.scenes.noise import chosen, key, unit
 
-__all__ = ["Palette", "Picture", "Shots", "constants", "flicker", "shots"]
+__all__ = ["Palette", "Picture", "Shots", "constants", "flicker", "rows_of", "shots"]
 
 
 class Palette(NamedTuple):
@@ -32,19 +34,28 @@ class Palette(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shots:
     """N frames to render. Tensors are [N, 1, 1]: seed int32, time in s, one per attribute.
-    `compiled`: heavy functions go through torch.compile (`fused.py`)."""
+    With `kernels` heavy functions go through torch.compile."""
 
     seed: Tensor
     time: Tensor
     attributes: dict[str, Tensor]
     colours: Palette
-    compiled: bool = False
+    kernels: Kernels | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         return self.attributes[name]
 
     def at(self, time: Tensor) -> Shots:
         return replace(self, time=time)
+
+    def rows(self, rows: slice) -> Shots:
+        return replace(
+            self,
+            seed=self.seed[rows],
+            time=self.time[rows],
+            attributes={name: value[rows] for name, value in self.attributes.items()},
+            colours=rows_of(self.colours, rows),
+        )
 
     def chance(self, *place: int) -> Tensor:
         """A number in [0, 1) [N, 1, 1] that belongs to the scene and a place in it."""
@@ -84,7 +95,7 @@ def _mixed(colours: tuple[tuple[float, ...], ...], which: Tensor) -> Tensor:
 
 
 def shots(
-    pairs: Sequence[tuple[Scene, float]], device: torch.device, *, compiled: bool = False
+    pairs: Sequence[tuple[Scene, float]], device: torch.device, kernels: Kernels | None = None
 ) -> Shots:
     """Scenes of one family, each with a time in seconds."""
     names = list(pairs[0][0].attributes)
@@ -102,8 +113,16 @@ def shots(
         time=columns[0],
         attributes=dict(zip(names, columns[1:], strict=True)),
         colours=Palette((a, b, c, d), *rest),
-        compiled=compiled,
+        kernels=kernels,
     )
+
+
+T = TypeVar("T")
+
+
+def rows_of(batch: T, rows: slice) -> T:
+    """Rows of all tensors in (nested) tuples, whose first axis is N."""
+    return tree_map(lambda v: v[rows] if isinstance(v, Tensor) else v, batch)
 
 
 def constants(like: Tensor, *values: float) -> Tensor:

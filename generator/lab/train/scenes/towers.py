@@ -22,11 +22,12 @@ from generator.lab.train.scenes.shots import Palette, Shots, flicker
 __all__ = [
     "BLOCK",
     "FAR",
-    "Field",
+    "Blocks",
     "Hit",
     "Walk",
     "avenue_row",
     "billboard",
+    "blocks",
     "face",
     "find",
     "hit_of",
@@ -98,62 +99,66 @@ class Walk(NamedTuple):
     upper: Tensor
 
 
-class Field(NamedTuple):
-    """The lattice about the camera [N, cells], row by row from `first` [N, 1, 1] on, and what
-    follows from the rays' directions [N, H, W]."""
+class Blocks(NamedTuple):
+    """The lattice about the camera [N, cells], row by row from `first` [N, 1, 1] on."""
 
     plan: _Plan
     first: Tensor
-    ix: Tensor
-    iy: Tensor
-    iz: Tensor
 
 
-def find(shots: Shots, ray: Rays) -> tuple[Field, Walk]:
-    """Walk the rays to the first tower that they meet; `hit_of` says what it is."""
-    field, walk = fused(shots, _set_out)(shots, ray)
-    for _ in range(_STEPS // _STEPS_AT_ONCE):
-        walk = fused(shots, _walked)(ray.ox, ray.oy, ray.oz, field, walk)
-    return field, walk
-
-
-def _set_out(shots: Shots, ray: Rays) -> tuple[Field, Walk]:
-    device = ray.dx.device
-    first = (ray.oz * (1 / BLOCK)).floor().int() - 1
-    columns = torch.arange(-_COLUMNS, _COLUMNS + 1, device=device, dtype=torch.int32)
-    rows = first + torch.arange(_AHEAD, device=device, dtype=torch.int32)[:, None]
+def blocks(shots: Shots, oz: Tensor) -> Blocks:
+    """`oz` [N, 1, 1] is where the camera is along the avenue."""
+    first = (oz * (1 / BLOCK)).floor().int() - 1
+    columns = torch.arange(-_COLUMNS, _COLUMNS + 1, device=oz.device, dtype=torch.int32)
+    rows = first + torch.arange(_AHEAD, device=oz.device, dtype=torch.int32)[:, None]
     plan = _plan(shots, columns[None, None], rows)
-    table = _Plan(*(v.expand(-1, _AHEAD, 2 * _COLUMNS + 1).flatten(1) for v in plan))
+    return Blocks(_Plan(*(v.expand(-1, _AHEAD, 2 * _COLUMNS + 1).flatten(1) for v in plan)), first)
 
-    def safe(d: Tensor) -> Tensor:
-        return torch.where(d.abs() < 1e-5, torch.where(d < 0, -1e-5, 1e-5), d).reciprocal()
 
-    column = ((ray.ox + BLOCK / 2) * (1 / BLOCK)).floor() + torch.zeros_like(ray.dx)
-    row = (ray.oz * (1 / BLOCK)).floor() + torch.zeros_like(ray.dx)
+def find(shots: Shots, ray: Rays, around: Blocks) -> Walk:
+    """Walk the rays to the first tower that they meet; `hit_of` says what it is."""
     walk = Walk(
-        column=column,
-        row=row,
+        column=((ray.ox + BLOCK / 2) * (1 / BLOCK)).floor() + torch.zeros_like(ray.dx),
+        row=(ray.oz * (1 / BLOCK)).floor() + torch.zeros_like(ray.dx),
         best=torch.full_like(ray.dx, FAR),
         index=torch.zeros_like(ray.dx, dtype=torch.int32),
         upper=torch.zeros_like(ray.dx, dtype=torch.bool),
     )
-    return Field(table, first, safe(ray.dx), safe(ray.dy), safe(ray.dz)), walk
+    inverse = fused(shots.kernels, _inverse)(ray)
+    for _ in range(_STEPS // _STEPS_AT_ONCE):
+        walk = fused(shots.kernels, _walked)(ray.ox, ray.oy, ray.oz, inverse, around, walk)
+    return walk
 
 
-def _walked(ox: Tensor, oy: Tensor, oz: Tensor, field: Field, walk: Walk) -> Walk:
+def _inverse(ray: Rays) -> tuple[Tensor, ...]:
+    """One over the rays' directions, which are kept from 0."""
+    return tuple(
+        torch.where(d.abs() < 1e-5, torch.where(d < 0, -1e-5, 1e-5), d).reciprocal()
+        for d in (ray.dx, ray.dy, ray.dz)
+    )
+
+
+def _walked(
+    ox: Tensor,
+    oy: Tensor,
+    oz: Tensor,
+    inverse: tuple[Tensor, ...],
+    around: Blocks,
+    walk: Walk,
+) -> Walk:
     """Some cells further."""
     column, row, best, index, upper = walk
-    ix, iy, iz = field.ix, field.iy, field.iz
+    ix, iy, iz = inverse
     ax, ay, az = ix.abs(), iy.abs(), iz.abs()
     step_x, step_z = torch.where(ix < 0, -1.0, 1.0), torch.where(iz < 0, -1.0, 1.0)
-    first_row = field.first.float()
+    first_row = around.first.float()
     for _ in range(_STEPS_AT_ONCE):
         place = (row - first_row) * (2 * _COLUMNS + 1) + column + _COLUMNS
         known = (column.abs() <= _COLUMNS) & (row >= first_row) & (row < first_row + _AHEAD)
         cell = torch.where(known, place, 0.0).int()
         flat = cell.flatten(1).long()
         low_wide, low_high, top_wide, top_high = (
-            v.gather(1, flat).view(column.shape) for v in field.plan[:4]
+            v.gather(1, flat).view(column.shape) for v in around.plan[:4]
         )
         mid_x, mid_z = (column * BLOCK - ox) * ix, ((row + 0.5) * BLOCK - oz) * iz
         known = known & (low_high > 0)
@@ -177,19 +182,19 @@ def _walked(ox: Tensor, oy: Tensor, oz: Tensor, field: Field, walk: Walk) -> Wal
     return Walk(column, row, best, index, upper)
 
 
-def hit_of(ray: Rays, field: Field, walk: Walk) -> Hit:
+def hit_of(ray: Rays, around: Blocks, walk: Walk) -> Hit:
     """What a walk's rays have met."""
     shape, upper = ray.dx.shape, walk.upper
-    ix, iy, iz = field.ix, field.iy, field.iz
+    ix, iy, iz = _inverse(ray)
     ax, ay, az = ix.abs(), iy.abs(), iz.abs()
     flat = walk.index.flatten(1).long()
     low_wide, low_high, top_wide, top_high, own = (
-        v.gather(1, flat).view(shape) for v in field.plan
+        v.gather(1, flat).view(shape) for v in around.plan
     )
     wide, high = torch.where(upper, top_wide, low_wide), torch.where(upper, top_high, low_high)
     own_row = torch.div(walk.index, 2 * _COLUMNS + 1, rounding_mode="floor")
     cx = (walk.index - own_row * (2 * _COLUMNS + 1) - _COLUMNS).float() * BLOCK
-    cz = (own_row.float() + field.first.float() + 0.5) * BLOCK
+    cz = (own_row.float() + around.first.float() + 0.5) * BLOCK
     near_x, near_z = (cx - ray.ox) * ix - wide * ax, (cz - ray.oz) * iz - wide * az
     near_y = (high / 2 - ray.oy) * iy - high / 2 * ay
     which = torch.where(

@@ -138,22 +138,25 @@ def in_the_air(shots: Shots, ray: Rays, depth: Tensor) -> Glow:
     """Flying cars: lanes over the avenue, lanes that cross it, and some near ones with a shape."""
     seen = Glow(*(torch.zeros_like(ray.dx) for _ in range(6)))
     high = shots["camera_height"]
-    with_lane = fused(shots, _with_lane)
     for i, (x, y) in enumerate((*_RIGHT, *_LEFT)):
         wander = 4 * (shots.chance(123, i) - 0.5)
         pair = (x + wander - ray.ox, y * high + 2 * wander - ray.oy, ray.dx, ray.dy)
         lane = _lane_of(depth, i, 1.0 if x > 0 else -1.0)
-        seen = with_lane(shots, seen, depth, ray.spread, lane, pair, (ray.oz, ray.dz))
+        seen = fused(shots.kernels, _with_lane)(
+            shots, seen, depth, ray.spread, lane, pair, (ray.oz, ray.dz)
+        )
     base = (ray.oz * (1 / (7 * BLOCK))).floor() * 7 * BLOCK
     for ahead in (1, 2):
         for i, (z, y, onward) in enumerate(_CROSSING):
             place = base + ahead * 7 * BLOCK + z
             pair = (place - ray.oz, y * high - ray.oy, ray.dz, ray.dy)
             lane = _lane_of(depth, 40 + i, onward)
-            seen = with_lane(shots, seen, depth, ray.spread, lane, pair, (ray.ox, ray.dx))
+            seen = fused(shots.kernels, _with_lane)(
+                shots, seen, depth, ray.spread, lane, pair, (ray.ox, ray.dx)
+            )
     for i in range(_NEAR_CARS):
         number = depth.new_full((), i, dtype=torch.int32)
-        seen = fused(shots, _with_near_car)(shots, seen, ray, depth, number)
+        seen = fused(shots.kernels, _with_near_car)(shots, seen, ray, depth, number)
     return seen
 
 

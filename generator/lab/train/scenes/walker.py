@@ -44,8 +44,8 @@ def walk(shots: Shots) -> tuple[Tensor, Body]:
 
 
 class _Bones(NamedTuple):
-    """B capsules: starts and extents [N, B, 1, 1] for x, y, z; one over squared length; radii at
-    the start and what the end has more [B, 1, 1]."""
+    """B capsules [N, B, 1, 1]: starts and extents for x, y, z; one over squared length; radii at
+    the start and what the end has more."""
 
     start: tuple[Tensor, ...]
     extent: tuple[Tensor, ...]
@@ -60,7 +60,8 @@ def _bones(ends: list[tuple[Tensor, Tensor, float, float]]) -> _Bones:
     radii = constants(a, *(r for e in ends for r in e[2:])).view(-1, 2)[:, :, None, None]
     extent = (b - a).unbind(2)
     inverse = 1 / (extent[0] ** 2 + extent[1] ** 2 + extent[2] ** 2)
-    return _Bones(a.unbind(2), extent, inverse, radii[:, 0], radii[:, 1] - radii[:, 0])
+    start, growth = (v.expand(len(a), -1, -1, -1) for v in (radii[:, 0], radii[:, 1] - radii[:, 0]))
+    return _Bones(a.unbind(2), extent, inverse, start, growth)
 
 
 def _capsules(p: tuple[Tensor, Tensor, Tensor], bones: _Bones) -> Tensor:
@@ -224,8 +225,8 @@ def figure(shots: Shots, lamps: Lamps, who: Walker, ray: Rays) -> Figure:
     t = shots["distance"] - 0.55 + torch.zeros_like(ray.dx)
     way = _Way(t, torch.full_like(t, 1e9), t.clone())
     for _ in range(_STEPS // _STEPS_AT_ONCE):
-        way = fused(shots, _followed)(shots["distance"], ray, who.z, who.pose, way)
-    return fused(shots, _drawn)(shots, lamps, who, ray, way)
+        way = fused(shots.kernels, _followed)(shots["distance"], ray, who.z, who.pose, way)
+    return fused(shots.kernels, _drawn)(shots, lamps, who, ray, way)
 
 
 def _followed(distance: Tensor, ray: Rays, z: Tensor, pose: _Pose, way: _Way) -> _Way:

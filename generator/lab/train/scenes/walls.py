@@ -52,7 +52,7 @@ def trace(shots: Shots, ray: Rays) -> Wall:
     for level in LEVELS:
         # this side's numbers are made here, in double precision, and rounded once
         place, away = (ray.dx.new_full((), v) for v in (level, HALF - level))
-        wall = fused(shots, _to_level)(shots, ray, wall, place, away)
+        wall = fused(shots.kernels, _to_level)(shots, ray, wall, place, away)
     return wall
 
 

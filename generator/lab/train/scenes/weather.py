@@ -103,7 +103,7 @@ def steam(shots: Shots, ray: Rays, depth: Tensor, half: float) -> Tensor:
     out = torch.zeros_like(depth)
     base = (ray.oz * (1 / _SPACING)).floor().int() + 1
     for i in range(_PLUMES):
-        out = fused(shots, _with_plume)(shots, ray, depth, out, base + i, half)
+        out = fused(shots.kernels, _with_plume)(shots, ray, depth, out, base + i, half)
     return out
 
 
