@@ -120,7 +120,7 @@ def test_the_host_never_waits_for_the_device(family: str) -> None:
     assert copies == ["aten._to_copy.default"] * 2
 
 
-@pytest.mark.parametrize(("family", "graphs"), [("alley", 12), ("metropolis", 8)])
+@pytest.mark.parametrize(("family", "graphs"), [("alley", 14), ("metropolis", 10)])
 def test_scenes_of_a_family_share_their_graphs(
     family: str, graphs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

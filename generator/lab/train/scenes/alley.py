@@ -127,7 +127,8 @@ def _fog_glow(shots: Shots, colours: Palette, ray: Rays) -> Tensor:
 def _unfolded(shots: Shots, on: Stage, ray: Rays) -> tuple[Tensor, Tensor]:
     """The walls with signs and people, and the alley's end, mirrored below the street."""
     wall = trace(shots, ray)
-    out, glow = fused(shots.kernels, _walls)(shots, on.chart, ray, wall)
+    out = fused(shots.kernels, lit)(shots, on.chart, ray, wall)
+    out, glow = fused(shots.kernels, _fogged)(shots, ray, out, wall)
     crowd = _nearest_people(shots, ray, wall.depth)
     out, depth = fused(shots.kernels, _people)(shots, ray, out, wall.depth, glow, crowd)
     nearest = _nearest_signs(shots, on, ray, depth)
@@ -135,9 +136,8 @@ def _unfolded(shots: Shots, on: Stage, ray: Rays) -> tuple[Tensor, Tensor]:
     return _strings(shots, ray, out, depth)
 
 
-def _walls(shots: Shots, chart: Lightmap, ray: Rays, wall: Wall) -> tuple[Tensor, Tensor]:
+def _fogged(shots: Shots, ray: Rays, out: Tensor, wall: Wall) -> tuple[Tensor, Tensor]:
     """The walls and the alley's end in their fog, and what endless fog would look like."""
-    out = lit(shots, shots.colours, chart, ray, wall)
     glow = _fog_glow(shots, shots.colours, ray)
     beyond = ~wall.hit
     out = torch.where(beyond[:, None], _beyond(shots, shots.colours, ray, glow), out)

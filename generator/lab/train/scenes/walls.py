@@ -24,7 +24,7 @@ from generator.lab.train.scenes.facades import (
 )
 from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
-from generator.lab.train.scenes.shots import Palette, Shots
+from generator.lab.train.scenes.shots import Shots
 
 __all__ = ["FAR", "Lightmap", "Wall", "lightmap", "lit", "trace"]
 
@@ -150,8 +150,9 @@ def _joint(x: Tensor, period: float, width: float, pixel: Tensor) -> Tensor:
     return torch.lerp(sharp, torch.full_like(x, width / period), smooth(0.3, 0.9, pixel / period))
 
 
-def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) -> Tensor:
+def lit(shots: Shots, light: Lightmap, ray: Rays, wall: Wall) -> Tensor:
     """Light [N, 3, H, W] that leaves the walls where rays meet them."""
+    colours = shots.colours
     y = (ray.oy + wall.depth * ray.dy).abs()
     inside = 0.012
     side = side_of(ray)
