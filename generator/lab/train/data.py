@@ -124,16 +124,18 @@ class Clips:
         """(pixels [B, F, 3, h, w] 0 to 1, scene [B], values [B, A]) of clips drawn with return,
         whole or square crops at places that divide by 8."""
         chosen = self._drawn(len(self.pixels), size, generator)
-        pixels = self.pixels[chosen]
-        if crop is not None:
+        if crop is None:
+            pixels = self.pixels[chosen]
+        else:
             top = 8 * self._drawn((self.height - crop) // 8 + 1, size, generator)
             left = 8 * self._drawn((self.width - crop) // 8 + 1, size, generator)
-            pixels = torch.stack(
-                [
-                    clip[:, :, y : y + crop, x : x + crop]
-                    for clip, y, x in zip(pixels, top.tolist(), left.tolist(), strict=True)
-                ]
-            )
+            # by index, for slices would have the host wait for where they begin
+            side = torch.arange(crop, device=self.device)
+            rows, columns = (begin.unsqueeze(1) + side for begin in (top, left))
+            pixels = self.pixels.permute(0, 3, 4, 1, 2)[
+                chosen[:, None, None], rows[:, :, None], columns[:, None, :]
+            ].permute(0, 3, 4, 1, 2)
+            pixels = pixels.contiguous()
         return pixels.float() / 255, self.scene[chosen], self.values[chosen]
 
     def _drawn(self, below: int, size: int, generator: torch.Generator) -> torch.Tensor:
