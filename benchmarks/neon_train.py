@@ -1,6 +1,6 @@
 """Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
 
-    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6 --compile
+    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6 --compile-s 40
                                                      first call: from nothing
     run OUT --from WEIGHTS --stage dit=8.5 --part 1/2 --compile
     run OUT --from WEIGHTS --stage dit=6 --part 2/2 --compile --evaluate 48
@@ -13,8 +13,8 @@ folder with --from in the next call. docs/neon.md has the plan of calls.
 
 Needs torch, numpy and safetensors, nothing else of this project's dependencies, and no network.
 The stage `render` trains nothing: it measures how fast scenes are rendered, eager and (with
---compile) compiled, and how long compiling takes. Where compiling fails, the call says so and
-renders eagerly.
+--compile or --compile-s) compiled, and how long compiling takes. What cannot be compiled in time or
+at all is rendered eagerly, and figures.json names it under `compiled`.
 `--rehearse` does a call on a CPU with a toy, in some minutes: what takes time there is rendering.
 """
 
@@ -78,24 +78,26 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     toy = arguments.rehearse
     samples = 1 if toy else arguments.samples
     ways = {"eager": footage or rendered.footage(samples)}
-    if arguments.compile and footage is None:
-        seconds = arguments.compile_s or rendered.COMPILE_S
+    seconds = arguments.compile_s
+    if seconds is None:
+        seconds = rendered.COMPILE_S if arguments.compile else 0.0
+    if seconds and footage is None:
         ways["compiled"] = rendered.footage(samples, compile_s=seconds)
     device = torch.device("cpu" if toy else arguments.device)
     width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
     said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
-    for stage, minutes in stages_of(arguments.stage):
+    stages = stages_of(arguments.stage)
+    for stage, minutes in stages:
         if stage == RENDER:
             sizes = [(width, height), *([] if toy else OTHER_SIZES)]
             rendering(said, ways, device, sizes, minutes, toy)
     footage = speed(said, ways, device, width, height, 1 if toy else 8)
+    stages = shortened(stages, time.monotonic() - said.began)
     k, n = map(int, arguments.part.split("/"))
     source = Path(arguments.source) if arguments.source else None
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch) / "neon"
-        for stage, minutes in stages_of(arguments.stage):
-            if stage == RENDER:
-                continue
+        for stage, minutes in stages:
             plan = training.Plan(
                 stage=stage,
                 out=work,
@@ -124,7 +126,7 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
             )
             source = None
         folder = work if work.is_dir() else source
-        if folder is None and stages_of(arguments.stage):
+        if folder is None and arguments.stage:
             said.say("done")
             return 0
         if folder is None:
@@ -166,6 +168,23 @@ def stages_of(stated: Sequence[str]) -> list[tuple[str, float]]:
     return [(name, float(minutes)) for name, _, minutes in (one.partition("=") for one in stated)]
 
 
+def shortened(stages: list[tuple[str, float]], spent_s: float) -> list[tuple[str, float]]:
+    """Those that train; the longest gives what was spent before them beyond the minutes of
+    `render`, compiling above all, so that a call stays as long as it was ordered."""
+    over = spent_s / 60 - sum(minutes for name, minutes in stages if name == RENDER)
+    training = [one for one in stages if one[0] != RENDER]
+    longest = max(training, key=lambda one: one[1], default=None)
+    return [
+        (
+            name,
+            max(min(1.0, minutes), minutes - max(0.0, over))
+            if (name, minutes) == longest
+            else minutes,
+        )
+        for name, minutes in training
+    ]
+
+
 def bring(work: Path, out: Path) -> None:
     """The weights and the log so far, in place of those of the stage before."""
     if not work.is_dir():
@@ -184,8 +203,8 @@ def rendering(
     minutes: float,
     toy: bool,
 ) -> None:
-    """How fast each scene is rendered, by size and way; nothing new is begun after `minutes`. A
-    first pass warms up or compiles and is told apart."""
+    """How fast each scene is rendered, by size and way; of other sizes than this call's nothing is
+    begun after `minutes`. A first pass warms up or compiles and is told apart."""
     import torch
     from torch._dynamo.utils import counters
 
@@ -204,7 +223,7 @@ def rendering(
             "scene": footage.scenes[scene],
             "frames": clips * frames,
         }
-        if time.monotonic() > ends:
+        if (width, height) != sizes[0] and time.monotonic() > ends:
             rows.append({**row, "skipped": f"over {minutes:g} minutes"})
             continue
         condition = footage.draw(seeds[scene])
@@ -397,7 +416,10 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("--device", default="cuda")
     one.add_argument("--compile", action="store_true")
     one.add_argument(
-        "--compile-s", type=float, metavar="SECONDS", help="for each scene's rendering, at most"
+        "--compile-s",
+        type=float,
+        metavar="SECONDS",
+        help="compile rendering, so long at most for each scene; --compile does so too",
     )
     one.add_argument("--evaluate", type=int, default=0, metavar="SEEDS")
     one.add_argument("--drift", type=int, default=8, metavar="SEEDS", help="with --evaluate")
