@@ -100,8 +100,7 @@ class _Pose(NamedTuple):
 
 def _limbs(j: Body) -> list[tuple[Tensor, Tensor, float, float]]:
     """Yoke, two bones for each arm, collar, then shin and boot of each leg."""
-    up = torch.zeros_like(j.neck)
-    up[:, 1] = 1
+    up = constants(j.neck, 0.0, 1.0, 0.0)
     out = [(*j.shoulder, 0.078, 0.078)]
     for shoulder, elbow, hand in zip(j.shoulder, j.elbow, j.hand, strict=True):
         out += [(shoulder, elbow, 0.084, 0.070), (elbow, hand, 0.070, 0.058)]
