@@ -101,6 +101,8 @@ def render(
             cells = [
                 (c, f) for c, s in enumerate(scenes) if s.family == family for f in range(shape[1])
             ]
+            if not cells:
+                continue
             kernels = compiler.at(family, height, width, samples, count) if compiler else None
             for first in range(0, len(cells), prepared):
                 some = cells[first : first + prepared]
