@@ -66,7 +66,7 @@ class Compiler:
 
     def __init__(self, budget_s: float) -> None:
         self.budget_s = budget_s
-        self.kernels: dict[Hashable, Kernels] = {}
+        self.kernels: dict[tuple[Hashable, ...], Kernels] = {}
 
     def at(self, *place: Hashable) -> Kernels:
         return self.kernels.setdefault(place, Kernels(self.budget_s))
