@@ -1,6 +1,7 @@
 """Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
 
-    run OUT --stage features=1.5 --stage vae=6       first call: from nothing
+    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6 --compile-s 40
+                                                     first call: from nothing
     run OUT --from WEIGHTS --stage dit=8.5 --part 1/2 --compile
     run OUT --from WEIGHTS --stage dit=6 --part 2/2 --compile --evaluate 48
     ship WEIGHTS weights/neon                        eight bits, what that loses measured
@@ -11,19 +12,24 @@ time went, what was measured) and sheet.png (clips beside rendered ones). Copy t
 folder with --from in the next call. docs/neon.md has the plan of calls.
 
 Needs torch, numpy and safetensors, nothing else of this project's dependencies, and no network.
+The stage `render` trains nothing: it measures how fast scenes are rendered, eager and (with
+--compile or --compile-s) compiled, and how long compiling takes. What cannot be compiled in time or
+at all is rendered eagerly, and figures.json names it under `compiled`.
 `--rehearse` does a call on a CPU with a toy, in some minutes: what takes time there is rendering.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import struct
 import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +44,9 @@ MOST_SHIPPED = 36_000_000
 SHEET_STEPS = (2, 4, 12)
 SHEET_SEEDS = 6
 TIMESTEPS = (1000.0, 800.0, 500.0, 200.0)
+RENDER = "render"
+OTHER_SIZES = ((256, 144), (512, 288))
+CLIP_FRAMES = 40
 
 
 class Said:
@@ -67,16 +76,28 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     said = Said(out / "figures.json")
     toy = arguments.rehearse
-    footage = footage or rendered.footage(1 if toy else arguments.samples)
+    samples = 1 if toy else arguments.samples
+    ways = {"eager": footage or rendered.footage(samples)}
+    seconds = arguments.compile_s
+    if seconds is None:
+        seconds = rendered.COMPILE_S if arguments.compile else 0.0
+    if seconds and footage is None:
+        ways["compiled"] = rendered.footage(samples, compile_s=seconds)
     device = torch.device("cpu" if toy else arguments.device)
     width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
     said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
-    speed(said, footage, device, width, height, 1 if toy else 8)
+    stages = stages_of(arguments.stage)
+    for stage, minutes in stages:
+        if stage == RENDER:
+            sizes = [(width, height), *([] if toy else OTHER_SIZES)]
+            rendering(said, ways, device, sizes, minutes, toy)
+    footage = speed(said, ways, device, width, height, 1 if toy else 8)
+    stages = shortened(stages, time.monotonic() - said.began)
     k, n = map(int, arguments.part.split("/"))
     source = Path(arguments.source) if arguments.source else None
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch) / "neon"
-        for stage, minutes in stages_of(arguments.stage):
+        for stage, minutes in stages:
             plan = training.Plan(
                 stage=stage,
                 out=work,
@@ -105,6 +126,9 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
             )
             source = None
         folder = work if work.is_dir() else source
+        if folder is None and arguments.stage:
+            said.say("done")
+            return 0
         if folder is None:
             print("nothing to do: name a --stage, or weights with --from", file=sys.stderr)
             return 2
@@ -144,6 +168,23 @@ def stages_of(stated: Sequence[str]) -> list[tuple[str, float]]:
     return [(name, float(minutes)) for name, _, minutes in (one.partition("=") for one in stated)]
 
 
+def shortened(stages: list[tuple[str, float]], spent_s: float) -> list[tuple[str, float]]:
+    """Those that train; the longest gives what was spent before them beyond the minutes of
+    `render`, compiling above all, so that a call stays as long as it was ordered."""
+    over = spent_s / 60 - sum(minutes for name, minutes in stages if name == RENDER)
+    training = [one for one in stages if one[0] != RENDER]
+    longest = max(training, key=lambda one: one[1], default=None)
+    return [
+        (
+            name,
+            max(min(1.0, minutes), minutes - max(0.0, over))
+            if (name, minutes) == longest
+            else minutes,
+        )
+        for name, minutes in training
+    ]
+
+
 def bring(work: Path, out: Path) -> None:
     """The weights and the log so far, in place of those of the stage before."""
     if not work.is_dir():
@@ -154,22 +195,115 @@ def bring(work: Path, out: Path) -> None:
         (out / path.name).write_bytes(path.read_bytes())
 
 
-def speed(said: Said, footage: Any, device: Any, width: int, height: int, clips: int) -> None:
-    """How fast scenes are rendered here, behind one warm-up."""
+def rendering(
+    said: Said,
+    ways: dict[str, Any],
+    device: Any,
+    sizes: Sequence[tuple[int, int]],
+    minutes: float,
+    toy: bool,
+) -> None:
+    """How fast each scene is rendered, by size and way; of other sizes than this call's nothing is
+    begun after `minutes`. A first pass warms up or compiles and is told apart."""
+    import torch
+    from torch._dynamo.utils import counters
+
+    from generator.lab.train.data import times_of
+
+    ends = time.monotonic() + 60 * minutes
+    clips, frames = (1, 2) if toy else (4, CLIP_FRAMES)
+    seeds = footage_seeds(ways["eager"], clips, device)
+    rows: list[dict[str, Any]] = []
+    for (width, height), (way, footage), scene in itertools.product(
+        dict.fromkeys(sizes), ways.items(), range(len(ways["eager"].scenes))
+    ):
+        row: dict[str, Any] = {
+            "size": f"{width}x{height}",
+            "way": way,
+            "scene": footage.scenes[scene],
+            "frames": clips * frames,
+        }
+        if (width, height) != sizes[0] and time.monotonic() > ends:
+            rows.append({**row, "skipped": f"over {minutes:g} minutes"})
+            continue
+        condition = footage.draw(seeds[scene])
+        times = times_of(condition, 0, frames)
+        work = partial(footage.render, condition, times, width, height)
+        graphs = counters["stats"]["unique_graphs"]
+        try:
+            first_s, again_s = (timed(work, device) for _ in range(2))
+        except Exception as error:  # the others are measured, whatever befalls one
+            rows.append({**row, "failed": f"{type(error).__name__}: {error}"[:2000]})
+            said.say(f"rendering {row} failed", rendering=rows)
+            continue
+        row["first_pass_s"] = round(first_s, 2)
+        row["frames_a_second"] = round(clips * frames / again_s, 1)
+        row["graphs_compiled"] = counters["stats"]["unique_graphs"] - graphs
+        if device.type == "cuda":
+            row["most_memory_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 1)
+            torch.cuda.reset_peak_memory_stats()
+        rows.append(row)
+        said.say(
+            f"{row['scene']} {row['size']} {way}: {row['frames_a_second']} frames a second, "
+            f"first pass {first_s:.1f} s",
+            rendering=rows,
+        )
+    compiled = [report for footage in ways.values() for report in footage.report()]
+    said.say(f"rendering measured: {len(rows)} cells", rendering=rows, compiled=compiled)
+
+
+def footage_seeds(footage: Any, clips: int, device: Any) -> list[Any]:
+    """For each scene the first seeds that show it."""
+    import torch
+
+    drawn = footage.draw(torch.arange(64, device=device))
+    return [drawn.seeds[drawn.scene == k][:clips] for k in range(len(footage.scenes))]
+
+
+def timed(work: Callable[[], object], device: Any) -> float:
+    """Seconds that it takes, the device's work included."""
+    import torch
+
+    start = time.monotonic()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return max(1e-9, time.monotonic() - start)
+
+
+def speed(
+    said: Said, ways: dict[str, Any], device: Any, width: int, height: int, clips: int
+) -> Any:
+    """The footage to train on: compiled where that was asked for and works; and how fast batches of
+    its clips are rendered here, behind one warm-up."""
     import torch
 
     from generator.lab.train.data import times_of
 
-    condition = footage.draw(torch.arange(clips, device=device))
-    times = times_of(condition, 0, 12)
-    for _ in range(1 if device.type == "cpu" else 2):
-        start = time.monotonic()
-        footage.render(condition, times, width, height)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        spent = time.monotonic() - start
-    rate = 12 * clips / max(spent, 1e-9)
-    said.say(f"renders {rate:.0f} frames a second", frames_rendered_a_second=round(rate, 1))
+    for way in sorted(ways, key=lambda way: way != "compiled"):
+        footage = ways[way]
+        condition = footage.draw(torch.arange(clips, device=device))
+        times = times_of(condition, 0, 12)
+        try:
+            for _ in range(1 if device.type == "cpu" else 2):
+                spent = timed(partial(footage.render, condition, times, width, height), device)
+        except Exception as error:
+            if way == "eager":
+                raise
+            said.say(
+                "COMPILED RENDERING FAILED, eager goes on",
+                rendering_compiled_failed=f"{type(error).__name__}: {error}"[:4000],
+            )
+            continue
+        rate = 12 * clips / spent
+        said.say(
+            f"renders {rate:.0f} frames a second, {way}",
+            frames_rendered_a_second=round(rate, 1),
+            rendered=way,
+            compiled=footage.report(),
+        )
+        return footage
+    raise AssertionError("eager rendering either works or raises")
 
 
 def sheet(models: Any, footage: Any, device: Any, width: int, height: int, count: int) -> Any:
@@ -281,6 +415,12 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("--samples", type=int, default=2, help="of a pixel's side, in rendering")
     one.add_argument("--device", default="cuda")
     one.add_argument("--compile", action="store_true")
+    one.add_argument(
+        "--compile-s",
+        type=float,
+        metavar="SECONDS",
+        help="compile rendering, so long at most for each scene; --compile does so too",
+    )
     one.add_argument("--evaluate", type=int, default=0, metavar="SEEDS")
     one.add_argument("--drift", type=int, default=8, metavar="SEEDS", help="with --evaluate")
     one.add_argument("--rehearse", action="store_true")

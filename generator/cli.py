@@ -1086,7 +1086,8 @@ def train(
         **options,
     )
     with _progress() as progress:
-        outcome = training.train(plan, rendered.footage(), progress=progress)
+        footage = rendered.footage(compile_s=rendered.COMPILE_S if compiled else 0)
+        outcome = training.train(plan, footage, progress=progress)
     click.echo(
         f"{out}: {outcome.steps} steps in {outcome.seconds:.0f} s, loss "
         f"{outcome.first_loss:.4g} at first, {outcome.last_loss:.4g} at last"

@@ -28,8 +28,15 @@ def test_the_calls_of_a_sitting_go_on_from_each_other(
     import neon_train
 
     first, second, shipped = tmp_path / "a", tmp_path / "b", tmp_path / "neon"
-    call = ["run", str(first), "--rehearse", "--stage", "features=1", "--stage", "vae=1"]
+    call = ["run", str(first), "--rehearse", "--stage", "render=0.5"]
+    call += ["--stage", "features=1", "--stage", "vae=1"]
     assert neon_train.run(neon_train.parsed(call), shapes()) == 0
+    measured = json.loads((first / "figures.json").read_text("utf-8"))["rendering"]
+    assert [(row["scene"], row["way"]) for row in measured] == [
+        ("alley", "eager"),
+        ("metropolis", "eager"),
+    ]
+    assert all(row["frames_a_second"] > 0 for row in measured)
     assert picture_of(first / "sheet.png").shape == (2 * 32, 2 * 48, 3)
 
     call = ["run", str(second), "--rehearse", "--from", str(first), "--stage", "dit=1"]
@@ -52,4 +59,19 @@ def test_the_calls_of_a_sitting_go_on_from_each_other(
     assert not any(name.startswith("features.") for name in state)
     assert config.rounding["flow"] == said["lost"]["flow"] < 0.2
     assert config.training["seconds"].keys() == {"features", "vae", "dit"}
+    sys.modules.pop("neon_train")
+
+
+def test_what_is_spent_before_training_is_the_longest_stages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call takes the minutes that it was ordered for, whatever compiling took."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+
+    stages = [("render", 0.5), ("features", 1.5), ("vae", 6.5)]
+    assert neon_train.shortened(stages, 90) == [("features", 1.5), ("vae", 5.5)]
+    assert neon_train.shortened(stages, 20) == [("features", 1.5), ("vae", 6.5)]
+    assert neon_train.shortened([("dit", 3.0)], 600) == [("dit", 1.0)]
+    assert neon_train.shortened([("render", 0.5)], 90) == []
     sys.modules.pop("neon_train")

@@ -233,6 +233,23 @@ def test_segments_are_the_clips_moments() -> None:
             torch.testing.assert_close(bank.x[clip, 3:], row, rtol=1e-4, atol=1e-4)
 
 
+def test_crops_are_pieces_of_clips_at_places_that_divide_by_8() -> None:
+    clips = Clips(shapes(), count=4, frames=12, width=48, height=32, device=CPU)
+    pixels, scene, values = clips.batch(torch.Generator().manual_seed(3), 9, crop=16)
+    assert pixels.shape == (9, 12, 3, 16, 16)
+    places = [(y, x) for y in (0, 8, 16) for x in (0, 8, 16, 24, 32)]
+    for piece, family, told in zip(pixels, scene, values, strict=True):
+        found = [
+            clip
+            for clip in range(4)
+            for y, x in places
+            if torch.equal(piece, clips.pixels[clip, :, :, y : y + 16, x : x + 16].float() / 255)
+        ]
+        assert found
+        assert clips.scene[found[0]] == family
+        torch.testing.assert_close(clips.values[found[0]], told, equal_nan=True)
+
+
 def test_a_model_is_measured_on_seeds_it_never_saw(trained: tuple[Path, dict[str, Any]]) -> None:
     """A table by steps with intervals; 64 steps are no way from themselves, and what is rendered is
     no way from itself."""

@@ -9,12 +9,23 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from generator.lab.train.scenes import alley, gait, metropolis, noise  # noqa: E402
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+
+from generator.lab.train.scenes import (  # noqa: E402
+    alley,
+    film,
+    fused,
+    gait,
+    metropolis,
+    noise,
+)
 from generator.lab.train.scenes.attributes import (  # noqa: E402
     ATTRIBUTES,
     FAMILIES,
@@ -61,6 +72,110 @@ def test_frames_made_together_equal_frames_made_one_by_one(family: str) -> None:
     assert (away > 1e-3).float().mean() < 1e-3
 
 
+def test_scenes_with_times_of_their_own_are_rendered_together() -> None:
+    """Clips that begin at different moments, in one call, against each by itself."""
+    scenes = [draw(3, "alley"), draw(4, "metropolis"), draw(5, "alley")]
+    times = [[0.4, 1.3], [7.0, 8.0], [0.1, 0.2]]
+    together = render(scenes, times, device=CPU, samples=1, **SIZE).frames
+    for clip, (scene, moments) in enumerate(zip(scenes, times, strict=True)):
+        assert torch.equal(together[clip : clip + 1], shown(scene, *moments).frames)
+    with pytest.raises(ValueError, match="times for 2 scenes: 3 were given"):
+        render(scenes, times[:2], device=CPU, samples=1, **SIZE)
+
+
+def test_neither_half_precision_nor_inference_round_about_reaches_a_frame() -> None:
+    """Evaluation renders inside autocast: positions of hundreds of metres in eight bits of mantissa
+    would move what is seen, and the true flow with it."""
+    scene = usual("alley", 4)
+    plain = shown(scene, 1.0, motion_s=0.1)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        within = shown(scene, 1.0, motion_s=0.1)
+    assert torch.equal(plain.frames, within.frames)
+    assert plain.motion is not None
+    assert within.motion is not None
+    assert torch.equal(plain.motion.flow, within.motion.flow)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_host_never_waits_for_the_device(family: str) -> None:
+    """Once a batch is on its way nothing is read back, and nothing made of Python's numbers is
+    copied there, which would wait as well."""
+    aten = torch.ops.aten
+    waiting = (aten.lift_fresh, aten._local_scalar_dense, aten.nonzero, aten.equal)
+    waits = []
+
+    class Waits(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            if function.overloadpacket in waiting:
+                waits.append(str(function))
+            return function(*args, **(kwargs or {}))
+
+    with Waits():
+        torch.tensor([1.0, 2.0]).sum().item()
+    assert len(waits) == 2, "what waits is seen"
+    waits.clear()
+    module = alley if family == "alley" else metropolis
+    batch = shots([(draw(3, family), 0.5), (draw(4, family), 7.0)], CPU)
+    with Waits(), torch.no_grad():
+        picture = module.light(batch, module.stage(batch), 16, 32, 2)
+        one = picture.light.new_ones(())
+        film.developed(picture.light, batch.colours.shadow, one, one)
+    assert not waits
+
+
+@pytest.mark.parametrize(("family", "graphs"), [("alley", 14), ("metropolis", 10)])
+def test_scenes_of_a_family_share_their_graphs(
+    family: str, graphs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch.compile takes each heavy function whole, once: another scene, another moment and a
+    batch that is not full need no other graph. Run as they stand, the graphs draw the same
+    pictures, bit for bit."""
+    caught = []
+
+    def as_it_stands(graph: Any, example: Any) -> Any:
+        caught.append(graph)
+        return graph.forward
+
+    def compiled(function: Any) -> Any:
+        return torch.compile(function, fullgraph=True, dynamic=False, backend=as_it_stands)
+
+    monkeypatch.setattr(fused, "_compiled", compiled)
+    compiler = fused.Compiler(1e9)
+    more = {"height": 16, "width": 32, "device": CPU, "samples": 2, "at_once": 2}
+    scenes = [draw(seed, family) for seed in (1, 2, 3)]
+    for scene, times in zip(scenes, ([0.0, 40.0], [3.3, 3.4], [99.0]), strict=True):
+        fast = render([scene], times, compiler=compiler, **more).frames
+        assert [report["eager"] for report in compiler.report()] == [{}]
+        assert len(caught) == graphs
+        assert torch.equal(fast, render([scene], times, **more).frames)
+
+
+def test_what_cannot_be_compiled_in_time_or_at_all_is_rendered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pictures are the same; the report says which functions stayed eager and why."""
+    clock = itertools.count()
+    monkeypatch.setattr(fused, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    def compiled(function: Any) -> Any:
+        def fails(*args: Any) -> Any:
+            raise RuntimeError("no such kernel")
+
+        return fails if function.__name__ == "_walked" else function
+
+    monkeypatch.setattr(fused, "_compiled", compiled)
+    compiler = fused.Compiler(4)  # four functions: a second passes in each
+    scene = draw(1, "metropolis")
+    more = {"height": 16, "width": 32, "device": CPU, "samples": 1}
+    fast = render([scene], [1.0], compiler=compiler, **more).frames
+    assert torch.equal(fast, render([scene], [1.0], **more).frames)
+    (report,) = compiler.report()
+    assert len(report["functions"]) == 4
+    assert report["compile_s"] == 4
+    assert report["eager"].pop("_walked") == "RuntimeError: no such kernel"
+    assert set(report["eager"].values()) == {"the 4 s for compiling were spent"}
+
+
 def test_a_later_run_of_the_program_gives_the_same_bytes() -> None:
     code = (
         "import hashlib, torch; torch.set_num_threads(1)\n"
@@ -87,6 +202,15 @@ def test_a_gpu_shows_the_same_world() -> None:
     here = render(scenes, [2.5], device=CPU, samples=2, **SIZE).frames
     there = render(scenes, [2.5], device=torch.device("cuda"), samples=2, **SIZE).frames.cpu()
     assert (here - there).abs().mean() < 2e-3
+    fast = render(
+        scenes,
+        [2.5],
+        device=torch.device("cuda"),
+        samples=2,
+        compiler=fused.Compiler(1e9),
+        **SIZE,
+    ).frames.cpu()
+    assert (fast - there).abs().mean() < 2e-3
 
 
 def test_frames_come_in_the_type_that_was_asked_for() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -65,6 +66,8 @@ class Footage:
     flow: Callable[[Condition, torch.Tensor, int, int], torch.Tensor] | None = None
     """The same arguments -> true flow [B, F - 1, 2, H, W] in pixels, x right and y down: where each
     pixel of a frame lies in the next one."""
+    report: Callable[[], list[dict[str, Any]]] = list
+    """What was compiled of the renderer so far, and what was not and why."""
 
 
 def times_of(condition: Condition, first_frame: torch.Tensor | int, frames: int) -> torch.Tensor:
@@ -121,16 +124,18 @@ class Clips:
         """(pixels [B, F, 3, h, w] 0 to 1, scene [B], values [B, A]) of clips drawn with return,
         whole or square crops at places that divide by 8."""
         chosen = self._drawn(len(self.pixels), size, generator)
-        pixels = self.pixels[chosen]
-        if crop is not None:
+        if crop is None:
+            pixels = self.pixels[chosen]
+        else:
             top = 8 * self._drawn((self.height - crop) // 8 + 1, size, generator)
             left = 8 * self._drawn((self.width - crop) // 8 + 1, size, generator)
-            pixels = torch.stack(
-                [
-                    clip[:, :, y : y + crop, x : x + crop]
-                    for clip, y, x in zip(pixels, top.tolist(), left.tolist(), strict=True)
-                ]
-            )
+            # by index, for slices would have the host wait for where they begin
+            side = torch.arange(crop, device=self.device)
+            rows, columns = (begin.unsqueeze(1) + side for begin in (top, left))
+            pixels = self.pixels.permute(0, 3, 4, 1, 2)[
+                chosen[:, None, None], rows[:, :, None], columns[:, None, :]
+            ].permute(0, 3, 4, 1, 2)
+            pixels = pixels.contiguous()
         return pixels.float() / 255, self.scene[chosen], self.values[chosen]
 
     def _drawn(self, below: int, size: int, generator: torch.Generator) -> torch.Tensor:
@@ -211,11 +216,14 @@ class Latents:
         """Latents of a clip's first chunk and of the row from `begins` on; the encoder comes to the
         row from a few frames before it."""
         cut, render = self.segments, self.footage.render
-        first = render(condition, times_of(condition, 0, cut.chunk_frames), self.width, self.height)
         frames = WARM_FRAMES + (cut.chunks - 1) * cut.chunk_frames
-        times = times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames)
-        row = self._latents(render(condition, times, self.width, self.height))
-        return torch.cat([self._latents(first), row[:, WARM_FRAMES // 4 :]], dim=1)
+        times = [
+            times_of(condition, 0, cut.chunk_frames),
+            times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames),
+        ]
+        video = render(condition, torch.cat(times, dim=1), self.width, self.height)
+        first, row = map(self._latents, video.split([cut.chunk_frames, frames], dim=1))
+        return torch.cat([first, row[:, WARM_FRAMES // 4 :]], dim=1)
 
     def _latents(self, video: torch.Tensor) -> torch.Tensor:
         with self.half():

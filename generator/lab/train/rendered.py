@@ -12,14 +12,17 @@ from generator.errors import UsageError
 from generator.lab.prompts import Known
 from generator.lab.train.data import RATE_HZ, Condition, Footage
 
-__all__ = ["footage"]
+__all__ = ["COMPILE_S", "footage"]
 
 SCENES = "generator.lab.train.scenes"
+COMPILE_S = 40.0
+"""What a run of some minutes can spare for each of the two scenes."""
 
 
-def footage(samples: int = 2) -> Footage:
+def footage(samples: int = 2, *, compile_s: float = 0.0) -> Footage:
     """Both families of scenes, attributes as shares of their spans; `samples` a pixel's side are
-    averaged.
+    averaged. `compile_s`: seconds that may go into torch.compile for each scene and size, of which
+    frames change by rounding alone; 0 for none.
 
     Raises UsageError where the renderer is not part of this version.
     """
@@ -31,6 +34,7 @@ def footage(samples: int = 2) -> Footage:
             f"train neon: {error.name} is not part of this version; without the renderer of scenes "
             "there is nothing to train on"
         ) from error
+    compiler = made.Compiler(compile_s) if compile_s else None
     names = [one.name for one in told.ATTRIBUTES]
     known = tuple(
         Known(
@@ -78,29 +82,34 @@ def footage(samples: int = 2) -> Footage:
         return found
 
     def render(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:
-        clips = [
-            made.render(
-                [scene], moments, width=width, height=height, device=times.device, samples=samples
-            ).frames
-            for scene, moments in zip(shots(condition), times.tolist(), strict=True)
-        ]
-        return torch.cat(clips)
+        frames: torch.Tensor = made.render(
+            shots(condition),
+            times.tolist(),
+            width=width,
+            height=height,
+            device=times.device,
+            samples=samples,
+            compiler=compiler,
+        ).frames
+        return frames
 
     def flow(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:
-        moved = [
-            made.render(
-                [scene],
-                moments[:-1],
-                width=width,
-                height=height,
-                device=times.device,
-                samples=1,
-                motion_s=1 / RATE_HZ,
-            ).motion.flow
-            for scene, moments in zip(shots(condition), times.tolist(), strict=True)
-        ]
-        return torch.cat(moved)
+        moved: torch.Tensor = made.render(
+            shots(condition),
+            times[:, :-1].tolist(),
+            width=width,
+            height=height,
+            device=times.device,
+            samples=1,
+            motion_s=1 / RATE_HZ,
+        ).motion.flow
+        return moved
 
     return Footage(
-        scenes=tuple(told.FAMILIES), attributes=known, draw=draw, render=render, flow=flow
+        scenes=tuple(told.FAMILIES),
+        attributes=known,
+        draw=draw,
+        render=render,
+        flow=flow,
+        report=compiler.report if compiler else list,
     )

@@ -148,7 +148,7 @@ def train(
         told(progress, "rendering"),
         lambda: now() - began > FILL_SHARE * end_s,
     )
-    log.write("ready", clips=stage.clips)
+    log.write("ready", clips=stage.clips, compiled=footage.report())
     step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
     ready, saved, steps = now() - began, now(), 0
     losses: list[float] = []

@@ -9,7 +9,7 @@ Shapes: N shots, H and W pixels; `fine` pictures have `samples` times as many of
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -17,24 +17,30 @@ from torch import Tensor
 
 from generator.lab.train.scenes import weather
 from generator.lab.train.scenes.camera import Camera, Rays, banded, rays, turned
-from generator.lab.train.scenes.facades import BAY, HALF, Lamps, lamps, neon, signs
+from generator.lab.train.scenes.facades import BAY, HALF, Lamps, Signs, lamps, neon, signs
+from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.neon import sign_tubes
 from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
-from generator.lab.train.scenes.shots import Palette, Picture, Shots, palette
-from generator.lab.train.scenes.walker import Figure, figure, walk
-from generator.lab.train.scenes.walls import FAR, Lightmap, lightmap, lit, on_street, trace
+from generator.lab.train.scenes.shots import Palette, Picture, Shots
+from generator.lab.train.scenes.walker import Figure, Walker, figure, walk, walker
+from generator.lab.train.scenes.walls import FAR, Lightmap, Wall, lightmap, lit, on_street, trace
 
-__all__ = ["BLOOM", "EXPOSURE", "camera", "light"]
+__all__ = ["BLOOM", "EXPOSURE", "Stage", "camera", "light", "stage"]
 
 FIELD = 47.0
 EXPOSURE = 1.25
 BLOOM = 0.030
 _BAYS = 15
+_EVERY = 2 * BAY
+"""Metres from one cable across the alley to the next."""
 
 
 def camera(shots: Shots) -> Camera:
     """Behind the walker, low, looking a little up; it breathes as a hand does."""
-    z, _ = walk(shots)
+    return _behind(shots, walk(shots)[0])
+
+
+def _behind(shots: Shots, z: Tensor) -> Camera:
     t = shots.time.flatten()
     start = 6.2832 * shots.chance(11).flatten()
     hand_x = 0.020 * torch.sin(1.7 * t + start) + 0.012 * torch.sin(4.1 * t + 2 * start)
@@ -49,22 +55,46 @@ def camera(shots: Shots) -> Camera:
     return Camera(position=position, axes=turned(yaw, pitch, roll), field=FIELD)
 
 
-def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
+class Stage(NamedTuple):
+    """What of a shot does not depend on pixels: camera, walker, all lamps, what they give to walls
+    and street, and the signs before the camera; `places` [N, bays, 6, 2] is what is asked of each
+    of them first."""
+
+    camera: Camera
+    walker: Walker
+    lamps: Lamps
+    chart: Lightmap
+    signs: Signs
+    places: Tensor
+
+
+def stage(shots: Shots) -> Stage:
+    who = walker(shots)
+    cam = _behind(shots, who.z)
+    oz = cam.position[:, 2, None, None]
+    first = ((oz - 3.0) * (1 / BAY)).floor().int()
+    all_lamps = lamps(shots, shots.colours, first, _BAYS + 4)
+    s = signs(shots, ((oz + 0.6) * (1 / BAY)).floor().int(), _BAYS)
+    s = Signs(*(v.expand_as(s.outer) for v in s))
+    places = torch.stack([s.z, s.outer, s.width, s.bottom, s.height, s.exists.float()], 1)
+    return Stage(
+        cam, who, all_lamps, lightmap(oz, all_lamps), s, places.permute(0, 3, 1, 2).contiguous()
+    )
+
+
+def light(shots: Shots, on: Stage, height: int, width: int, samples: int) -> Picture:
     """Linear light of the alley for each shot."""
-    colours = palette(shots)
-    cam = camera(shots)
-    fine = rays(cam, height * samples, width * samples)
-    first = ((fine.oz - 3.0) * (1 / BAY)).floor().int()
-    all_lamps = lamps(shots, colours, first, _BAYS + 4)
-    chart = lightmap(fine, all_lamps)
-    world, depth = banded(lambda ray: _unfolded(shots, colours, chart, ray), fine)
+    fine = rays(on.camera, height * samples, width * samples)
+    world, depth = banded(lambda ray: _unfolded(shots, on, ray), fine)
     world, coarse_depth = _pooled(world, samples), _pooled(depth[:, None], samples)[:, 0]
 
-    ray = rays(cam, height, width) if samples > 1 else fine
+    ray = rays(on.camera, height, width) if samples > 1 else fine
     first_depth = depth[:, ::samples, ::samples]
-    person, box = _walker(shots, colours, all_lamps, ray)
+    person, box = _walker(shots, on, ray)
     mirror = _laid(world, person.light, person.cover, box)
-    image, ground = _street(shots, colours, chart, ray, world, mirror, coarse_depth)
+    image, ground = fused(shots.kernels, _street)(
+        shots, on.chart, on.walker, ray, world, mirror, coarse_depth
+    )
     direct = person.cover * ~person.mirrored
     image = _laid(image, person.light, direct, box)
     still = torch.minimum(ground, first_depth)
@@ -72,7 +102,7 @@ def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
         torch.zeros_like(still)[:, None], torch.ones_like(direct)[:, None], direct, box
     )[:, 0]
     seen = torch.where(covered > 0.5, shots["distance"], torch.minimum(ground, coarse_depth))
-    image = _air(shots, colours, all_lamps, ray, image, seen)
+    image = fused(shots.kernels, _air)(shots, on.lamps, ray, image, seen, _steam(shots, ray, seen))
     surface = torch.where(ground < first_depth, 2, torch.where(first_depth < FAR, 1, 0))
     surface = torch.where(covered > 0.02, 3, surface)
     return Picture(image, still, surface.to(torch.uint8))
@@ -94,21 +124,27 @@ def _fog_glow(shots: Shots, colours: Palette, ray: Rays) -> Tensor:
     return colours.fog * strength[:, None] + colours.sky * (0.03 + 0.6 * dusk)[:, None]
 
 
-def _unfolded(shots: Shots, colours: Palette, chart: Lightmap, ray: Rays) -> tuple[Tensor, Tensor]:
+def _unfolded(shots: Shots, on: Stage, ray: Rays) -> tuple[Tensor, Tensor]:
     """The walls with signs and people, and the alley's end, mirrored below the street."""
     wall = trace(shots, ray)
-    out = lit(shots, colours, chart, ray, wall)
-    glow = _fog_glow(shots, colours, ray)
-    depth = wall.depth
+    out = fused(shots.kernels, lit)(shots, on.chart, ray, wall)
+    out, glow = fused(shots.kernels, _fogged)(shots, ray, out, wall)
+    crowd = _nearest_people(shots, ray, wall.depth)
+    out, depth = fused(shots.kernels, _people)(shots, ray, out, wall.depth, glow, crowd)
+    nearest = _nearest_signs(shots, on, ray, depth)
+    out, depth = fused(shots.kernels, _signs)(shots, on.signs, ray, out, depth, glow, nearest)
+    return _strings(shots, ray, out, depth)
+
+
+def _fogged(shots: Shots, ray: Rays, out: Tensor, wall: Wall) -> tuple[Tensor, Tensor]:
+    """The walls and the alley's end in their fog, and what endless fog would look like."""
+    glow = _fog_glow(shots, shots.colours, ray)
     beyond = ~wall.hit
-    out = torch.where(beyond[:, None], _beyond(shots, colours, ray, glow), out)
+    out = torch.where(beyond[:, None], _beyond(shots, shots.colours, ray, glow), out)
     thickness = shots["fog"] * 0.001
-    through = torch.exp(-thickness * depth)
+    through = torch.exp(-thickness * wall.depth)
     fogged = out * through[:, None] + glow * (1 - through)[:, None]
-    out = torch.where(beyond[:, None], out, fogged)
-    out, depth = _people(shots, colours, ray, out, depth, glow)
-    out, depth = _signs(shots, colours, ray, out, depth, glow)
-    return _strings(shots, colours, ray, out, depth)
+    return torch.where(beyond[:, None], out, fogged), glow
 
 
 def _beyond(shots: Shots, colours: Palette, ray: Rays, glow: Tensor) -> Tensor:
@@ -130,77 +166,113 @@ def _beyond(shots: Shots, colours: Palette, ray: Rays, glow: Tensor) -> Tensor:
     return out
 
 
-def _people(
-    shots: Shots, colours: Palette, ray: Rays, out: Tensor, depth: Tensor, glow: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Silhouettes under umbrellas near the walls; each ray sees the nearest."""
-    likely = shots["crowd"] * (BAY / 200)
+class _Crowd(NamedTuple):
+    """The nearest person of each ray, [N, H, W]: depth, cover, distance to the outline (below 0
+    within), and how far inside the umbrella's dome."""
+
+    near: Tensor
+    cover: Tensor
+    inside: Tensor
+    shell: Tensor
+
+
+def _nearest_people(shots: Shots, ray: Rays, depth: Tensor) -> _Crowd:
     base = (ray.oz * (1 / BAY)).floor().int() + 1
-    right = ray.dx > 0
-    near, cover = depth, torch.zeros_like(depth)
-    inside, shell = torch.zeros_like(depth), torch.zeros_like(depth)
+    crowd = _Crowd(depth.clone(), *(torch.zeros_like(depth) for _ in range(3)))
     for i in range(10, -1, -1):
-        own = key(shots.seed, base + i, 14)
-        z = ((base + i).float() + 0.8 * part(own, 0)) * BAY
-        t = (z - ray.oz) / ray.dz.clamp_min(0.05)
-        sides = [key(own, side) for side in (0, 1)]
-        feet = [HALF - 0.75 - 0.45 * part(one, 1) for one in sides]
-        sizes = [1 / (0.92 + 0.14 * part(one, 2)) for one in sides]
-        exists = [unit(one) < likely for one in sides]
-        foot, tall = (torch.where(right, v[1], v[0]) for v in (feet, sizes))
-        u = ((ray.ox + t * ray.dx).abs() - foot).abs()
-        v = (ray.oy + t * ray.dy).abs() * tall
-        wide = 0.20 + 0.05 * smooth(1.0, 0.45, v) - 0.15 * smooth(1.22, 1.47, v) ** 2
-        coat = torch.maximum(u - wide, (v - 0.95).abs() - 0.52)
-        legs = torch.maximum((u - 0.085).abs() - 0.06, (v - 0.25).abs() - 0.25)
-        head = ((u * 1.15) ** 2 + (v - 1.57) ** 2).sqrt() - 0.118
-        dome = torch.maximum((u * u + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v)
-        d = torch.minimum(torch.minimum(coat, legs), torch.minimum(head, dome))
-        there = torch.where(right, exists[1], exists[0]) & (t > 0.4) & (t < depth)
-        here = torch.where(there, (0.5 - d / (t * ray.spread)).clamp(0, 1), 0.0)
-        seen = here > 0
-        near, cover = torch.where(seen, t, near), torch.where(seen, here, cover)
-        inside, shell = torch.where(seen, d, inside), torch.where(seen, dome - d, shell)
+        crowd = fused(shots.kernels, _or_person)(shots, ray, depth, crowd, base + i)
+    return crowd
+
+
+def _or_person(shots: Shots, ray: Rays, depth: Tensor, crowd: _Crowd, place: Tensor) -> _Crowd:
+    """The people of bay number `place` [N, 1, 1] before those behind them."""
+    likely = shots["crowd"] * (BAY / 200)
+    right = ray.dx > 0
+    own = key(shots.seed, place, 14)
+    z = ((place).float() + 0.8 * part(own, 0)) * BAY
+    t = (z - ray.oz) / ray.dz.clamp_min(0.05)
+    sides = [key(own, side) for side in (0, 1)]
+    feet = [HALF - 0.75 - 0.45 * part(one, 1) for one in sides]
+    sizes = [1 / (0.92 + 0.14 * part(one, 2)) for one in sides]
+    exists = [unit(one) < likely for one in sides]
+    foot, tall = (torch.where(right, v[1], v[0]) for v in (feet, sizes))
+    u = ((ray.ox + t * ray.dx).abs() - foot).abs()
+    v = (ray.oy + t * ray.dy).abs() * tall
+    wide = 0.20 + 0.05 * smooth(1.0, 0.45, v) - 0.15 * smooth(1.22, 1.47, v) ** 2
+    coat = torch.maximum(u - wide, (v - 0.95).abs() - 0.52)
+    legs = torch.maximum((u - 0.085).abs() - 0.06, (v - 0.25).abs() - 0.25)
+    head = ((u * 1.15) ** 2 + (v - 1.57) ** 2).sqrt() - 0.118
+    dome = torch.maximum((u * u + ((v - 1.62) * 1.25) ** 2).sqrt() - 0.58, 1.80 - v)
+    d = torch.minimum(torch.minimum(coat, legs), torch.minimum(head, dome))
+    there = torch.where(right, exists[1], exists[0]) & (t > 0.4) & (t < depth)
+    here = torch.where(there, (0.5 - d / (t * ray.spread)).clamp(0, 1), 0.0)
+    seen = here > 0
+    return _Crowd(
+        near=torch.where(seen, t, crowd.near),
+        cover=torch.where(seen, here, crowd.cover),
+        inside=torch.where(seen, d, crowd.inside),
+        shell=torch.where(seen, dome - d, crowd.shell),
+    )
+
+
+def _people(
+    shots: Shots, ray: Rays, out: Tensor, depth: Tensor, glow: Tensor, crowd: _Crowd
+) -> tuple[Tensor, Tensor]:
+    """Silhouettes under umbrellas near the walls."""
+    near, cover, inside, shell = crowd
     edge = torch.exp(inside.clamp(-0.2, 0) * 60)
-    cloth = colours.shadow * 0.2 + glow * (0.012 + 0.14 * edge)[:, None]
-    cloth = cloth + colours.neon[1] * torch.where(shell < 1e-6, 0.02, 0.0)[:, None]
+    cloth = shots.colours.shadow * 0.2 + glow * (0.012 + 0.14 * edge)[:, None]
+    cloth = cloth + shots.colours.neon[1] * torch.where(shell < 1e-6, 0.02, 0.0)[:, None]
     through = torch.exp(-shots["fog"] * 0.001 * near)[:, None]
     person = cloth * through + glow * (1 - through)
     out = out + (person - out) * cover[:, None]
     return out, torch.where(cover > 0.5, near, depth)
 
 
-def _signs(
-    shots: Shots, colours: Palette, ray: Rays, out: Tensor, depth: Tensor, glow: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Signs that hang across the alley; each ray sees the nearest."""
-    first = ((ray.oz + 0.6) * (1 / BAY)).floor().int()
-    s = signs(shots, first, _BAYS)
-    margin = 0.16
-    found = torch.zeros_like(depth, dtype=torch.int64)
-    near = depth
-    right = ray.dx > 0
+def _nearest_signs(shots: Shots, on: Stage, ray: Rays, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the nearest sign of each ray: depth, and number from 1 on (0 where there is none)."""
+    nearest = depth.clone(), torch.zeros_like(depth, dtype=torch.int32)
     for k in range(_BAYS):
-        z, outer, width, bottom, height, exists = (
-            torch.where(right, v[:, 1, k, None, None], v[:, 0, k, None, None])
-            for v in (s.z.expand_as(s.outer), s.outer, s.width, s.bottom, s.height, s.exists)
-        )
-        t = (z - ray.oz) / ray.dz.clamp_min(0.05)
-        u = outer - (ray.ox + t * ray.dx).abs()
-        v = (ray.oy + t * ray.dy).abs() - bottom
-        inside = (u > -margin) & (u < width + margin) & (v > -margin) & (v < height + margin)
-        inside = inside & exists & (t > 0.5) & (t < near)
-        near = torch.where(inside, t, near)
-        found = torch.where(inside, k + 1, found)
-    table = torch.stack(
-        [
-            v.expand_as(s.outer).flatten(1).float()
-            for v in (s.outer, s.width, s.bottom, s.height, s.power)
-        ]
+        number = nearest[1].new_full((), k + 1)
+        nearest = fused(shots.kernels, _or_sign)(ray, on.places[:, k], number, nearest)
+    return nearest
+
+
+def _or_sign(
+    ray: Rays, places: Tensor, number: Tensor, nearest: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    margin = 0.16
+    near, found = nearest
+    right = ray.dx > 0
+    z, outer, width, bottom, height, exists = (
+        torch.where(right, v[:, 1, None, None], v[:, 0, None, None]) for v in places.unbind(1)
     )
-    index = ((found - 1).clamp_min(0) + right * _BAYS).flatten(1)
-    outer, width, bottom, height, power = (v.gather(1, index).view_as(depth) for v in table)
-    which = s.key.flatten(1).gather(1, index).view_as(depth)
+    t = (z - ray.oz) / ray.dz.clamp_min(0.05)
+    u = outer - (ray.ox + t * ray.dx).abs()
+    v = (ray.oy + t * ray.dy).abs() - bottom
+    inside = (u > -margin) & (u < width + margin) & (v > -margin) & (v < height + margin)
+    inside = inside & (exists > 0) & (t > 0.5) & (t < near)
+    return torch.where(inside, t, near), torch.where(inside, number, found)
+
+
+def _signs(
+    shots: Shots,
+    s: Signs,
+    ray: Rays,
+    out: Tensor,
+    depth: Tensor,
+    glow: Tensor,
+    nearest: tuple[Tensor, Tensor],
+) -> tuple[Tensor, Tensor]:
+    """Signs that hang across the alley, each where it is nearest."""
+    colours = shots.colours
+    near, found = nearest
+    right = ray.dx > 0
+    index = ((found - 1).clamp_min(0) + right * _BAYS).flatten(1).long()
+    outer, width, bottom, height, power, which = (
+        v.flatten(1).gather(1, index).view_as(depth)
+        for v in (s.outer, s.width, s.bottom, s.height, s.power, s.key)
+    )
     x = (ray.ox + near * ray.dx).abs() - (outer - width / 2)
     x = torch.where(right, x, -x)
     y = (ray.oy + near * ray.dy).abs() - bottom - height / 2
@@ -230,55 +302,57 @@ def _signs(
     return out, torch.where(panel * there > 0.5, near, depth)
 
 
-def _strings(
-    shots: Shots, colours: Palette, ray: Rays, out: Tensor, depth: Tensor
-) -> tuple[Tensor, Tensor]:
+def _strings(shots: Shots, ray: Rays, out: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     """Cables across the alley, some with paper lanterns."""
-    every = 2 * BAY
-    base = (ray.oz * (1 / every)).floor().int()
+    base = (ray.oz * (1 / _EVERY)).floor().int()
     for i in range(5, -1, -1):
-        own = key(shots.seed, base + i, 19)
-        more = key(own, 1)
-        z = ((base + i).float() + 0.15 + 0.7 * part(own, 0)) * every
-        t = (z - ray.oz) / ray.dz.clamp_min(0.05)
-        x, y = ray.ox + t * ray.dx, (ray.oy + t * ray.dy).abs()
-        pixel = t * ray.spread
-        hang = 4.1 + 0.9 * part(own, 1) + (0.5 * part(own, 2) - 0.25) * x + 0.06 * x * x
-        thick = torch.maximum(pixel * 0.5, torch.zeros_like(pixel) + 0.012)
-        cable = (1 - (y - hang).abs() / thick).clamp(0, 1) * (0.012 / thick)
-        there = (t > 0.6) & (t < depth) & (x.abs() < HALF + 0.6)
-        lit_ = there & (part(own, 3) < 0.75 * shots["neon"])
-        gap = 0.62 + 0.3 * part(more, 0)
-        slot = (x / gap).floor()
-        u = x - (slot + 0.5) * gap
-        v = y - hang + 0.20
-        ball = ((u / 0.125) ** 2 + (v / 0.155) ** 2).sqrt()
-        cover = ((1 - ball) * 0.12 / pixel + 0.5).clamp(0, 1)
-        cover = torch.where(lit_ & (slot.abs() < 2.6), cover, 0.0)
-        paper = torch.lerp(
-            colours.warm,
-            neon(colours, part(more, 1)),
-            torch.where(part(more, 2) < 0.6, 0.0, 0.8)[:, None],
-        )
-        ribs = 0.75 + 0.25 * torch.cos(v * 130) * smooth(0.03, 0.008, pixel)
-        shade = (1.0 - 0.45 * ball.clamp(0, 1) ** 2) * ribs
-        through = torch.exp(-shots["fog"] * 0.001 * t)
-        out = out * (1 - 0.8 * torch.where(there, cable, 0.0))[:, None]
-        out = torch.lerp(out, paper * (2.1 * shade * through)[:, None], cover[:, None])
-        halo = (
-            torch.where(lit_, torch.exp(-(ball - 1).clamp_min(0) * 1.4), 0.0) * (1 - cover) * 0.10
-        )
-        out = out + paper * (halo * through)[:, None]
-        depth = torch.where(cover > 0.5, t, depth)
+        out, depth = fused(shots.kernels, _with_string)(shots, ray, out, depth, base + i)
     return out, depth
 
 
-def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[Figure, Tensor]:
+def _with_string(
+    shots: Shots, ray: Rays, out: Tensor, depth: Tensor, place: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The cable number `place` [N, 1, 1] before what is behind it."""
+    colours = shots.colours
+    own = key(shots.seed, place, 19)
+    more = key(own, 1)
+    z = ((place).float() + 0.15 + 0.7 * part(own, 0)) * _EVERY
+    t = (z - ray.oz) / ray.dz.clamp_min(0.05)
+    x, y = ray.ox + t * ray.dx, (ray.oy + t * ray.dy).abs()
+    pixel = t * ray.spread
+    hang = 4.1 + 0.9 * part(own, 1) + (0.5 * part(own, 2) - 0.25) * x + 0.06 * x * x
+    thick = torch.maximum(pixel * 0.5, torch.zeros_like(pixel) + 0.012)
+    cable = (1 - (y - hang).abs() / thick).clamp(0, 1) * (0.012 / thick)
+    there = (t > 0.6) & (t < depth) & (x.abs() < HALF + 0.6)
+    lit_ = there & (part(own, 3) < 0.75 * shots["neon"])
+    gap = 0.62 + 0.3 * part(more, 0)
+    slot = (x / gap).floor()
+    u = x - (slot + 0.5) * gap
+    v = y - hang + 0.20
+    ball = ((u / 0.125) ** 2 + (v / 0.155) ** 2).sqrt()
+    cover = ((1 - ball) * 0.12 / pixel + 0.5).clamp(0, 1)
+    cover = torch.where(lit_ & (slot.abs() < 2.6), cover, 0.0)
+    paper = torch.lerp(
+        colours.warm,
+        neon(colours, part(more, 1)),
+        torch.where(part(more, 2) < 0.6, 0.0, 0.8)[:, None],
+    )
+    ribs = 0.75 + 0.25 * torch.cos(v * 130) * smooth(0.03, 0.008, pixel)
+    shade = (1.0 - 0.45 * ball.clamp(0, 1) ** 2) * ribs
+    through = torch.exp(-shots["fog"] * 0.001 * t)
+    out = out * (1 - 0.8 * torch.where(there, cable, 0.0))[:, None]
+    out = torch.lerp(out, paper * (2.1 * shade * through)[:, None], cover[:, None])
+    halo = torch.where(lit_, torch.exp(-(ball - 1).clamp_min(0) * 1.4), 0.0) * (1 - cover) * 0.10
+    out = out + paper * (halo * through)[:, None]
+    return out, torch.where(cover > 0.5, t, depth)
+
+
+def _walker(shots: Shots, on: Stage, ray: Rays) -> tuple[Figure, Tensor]:
     """The walker in a crop of columns, and the crop's column numbers [N, 1, C]."""
     n, height, width = ray.dx.shape
     columns = min(width, math.ceil(height * 0.42))
-    cam = camera(shots)
-    z, _ = walk(shots)
+    cam, z = on.camera, on.walker.z
     point = torch.stack([0 * z, 0 * z + 1.0, z], -1) - cam.position
     a, _, c = torch.einsum("nij,nj->ni", cam.axes, point).unbind(1)
     middle = a / c / ray.spread + width / 2
@@ -288,10 +362,8 @@ def _walker(shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays) -> tuple[F
     def crop(v: Tensor) -> Tensor:
         return v.expand(n, height, width).gather(2, box.expand(n, height, columns))
 
-    small = replace(ray, dx=crop(ray.dx), dy=crop(ray.dy), dz=crop(ray.dz))
-    dusk = smooth(23.0, 19.0, shots["hour"])[:, None]
-    air = colours.fog * 0.5 + colours.sky * (0.1 + 0.6 * dusk)
-    return figure(shots, colours, lamps_, small, air), box
+    small = ray._replace(dx=crop(ray.dx), dy=crop(ray.dy), dz=crop(ray.dz))
+    return figure(shots, on.lamps, on.walker, small), box
 
 
 def _laid(image: Tensor, over: Tensor, cover: Tensor, box: Tensor) -> Tensor:
@@ -304,14 +376,15 @@ def _laid(image: Tensor, over: Tensor, cover: Tensor, box: Tensor) -> Tensor:
 
 def _street(
     shots: Shots,
-    colours: Palette,
     chart: Lightmap,
+    who: Walker,
     ray: Rays,
     world: Tensor,
     mirror: Tensor,
     depth: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """The picture with the street laid over what is mirrored, and the street's depth (or FAR)."""
+    colours = shots.colours
     down = ray.dy < -1e-4
     t = torch.where(down, ray.oy / (-ray.dy).clamp_min(1e-4), 2 * FAR)
     pixel = t * ray.spread
@@ -362,10 +435,9 @@ def _street(
     )
     irradiance = on_street(chart, x, z)
     body_ = (irradiance + colours.fog * 0.25 + colours.sky * 0.2) * albedo[:, None]
-    z_walker, joints = walk(shots)
     shade = torch.ones_like(x)
-    for foot in joints.ball:
-        fx_, fz_ = foot[:, 0][:, None, None], (foot[:, 2] + z_walker)[:, None, None] - 0.04
+    for foot in who.joints.ball:
+        fx_, fz_ = foot[:, 0][:, None, None], (foot[:, 2] + who.z)[:, None, None] - 0.04
         away = ((x - fx_) * 1.5) ** 2 + (z - fz_) ** 2
         close = torch.exp(-foot[:, 1].clamp_min(0)[:, None, None] * 9)
         shade = shade * (1 - 0.75 * close * torch.exp(-away * 22))
@@ -384,7 +456,6 @@ def _rough_mirror(mirror: Tensor, off_x: Tensor, off_y: Tensor, spread: Tensor) 
     device = off_x.device
     column = ((torch.arange(width, device=device) + 0.5) * (2 / width) - 1)[None, None, :]
     row = ((torch.arange(height, device=device) + 0.5) * (2 / height) - 1)[None, :, None]
-    out: Tensor | float = 0.0
     column = column + off_x * (2 * height / width)
     taps = (
         (-2.6, 0.06),
@@ -395,13 +466,21 @@ def _rough_mirror(mirror: Tensor, off_x: Tensor, off_y: Tensor, spread: Tensor) 
         (1.7, 0.12),
         (2.6, 0.06),
     )
-    for i, (place, weight) in enumerate(taps):
+    grids = []
+    for i, (place, _) in enumerate(taps):
         lean = (0.10 if i % 2 else -0.10) * spread
-        grid = torch.stack(
-            [column + lean * (height / width), row + 2 * (off_y + place * spread * 0.5)], -1
+        grids.append(
+            torch.stack(
+                [column + lean * (height / width), row + 2 * (off_y + place * spread * 0.5)], -1
+            )
         )
-        out = out + weight * F.grid_sample(mirror, grid, padding_mode="border", align_corners=False)
-    assert isinstance(out, Tensor)
+    # one reading of seven times the height instead of seven readings
+    read = F.grid_sample(
+        mirror, torch.cat(grids, 1), padding_mode="border", align_corners=False
+    ).split(height, 2)
+    out = taps[0][1] * read[0]
+    for (_, weight), tap in zip(taps[1:], read[1:], strict=True):
+        out = out + weight * tap
     return out
 
 
@@ -413,15 +492,16 @@ def _steam(shots: Shots, ray: Rays, depth: Tensor) -> Tensor:
     def halved(v: Tensor) -> Tensor:
         return F.interpolate(v[:, None], small, mode="area")[:, 0]
 
-    half = replace(ray, dx=halved(ray.dx), dy=halved(ray.dy), dz=halved(ray.dz))
-    cover = weather.steam(shots, half, halved(depth), HALF, 4.0, 6)
+    half = ray._replace(dx=halved(ray.dx), dy=halved(ray.dy), dz=halved(ray.dz))
+    cover = weather.steam(shots, half, halved(depth), HALF)
     return F.interpolate(cover[:, None], size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def _air(
-    shots: Shots, colours: Palette, lamps_: Lamps, ray: Rays, image: Tensor, depth: Tensor
+    shots: Shots, lamps_: Lamps, ray: Rays, image: Tensor, depth: Tensor, plume: Tensor
 ) -> Tensor:
     """Neon that the fog scatters towards the camera, steam, and rain lit by both."""
+    colours = shots.colours
     height, width = depth.shape[-2:]
     cell = 4
     coarse = F.interpolate(depth[:, None], (height // cell + 1, width // cell + 1), mode="area")[
@@ -445,8 +525,7 @@ def _air(
     glow = F.interpolate(glow, (height, width), mode="bilinear", align_corners=False)
     thickness = (shots["fog"] * 0.001)[:, None]
     image = image + glow * thickness * 0.09
-    plume = _steam(shots, ray, depth)[:, None]
-    image = image + (glow * 0.018 + colours.fog * 0.10 - image * 0.35) * plume
+    image = image + (glow * 0.018 + colours.fog * 0.10 - image * 0.35) * plume[:, None]
     streaks = weather.rain(shots, ray, depth, (0.9, 1.7, 2.9, 4.6, 7.5, 12.0))[:, None]
     veil = _fog_glow(shots, colours, ray)
     return image + streaks * (glow * 0.05 + veil * 0.5 + 0.012 + image * 0.4)

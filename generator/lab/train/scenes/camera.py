@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,8 +18,7 @@ __all__ = ["Camera", "Rays", "banded", "flow", "rays", "turned"]
 _BAND = 2**16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
+class Camera(NamedTuple):
     """position [N, 3]; axes [N, 3, 3], rows right, up, forward; field: vertical angle, degrees."""
 
     position: Tensor
@@ -32,8 +31,7 @@ class Camera:
         return math.tan(math.radians(self.field) / 2)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rays:
+class Rays(NamedTuple):
     """Origins [N, 1, 1] and directions [N, H, W]; one unit along a ray is one metre of depth
     (the direction's forward part is 1). `sx`, `sy` [H, W]: the same in the camera's axes;
     `spread`: metres that a sample covers at depth 1."""
@@ -85,7 +83,7 @@ def banded(shade: Callable[[Rays], tuple[Tensor, ...]], ray: Rays) -> tuple[Tens
         part = slice(top, top + rows)
         d = {name: getattr(ray, name)[:, part] for name in ("dx", "dy", "dz")}
         s = {name: getattr(ray, name)[part] for name in ("sx", "sy")}
-        bands.append(shade(replace(ray, **d, **s)))
+        bands.append(shade(ray._replace(**d, **s)))
     return tuple(torch.cat(parts, -2) for parts in zip(*bands, strict=True))
 
 

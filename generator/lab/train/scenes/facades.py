@@ -7,7 +7,6 @@ numbers, so the alley has no end. Lengths in metres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -170,8 +169,7 @@ def signs(shots: Shots, first: Tensor, count: int) -> Signs:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lamps:
+class Lamps(NamedTuple):
     """Points of light: x, y, z [N, L], light [N, 3, L]."""
 
     x: Tensor

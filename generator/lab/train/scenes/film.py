@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from generator.lab.train.scenes.shots import constants
+
 __all__ = ["developed", "halved", "spread_light"]
 
 
@@ -41,8 +43,8 @@ def _enlarged(light: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(light, (height, width), mode="bilinear", align_corners=False)
 
 
-def developed(light: Tensor, shadow: Tensor, exposure: float, bloom: float) -> Tensor:
-    """Linear light [N, 3, H, W] as RGB in [0, 1].
+def developed(light: Tensor, shadow: Tensor, exposure: Tensor, bloom: Tensor) -> Tensor:
+    """Linear light [N, 3, H, W] as RGB in [0, 1]. Exposure and bloom are numbers [].
 
     Bloom adds ever wider blurs (as in Jimenez, "Next generation post processing in Call of Duty:
     Advanced Warfare", 2014). The tone curve is Narkowicz' fit of ACES (2015), which lets the core
@@ -62,6 +64,6 @@ def developed(light: Tensor, shadow: Tensor, exposure: float, bloom: float) -> T
     light = light * ((2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14))
     light = light.clamp(0, 1) ** (1 / 2.2)
     light = torch.lerp(light, light * light * (3 - 2 * light), 0.45)
-    grey = (light * light.new_tensor([0.30, 0.59, 0.11])[:, None, None]).sum(1, keepdim=True)
+    grey = (light * constants(light, 0.30, 0.59, 0.11)[:, None, None]).sum(1, keepdim=True)
     light = grey + 1.18 * (light - grey)
     return light.clamp(0, 1)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from generator.lab.train.scenes.shots import constants
+
 __all__ = ["STANCE", "Body", "body", "stride"]
 
 STANCE = 0.62
@@ -83,8 +85,7 @@ def _joint(a: Tensor, b: Tensor, first: float, second: float, forward: float) ->
     along = ((span**2 + first**2 - second**2) / (2 * span)).clamp(max=first)
     bend = (first**2 - along**2).clamp_min(1e-6).sqrt()
     n = d / span
-    x = torch.zeros_like(n)
-    x[..., 2] = forward
+    x = constants(n, 0.0, 0.0, forward)
     side = x - n * (n * x).sum(-1, keepdim=True)
     return a + n * along + side / side.norm(dim=-1, keepdim=True).clamp_min(1e-4) * bend
 

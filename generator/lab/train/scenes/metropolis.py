@@ -5,17 +5,31 @@ Shapes: N shots, H and W pixels.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from generator.lab.train.scenes import traffic, weather
 from generator.lab.train.scenes.camera import Camera, Rays, banded, rays, turned
+from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.noise import key, noise, part, smooth
-from generator.lab.train.scenes.shots import Palette, Picture, Shots, palette
-from generator.lab.train.scenes.towers import BLOCK, FAR, avenue_row, billboard, face, find
+from generator.lab.train.scenes.shots import Palette, Picture, Shots
+from generator.lab.train.scenes.towers import (
+    BLOCK,
+    FAR,
+    Blocks,
+    Walk,
+    avenue_row,
+    billboard,
+    blocks,
+    face,
+    find,
+    hit_of,
+)
 
-__all__ = ["BLOOM", "EXPOSURE", "camera", "light"]
+__all__ = ["BLOOM", "EXPOSURE", "Stage", "camera", "light", "stage"]
 
 FIELD = 58.0
 EXPOSURE = 1.1
@@ -43,26 +57,53 @@ def camera(shots: Shots) -> Camera:
     return Camera(position=position, axes=turned(yaw, pitch, roll), field=FIELD)
 
 
-def light(shots: Shots, height: int, width: int, samples: int) -> Picture:
-    """Linear light of the metropolis for each shot."""
-    colours = palette(shots)
+class Stage(NamedTuple):
+    """What of a shot does not depend on pixels: the camera, and the towers about it."""
+
+    camera: Camera
+    blocks: Blocks
+
+
+def stage(shots: Shots) -> Stage:
     cam = camera(shots)
-    fine = rays(cam, height * samples, width * samples)
-    out, depth, surface = banded(lambda ray: _still(shots, colours, ray), fine)
+    return Stage(cam, blocks(shots, cam.position[:, 2, None, None]))
+
+
+def light(shots: Shots, on: Stage, height: int, width: int, samples: int) -> Picture:
+    """Linear light of the metropolis for each shot."""
+    fine = rays(on.camera, height * samples, width * samples)
+    out, depth, surface = banded(lambda ray: _still(shots, on, ray), fine)
     first_depth, surface = depth[:, ::samples, ::samples], surface[:, ::samples, ::samples]
     ray = fine
     if samples > 1:
         out, depth = F.avg_pool2d(out, samples), F.avg_pool2d(depth[:, None], samples)[:, 0]
-        ray = rays(cam, height, width)
+        ray = rays(on.camera, height, width)
+    seen = traffic.in_the_air(shots, ray, depth)
+    nearest = _nearest_hologram(shots, ray, depth)
+    image, surface = fused(shots.kernels, _before)(shots, ray, out, depth, surface, seen, nearest)
+    return Picture(image, first_depth, surface)
+
+
+def _before(
+    shots: Shots,
+    ray: Rays,
+    out: Tensor,
+    depth: Tensor,
+    surface: Tensor,
+    seen: traffic.Glow,
+    nearest: _Hologram,
+) -> tuple[Tensor, Tensor]:
+    """The picture, and what it shows, with vehicles, holograms and rain laid over."""
+    colours = shots.colours
     length = (ray.dx * ray.dx + ray.dy * ray.dy + ray.dz * ray.dz).sqrt()
     through = torch.exp(-shots["fog"] * 0.0012 * depth.clamp_max(1500) * length)
-    cars, cover = traffic.in_the_air(shots, colours, ray, depth, through.clamp_min(0.12))
-    out = out * (1 - cover[:, None]) + cars
-    out, panels = _holograms(shots, colours, ray, out, depth)
+    cars = seen.light(colours) * through.clamp_min(0.12)[:, None]
+    out = out * (1 - seen.cover[:, None]) + cars
+    out, panels = _holograms(shots, colours, ray, out, nearest)
     streaks = weather.rain(shots, ray, depth, (1.2, 2.4, 4.5, 8.0))[:, None]
     out = out + streaks * (_sky(shots, colours, ray.dx, ray.dy, ray.dz) * 0.5 + 0.02 + 0.3 * out)
-    surface = torch.where((cover > 0.02) | (panels > 0.02), 3, surface)
-    return Picture(out, first_depth, surface.to(torch.uint8))
+    moving = (seen.cover > 0.02) | (panels > 0.02)
+    return out, torch.where(moving, 3, surface).to(torch.uint8)
 
 
 def _sky(shots: Shots, colours: Palette, dx: Tensor, dy: Tensor, dz: Tensor) -> Tensor:
@@ -80,28 +121,42 @@ def _sky(shots: Shots, colours: Palette, dx: Tensor, dy: Tensor, dz: Tensor) -> 
     return glow + high
 
 
-def _still(shots: Shots, colours: Palette, ray: Rays) -> tuple[Tensor, Tensor, Tensor]:
-    """Sky, ground and towers with haze; depth; and surface (0 sky, 1 tower, 2 ground)."""
-    hit = find(shots, ray)
-    down = ray.dy < -1e-4
-    ground_t = torch.where(down, ray.oy / (-ray.dy).clamp_min(1e-4), FAR)
-    ground = (ground_t < hit.depth) & (ground_t < FAR)
-    sky = _sky(shots, colours, ray.dx, ray.dy, ray.dz)
+def _still(shots: Shots, on: Stage, ray: Rays) -> tuple[Tensor, Tensor, Tensor]:
+    """Sky, ground and towers with haze; depth; and surface (0 sky, 1 tower, 2 ground). In three
+    parts, for a compiler takes far longer over a function that is twice as long."""
+    walk = find(shots, ray, on.blocks)
+    out = fused(shots.kernels, _towers)(shots, on.blocks, ray, walk)
+    out, depth, surface = fused(shots.kernels, _with_ground)(shots, ray, out, walk.best)
+    return fused(shots.kernels, _with_heaven)(shots, ray, out, depth), depth, surface
+
+
+def _towers(shots: Shots, around: Blocks, ray: Rays, walk: Walk) -> Tensor:
+    hit = hit_of(ray, around, walk)
     sideways = hit.face == 0
     mirrored = _sky(
         shots,
-        colours,
+        shots.colours,
         torch.where(sideways, -ray.dx, ray.dx),
         ray.dy.abs(),
         torch.where(sideways, ray.dz, ray.dz.abs()),
     )
-    out = face(shots, colours, ray, hit, mirrored)
+    return face(shots, shots.colours, ray, hit, mirrored)
+
+
+def _with_ground(
+    shots: Shots, ray: Rays, out: Tensor, towers: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The ground before towers at their depth, and both in haze."""
+    colours = shots.colours
+    down = ray.dy < -1e-4
+    ground_t = torch.where(down, ray.oy / (-ray.dy).clamp_min(1e-4), FAR)
+    ground = (ground_t < towers) & (ground_t < FAR)
     x, z = ray.ox + ground_t * ray.dx, ray.oz + ground_t * ray.dz
     length = (ray.dx * ray.dx + ray.dy * ray.dy + ray.dz * ray.dz).sqrt()
     steep = (-ray.dy / length).clamp_min(0.05)
     floor = traffic.on_the_ground(shots, colours, x, z, ground_t * ray.spread / steep.sqrt())
     out = torch.where(ground[:, None], floor, out)
-    depth = torch.minimum(hit.depth, ground_t)
+    depth = torch.minimum(towers, ground_t)
     y = ray.oy + depth * ray.dy
     far = depth * length
     density = shots["fog"] * 0.001
@@ -113,10 +168,14 @@ def _still(shots: Shots, colours: Palette, ray: Rays) -> tuple[Tensor, Tensor, T
     lower = torch.lerp(0.70 + 0.75 * low, torch.ones_like(low), smooth(700, 1900, far))
     air = air * lower[:, None]
     out = out * through[:, None] + air * (1 - through)[:, None]
-    beyond = depth >= FAR
-    out = torch.where(beyond[:, None], _heaven(shots, colours, ray, sky), out)
-    surface = torch.where(beyond, 0, torch.where(ground, 2, 1))
-    return out, depth, surface
+    surface = torch.where(depth >= FAR, 0, torch.where(ground, 2, 1))
+    return out, depth, surface.to(torch.uint8)
+
+
+def _with_heaven(shots: Shots, ray: Rays, out: Tensor, depth: Tensor) -> Tensor:
+    sky = _sky(shots, shots.colours, ray.dx, ray.dy, ray.dz)
+    heaven = _heaven(shots, shots.colours, ray, sky)
+    return torch.where((depth >= FAR)[:, None], heaven, out)
 
 
 def _heaven(shots: Shots, colours: Palette, ray: Rays, sky: Tensor) -> Tensor:
@@ -156,34 +215,57 @@ def _heaven(shots: Shots, colours: Palette, ray: Rays, sky: Tensor) -> Tensor:
     return out
 
 
-def _holograms(
-    shots: Shots, colours: Palette, ray: Rays, out: Tensor, depth: Tensor
-) -> tuple[Tensor, Tensor]:
+class _Hologram(NamedTuple):
+    """The nearest hologram of each ray, [N, H, W]: depth, hash (0 for none), place in its plane,
+    half sizes."""
+
+    depth: Tensor
+    found: Tensor
+    x: Tensor
+    y: Tensor
+    half_x: Tensor
+    half_y: Tensor
+
+
+def _nearest_hologram(shots: Shots, ray: Rays, depth: Tensor) -> _Hologram:
     """Huge advertisements that hang in the air beside the avenue; each ray sees the nearest."""
     base = (ray.oz * (1 / BLOCK)).floor().int()
-    best, found = depth, torch.zeros_like(depth, dtype=torch.int32)
-    x_at, y_at = torch.zeros_like(depth), torch.zeros_like(depth)
-    right = ray.dx > 0
-    half_x, half_y = torch.ones_like(depth), torch.ones_like(depth)
+    found = torch.zeros_like(depth, dtype=torch.int32)
+    place = (torch.zeros_like(depth) for _ in range(2))
+    half = (torch.ones_like(depth) for _ in range(2))
+    nearest = _Hologram(depth.clone(), found, *place, *half)
     for k in range(_HOLOGRAMS):
-        row = base + k + 1
-        for side in (0, 1):
-            own = key(shots.seed, row, side, 151)
-            exists = (part(own, 0) < shots["billboards"] * 0.85) & ~avenue_row(row)
-            tall = part(own, 1) < 0.5
-            hx = torch.where(tall, 7 + 4 * part(own, 2), 11 + 5 * part(own, 2))
-            hy = torch.where(tall, 18 + 14 * part(own, 3), 7 + 4 * part(own, 3))
-            mx = (41 - hx) * (1 if side else -1)
-            my = 30 + hy + 75 * part(key(own, 1), 0)
-            z = (row.float() + 0.12) * BLOCK
-            t = (z - ray.oz) / ray.dz.clamp_min(0.05)
-            x, y = ray.ox + t * ray.dx - mx, ray.oy + t * ray.dy - my
-            inside = exists & (x.abs() < hx) & (y.abs() < hy) & (t > 12) & (t < best)
-            best = torch.where(inside, t, best)
-            found = torch.where(inside, own, found)
-            x_at, y_at = torch.where(inside, x, x_at), torch.where(inside, y, y_at)
-            half_x, half_y = torch.where(inside, hx, half_x), torch.where(inside, hy, half_y)
-    del right
+        nearest = fused(shots.kernels, _or_nearer)(shots, ray, base + k + 1, nearest)
+    return nearest
+
+
+def _or_nearer(shots: Shots, ray: Rays, row: Tensor, nearest: _Hologram) -> _Hologram:
+    """The two holograms of a row [N, 1, 1] of blocks, where they are nearer."""
+    best, found, x_at, y_at, half_x, half_y = nearest
+    for side in (0, 1):
+        own = key(shots.seed, row, side, 151)
+        exists = (part(own, 0) < shots["billboards"] * 0.85) & ~avenue_row(row)
+        tall = part(own, 1) < 0.5
+        hx = torch.where(tall, 7 + 4 * part(own, 2), 11 + 5 * part(own, 2))
+        hy = torch.where(tall, 18 + 14 * part(own, 3), 7 + 4 * part(own, 3))
+        mx = (41 - hx) * (1 if side else -1)
+        my = 30 + hy + 75 * part(key(own, 1), 0)
+        z = (row.float() + 0.12) * BLOCK
+        t = (z - ray.oz) / ray.dz.clamp_min(0.05)
+        x, y = ray.ox + t * ray.dx - mx, ray.oy + t * ray.dy - my
+        inside = exists & (x.abs() < hx) & (y.abs() < hy) & (t > 12) & (t < best)
+        best = torch.where(inside, t, best)
+        found = torch.where(inside, own, found)
+        x_at, y_at = torch.where(inside, x, x_at), torch.where(inside, y, y_at)
+        half_x, half_y = torch.where(inside, hx, half_x), torch.where(inside, hy, half_y)
+    return _Hologram(best, found, x_at, y_at, half_x, half_y)
+
+
+def _holograms(
+    shots: Shots, colours: Palette, ray: Rays, out: Tensor, nearest: _Hologram
+) -> tuple[Tensor, Tensor]:
+    """The picture with holograms, and how much they cover."""
+    best, found, x_at, y_at, half_x, half_y = nearest
     shown, cover = billboard(shots, colours, found, x_at, y_at, half_x, half_y, best * ray.spread)
     cover = torch.where(found != 0, cover, 0.0) * smooth(12, 40, best)
     through = torch.exp(-shots["fog"] * 0.001 * best)

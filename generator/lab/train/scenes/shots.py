@@ -1,33 +1,61 @@
-"""Shots: a batch of (scene, moment) pairs as tensors, and the colours that they are lit with."""
+"""Shots: a batch of (scene, moment) pairs as tensors, and the colours that they are lit with.
+
+All of a batch goes to the device in two copies, for which the host does not wait.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from generator.lab.train.scenes.attributes import Scene
+from generator.lab.train.scenes.fused import Kernels
 from generator.lab.train.scenes.noise import chosen, key, unit
 
-__all__ = ["Palette", "Picture", "Shots", "flicker", "palette", "shots"]
+__all__ = ["Palette", "Picture", "Shots", "constants", "flicker", "rows_of", "shots"]
+
+
+class Palette(NamedTuple):
+    """Linear light colours [N, 3, 1, 1]. `neon` holds four, the first two leading."""
+
+    neon: tuple[Tensor, Tensor, Tensor, Tensor]
+    fog: Tensor
+    sky: Tensor
+    shadow: Tensor
+    warm: Tensor
+    cool: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shots:
-    """N frames to render. Tensors are [N, 1, 1]: seed int32, time in s, one per attribute."""
+    """N frames to render. Tensors are [N, 1, 1]: seed int32, time in s, one per attribute.
+    With `kernels` heavy functions go through torch.compile."""
 
     seed: Tensor
     time: Tensor
     attributes: dict[str, Tensor]
+    colours: Palette
+    kernels: Kernels | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         return self.attributes[name]
 
     def at(self, time: Tensor) -> Shots:
-        return Shots(seed=self.seed, time=time, attributes=self.attributes)
+        return replace(self, time=time)
+
+    def rows(self, rows: slice) -> Shots:
+        return replace(
+            self,
+            seed=self.seed[rows],
+            time=self.time[rows],
+            attributes={name: value[rows] for name, value in self.attributes.items()},
+            colours=rows_of(self.colours, rows),
+        )
 
     def chance(self, *place: int) -> Tensor:
         """A number in [0, 1) [N, 1, 1] that belongs to the scene and a place in it."""
@@ -42,34 +70,6 @@ class Picture(NamedTuple):
     light: Tensor
     depth: Tensor
     surface: Tensor
-
-
-def shots(pairs: Sequence[tuple[Scene, float]], device: torch.device) -> Shots:
-    """Scenes of one family, each with a time in seconds."""
-
-    def column(values: list[float]) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
-
-    seeds = [(s.seed ^ (s.seed >> 31)) & 0x7FFFFFFF for s, _ in pairs]
-    return Shots(
-        seed=torch.tensor(seeds, dtype=torch.int32, device=device)[:, None, None],
-        time=column([t for _, t in pairs]),
-        attributes={
-            name: column([s.attributes[name] for s, _ in pairs]) for name in pairs[0][0].attributes
-        },
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
-    """Linear light colours [N, 3, 1, 1]. `neon` holds four, the first two leading."""
-
-    neon: tuple[Tensor, Tensor, Tensor, Tensor]
-    fog: Tensor
-    sky: Tensor
-    shadow: Tensor
-    warm: Tensor
-    cool: Tensor
 
 
 _NEON = (
@@ -90,22 +90,45 @@ _WARM = ((1.0, 0.55, 0.20), (1.0, 0.50, 0.16), (1.0, 0.62, 0.30), (1.0, 0.58, 0.
 _COOL = ((0.45, 0.80, 1.0), (0.40, 0.85, 0.95), (0.62, 0.55, 1.0), (0.55, 0.70, 1.0))
 
 
-def palette(shots: Shots) -> Palette:
-    device, which = shots.time.device, shots["palette"][:, None]
+def _mixed(colours: tuple[tuple[float, ...], ...], which: Tensor) -> Tensor:
+    return chosen(which, *(torch.tensor(colour)[None] for colour in colours))
 
-    def mixed(colours: tuple[tuple[float, ...], ...]) -> Tensor:
-        options = [torch.tensor(c, device=device)[None, :, None, None] for c in colours]
-        return chosen(which, *options)
 
-    a, b, c, d = map(mixed, _NEON)
-    return Palette(
-        neon=(a, b, c, d),
-        fog=mixed(_FOG),
-        sky=mixed(_SKY),
-        shadow=mixed(_SHADOW),
-        warm=mixed(_WARM),
-        cool=mixed(_COOL),
+def shots(
+    pairs: Sequence[tuple[Scene, float]], device: torch.device, kernels: Kernels | None = None
+) -> Shots:
+    """Scenes of one family, each with a time in seconds."""
+    names = list(pairs[0][0].attributes)
+    rows = [[t, *(s.attributes[name] for name in names)] for s, t in pairs]
+    numbers = torch.tensor(rows, dtype=torch.float32)
+    which = numbers[:, 1 + names.index("palette"), None]
+    mixes = (*_NEON, _FOG, _SKY, _SHADOW, _WARM, _COOL)
+    table = torch.cat([numbers, *(_mixed(colours, which) for colours in mixes)], 1)
+    seeds = torch.tensor([(s.seed ^ (s.seed >> 31)) & 0x7FFFFFFF for s, _ in pairs])
+    table = table.to(device, non_blocking=True)
+    columns = [v[:, None, None] for v in table[:, : numbers.shape[1]].unbind(1)]
+    a, b, c, d, *rest = table[:, numbers.shape[1] :, None, None].split(3, 1)
+    return Shots(
+        seed=seeds.int().to(device, non_blocking=True)[:, None, None],
+        time=columns[0],
+        attributes=dict(zip(names, columns[1:], strict=True)),
+        colours=Palette((a, b, c, d), *rest),
+        kernels=kernels,
     )
+
+
+T = TypeVar("T")
+
+
+def rows_of(batch: T, rows: slice) -> T:
+    """Rows of all tensors in (nested) tuples, whose first axis is N."""
+    return tree_map(lambda v: v[rows] if isinstance(v, Tensor) else v, batch)
+
+
+def constants(like: Tensor, *values: float) -> Tensor:
+    """A vector on the device of `like`, made there: a copy from the host would wait for all that
+    the device still has to do."""
+    return torch.cat([like.new_full((1,), value) for value in values])
 
 
 def flicker(shots: Shots, sign: Tensor) -> Tensor:

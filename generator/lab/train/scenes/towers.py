@@ -14,15 +14,29 @@ from torch import Tensor
 
 from generator.lab.train.scenes.camera import Rays
 from generator.lab.train.scenes.facades import neon
+from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.neon import sign_tubes
 from generator.lab.train.scenes.noise import key, part, smooth, unit
 from generator.lab.train.scenes.shots import Palette, Shots, flicker
 
-__all__ = ["BLOCK", "FAR", "Hit", "avenue_row", "billboard", "face", "find"]
+__all__ = [
+    "BLOCK",
+    "FAR",
+    "Blocks",
+    "Hit",
+    "Walk",
+    "avenue_row",
+    "billboard",
+    "blocks",
+    "face",
+    "find",
+    "hit_of",
+]
 
 BLOCK = 64.0
 FAR = 4000.0
 _COLUMNS, _AHEAD, _STEPS = 20, 40, 34
+_STEPS_AT_ONCE = 2
 _FLOOR = 3.6
 
 
@@ -74,38 +88,83 @@ class Hit(NamedTuple):
     face: Tensor
 
 
-def find(shots: Shots, ray: Rays) -> Hit:
-    device = ray.dx.device
-    first = (ray.oz * (1 / BLOCK)).floor().int() - 1
-    columns = torch.arange(-_COLUMNS, _COLUMNS + 1, device=device, dtype=torch.int32)
-    rows = first + torch.arange(_AHEAD, device=device, dtype=torch.int32)[:, None]
+class Walk(NamedTuple):
+    """Rays on their way over the lattice, [N, H, W]: the cell that each is in, what was met so far
+    (depth, the cell's place in the table, whether its upper tier)."""
+
+    column: Tensor
+    row: Tensor
+    best: Tensor
+    index: Tensor
+    upper: Tensor
+
+
+class Blocks(NamedTuple):
+    """The lattice about the camera [N, cells], row by row from `first` [N, 1, 1] on."""
+
+    plan: _Plan
+    first: Tensor
+
+
+def blocks(shots: Shots, oz: Tensor) -> Blocks:
+    """`oz` [N, 1, 1] is where the camera is along the avenue."""
+    first = (oz * (1 / BLOCK)).floor().int() - 1
+    columns = torch.arange(-_COLUMNS, _COLUMNS + 1, device=oz.device, dtype=torch.int32)
+    rows = first + torch.arange(_AHEAD, device=oz.device, dtype=torch.int32)[:, None]
     plan = _plan(shots, columns[None, None], rows)
-    table = [v.expand(-1, _AHEAD, 2 * _COLUMNS + 1).flatten(1) for v in plan]
+    return Blocks(_Plan(*(v.expand(-1, _AHEAD, 2 * _COLUMNS + 1).flatten(1) for v in plan)), first)
 
-    def safe(d: Tensor) -> Tensor:
-        return torch.where(d.abs() < 1e-5, torch.where(d < 0, -1e-5, 1e-5), d).reciprocal()
 
-    ix, iy, iz = safe(ray.dx), safe(ray.dy), safe(ray.dz)
+def find(shots: Shots, ray: Rays, around: Blocks) -> Walk:
+    """Walk the rays to the first tower that they meet; `hit_of` says what it is."""
+    walk = Walk(
+        column=((ray.ox + BLOCK / 2) * (1 / BLOCK)).floor() + torch.zeros_like(ray.dx),
+        row=(ray.oz * (1 / BLOCK)).floor() + torch.zeros_like(ray.dx),
+        best=torch.full_like(ray.dx, FAR),
+        index=torch.zeros_like(ray.dx, dtype=torch.int32),
+        upper=torch.zeros_like(ray.dx, dtype=torch.bool),
+    )
+    inverse = fused(shots.kernels, _inverse)(ray)
+    for _ in range(_STEPS // _STEPS_AT_ONCE):
+        walk = fused(shots.kernels, _walked)(ray.ox, ray.oy, ray.oz, inverse, around, walk)
+    return walk
+
+
+def _inverse(ray: Rays) -> tuple[Tensor, ...]:
+    """One over the rays' directions, which are kept from 0."""
+    return tuple(
+        torch.where(d.abs() < 1e-5, torch.where(d < 0, -1e-5, 1e-5), d).reciprocal()
+        for d in (ray.dx, ray.dy, ray.dz)
+    )
+
+
+def _walked(
+    ox: Tensor,
+    oy: Tensor,
+    oz: Tensor,
+    inverse: tuple[Tensor, ...],
+    around: Blocks,
+    walk: Walk,
+) -> Walk:
+    """Some cells further."""
+    column, row, best, index, upper = walk
+    ix, iy, iz = inverse
     ax, ay, az = ix.abs(), iy.abs(), iz.abs()
     step_x, step_z = torch.where(ix < 0, -1.0, 1.0), torch.where(iz < 0, -1.0, 1.0)
-    column = ((ray.ox + BLOCK / 2) * (1 / BLOCK)).floor().expand_as(ray.dx)
-    row = (ray.oz * (1 / BLOCK)).floor().expand_as(ray.dx)
-    first_row = first.float()
-    best = torch.full_like(ray.dx, FAR)
-    index = torch.zeros_like(ray.dx, dtype=torch.int64)
-    upper = torch.zeros_like(ray.dx, dtype=torch.bool)
-    shape = ray.dx.shape
-    for _ in range(_STEPS):
+    first_row = around.first.float()
+    for _ in range(_STEPS_AT_ONCE):
         place = (row - first_row) * (2 * _COLUMNS + 1) + column + _COLUMNS
         known = (column.abs() <= _COLUMNS) & (row >= first_row) & (row < first_row + _AHEAD)
-        cell = torch.where(known, place, 0.0).long()
-        flat = cell.flatten(1)
-        low_wide, low_high, top_wide, top_high = (v.gather(1, flat).view(shape) for v in table[:4])
-        mid_x, mid_z = (column * BLOCK - ray.ox) * ix, ((row + 0.5) * BLOCK - ray.oz) * iz
+        cell = torch.where(known, place, 0.0).int()
+        flat = cell.flatten(1).long()
+        low_wide, low_high, top_wide, top_high = (
+            v.gather(1, flat).view(column.shape) for v in around.plan[:4]
+        )
+        mid_x, mid_z = (column * BLOCK - ox) * ix, ((row + 0.5) * BLOCK - oz) * iz
         known = known & (low_high > 0)
         for wide, high, top in ((low_wide, low_high, False), (top_wide, top_high, True)):
             half = high * 0.5
-            mid_y, reach_y = (half - ray.oy) * iy, half * ay
+            mid_y, reach_y = (half - oy) * iy, half * ay
             near = torch.maximum(
                 torch.maximum(mid_x - wide * ax, mid_z - wide * az), mid_y - reach_y
             )
@@ -120,19 +179,29 @@ def find(shots: Shots, ray: Rays) -> Hit:
         across = out_x < out_z
         column = torch.where(across, column + step_x, column)
         row = torch.where(across, row, row + step_z)
-    flat = index.flatten(1)
-    low_wide, low_high, top_wide, top_high, own = (v.gather(1, flat).view(shape) for v in table)
+    return Walk(column, row, best, index, upper)
+
+
+def hit_of(ray: Rays, around: Blocks, walk: Walk) -> Hit:
+    """What a walk's rays have met."""
+    shape, upper = ray.dx.shape, walk.upper
+    ix, iy, iz = _inverse(ray)
+    ax, ay, az = ix.abs(), iy.abs(), iz.abs()
+    flat = walk.index.flatten(1).long()
+    low_wide, low_high, top_wide, top_high, own = (
+        v.gather(1, flat).view(shape) for v in around.plan
+    )
     wide, high = torch.where(upper, top_wide, low_wide), torch.where(upper, top_high, low_high)
-    own_row = torch.div(index, 2 * _COLUMNS + 1, rounding_mode="floor")
-    cx = (index - own_row * (2 * _COLUMNS + 1) - _COLUMNS).float() * BLOCK
-    cz = (own_row.float() + first_row + 0.5) * BLOCK
+    own_row = torch.div(walk.index, 2 * _COLUMNS + 1, rounding_mode="floor")
+    cx = (walk.index - own_row * (2 * _COLUMNS + 1) - _COLUMNS).float() * BLOCK
+    cz = (own_row.float() + around.first.float() + 0.5) * BLOCK
     near_x, near_z = (cx - ray.ox) * ix - wide * ax, (cz - ray.oz) * iz - wide * az
     near_y = (high / 2 - ray.oy) * iy - high / 2 * ay
     which = torch.where(
         near_y > torch.maximum(near_x, near_z), 2, torch.where(near_x > near_z, 0, 1)
     )
     base = torch.where(upper, low_high, 0.0)
-    return Hit(best, cx, cz, wide, high, base, own, which)
+    return Hit(walk.best, cx, cz, wide, high, base, own, which)
 
 
 def _band(d: Tensor, half: float, pixel: Tensor) -> Tensor:

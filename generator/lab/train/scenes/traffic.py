@@ -12,17 +12,18 @@ import torch
 from torch import Tensor
 
 from generator.lab.train.scenes.camera import Rays
+from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.noise import key, part, smooth, unit
-from generator.lab.train.scenes.shots import Palette, Shots
+from generator.lab.train.scenes.shots import Palette, Shots, constants
 from generator.lab.train.scenes.towers import BLOCK
 
-__all__ = ["in_the_air", "on_the_ground"]
+__all__ = ["Glow", "in_the_air", "on_the_ground"]
 
 _SLOT = 25.0
 """Metres of a lane that one vehicle may have to itself."""
 
 
-class _Glow(NamedTuple):
+class Glow(NamedTuple):
     """Light of vehicles as weights [N, H, W] of five colours, which costs less than colours do:
     head lamps, tail lamps, two neons, fog; and how much of what lies behind is hidden."""
 
@@ -33,15 +34,15 @@ class _Glow(NamedTuple):
     fog: Tensor
     cover: Tensor
 
-    def behind(self, nearer: _Glow) -> _Glow:
+    def behind(self, nearer: Glow) -> Glow:
         left = 1 - nearer.cover
         head, tail, first, second, fog = (
             a * left + b for a, b in zip(self[:5], nearer[:5], strict=True)
         )
-        return _Glow(head, tail, first, second, fog, torch.maximum(self.cover, nearer.cover))
+        return Glow(head, tail, first, second, fog, torch.maximum(self.cover, nearer.cover))
 
     def light(self, colours: Palette) -> Tensor:
-        red = torch.tensor([0.5, 0.02, 0.05], device=self.head.device)[:, None, None]
+        red = constants(self.head, 0.5, 0.02, 0.05)[:, None, None]
         basis = (
             colours.cool * 0.9 + 0.25,
             colours.neon[0] * 0.6 + red,
@@ -54,30 +55,47 @@ class _Glow(NamedTuple):
         return out
 
 
-def _lane(
+class _Lane(NamedTuple):
+    """Numbers [] of a lane: its own number, how far its vehicles are shifted against those of
+    others, and which way they go (+1 or -1)."""
+
+    number: Tensor
+    shift: Tensor
+    onward: Tensor
+
+
+def _lane_of(like: Tensor, number: int, onward: float) -> _Lane:
+    return _Lane(
+        number=like.new_full((), number, dtype=torch.int32),
+        shift=like.new_full((), 0.37 * number),
+        onward=like.new_full((), onward),
+    )
+
+
+def _with_lane(
     shots: Shots,
-    ray: Rays,
+    seen: Glow,
     depth: Tensor,
-    number: int,
+    spread: float,
+    lane: _Lane,
     pair: tuple[Tensor, Tensor, Tensor, Tensor],
     along: tuple[Tensor, Tensor],
-    onward: float,
-) -> _Glow:
-    """One lane. `pair`: the lane's place less the ray's origin and the ray's direction in the two
-    axes across the lane; `along`: origin and direction along it; onward +1 or -1 is the traffic's
-    direction."""
+) -> Glow:
+    """What is seen, with a lane before it. `pair`: the lane's place less the ray's origin and the
+    ray's direction in the two axes across the lane; `along`: origin and direction along it."""
+    number, shift, onward = lane
     qa, qb, da, db = pair
     square = (da * da + db * db).clamp_min(1e-7)
     t = (qa * da + qb * db) / square
     off_a, off_b = qa - t * da, qb - t * db
-    pixel = t.clamp_min(1) * ray.spread
+    pixel = t.clamp_min(1) * spread
     speed = onward * (22 + 16 * unit(key(shots.seed, number, 121)))
-    s = (along[0] - speed * shots.time) * (1 / _SLOT) + 0.37 * number + t * (along[1] / _SLOT)
+    s = (along[0] - speed * shots.time) * (1 / _SLOT) + shift + t * (along[1] / _SLOT)
     cell = s.floor()
     own = key(shots.seed, cell.int(), number, 122)
     there = (unit(own) < shots["traffic"] * (_SLOT / 1000)) & (t > 4) & (t < depth)
     # ahead > 0 is before the vehicle's middle, in its own direction
-    ahead = (s - cell - 0.40 - 0.2 * part(own, 3)) * (_SLOT * onward)
+    ahead = (s - cell - 0.40 - 0.2 * part(own, 3)) * (onward * _SLOT)
     towards = along[1] * onward < 0
     side, square_b = off_a.abs(), off_b * off_b
     body = torch.maximum(side * 0.8 - 0.92, off_b.abs() * 1.2 - 0.74)
@@ -97,13 +115,15 @@ def _lane(
     under = torch.exp(-(((off_b + 0.45) / 0.16) ** 2))
     tint = 0.4 * trail + cover * (0.03 + 1.6 * under)
     first = torch.where(part(own, 1) < 0.5, tint, 0.0)
-    return _Glow(
-        head=torch.where(towards, lamps, 0.0),
-        tail=torch.where(towards, 0.0, lamps),
-        first=first,
-        second=tint - first,
-        fog=cover * (0.05 + 0.25 * smooth(-0.1, 0.6, off_b)),
-        cover=cover,
+    return seen.behind(
+        Glow(
+            head=torch.where(towards, lamps, 0.0),
+            tail=torch.where(towards, 0.0, lamps),
+            first=first,
+            second=tint - first,
+            fog=cover * (0.05 + 0.25 * smooth(-0.1, 0.6, off_b)),
+            cover=cover,
+        )
     )
 
 
@@ -114,41 +134,43 @@ _CROSSING = ((24, 0.35, 1.0), (40, 0.58, -1.0), (28, 0.80, 1.0))
 _NEAR_CARS = 8
 
 
-def in_the_air(
-    shots: Shots, colours: Palette, ray: Rays, depth: Tensor, through: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Light and cover of flying cars: lanes over the avenue, lanes that cross it, and some near
-    ones with a shape. `through` [N, H, W] is the share of light that the haze lets pass."""
-    none = torch.zeros_like(ray.dx)
-    seen = _Glow(none, none, none, none, none, none)
+def in_the_air(shots: Shots, ray: Rays, depth: Tensor) -> Glow:
+    """Flying cars: lanes over the avenue, lanes that cross it, and some near ones with a shape."""
+    seen = Glow(*(torch.zeros_like(ray.dx) for _ in range(6)))
     high = shots["camera_height"]
     for i, (x, y) in enumerate((*_RIGHT, *_LEFT)):
         wander = 4 * (shots.chance(123, i) - 0.5)
         pair = (x + wander - ray.ox, y * high + 2 * wander - ray.oy, ray.dx, ray.dy)
-        lane = _lane(shots, ray, depth, i, pair, (ray.oz, ray.dz), 1.0 if x > 0 else -1.0)
-        seen = seen.behind(lane)
+        lane = _lane_of(depth, i, 1.0 if x > 0 else -1.0)
+        seen = fused(shots.kernels, _with_lane)(
+            shots, seen, depth, ray.spread, lane, pair, (ray.oz, ray.dz)
+        )
     base = (ray.oz * (1 / (7 * BLOCK))).floor() * 7 * BLOCK
     for ahead in (1, 2):
         for i, (z, y, onward) in enumerate(_CROSSING):
             place = base + ahead * 7 * BLOCK + z
             pair = (place - ray.oz, y * high - ray.oy, ray.dz, ray.dy)
-            lane = _lane(shots, ray, depth, 40 + i, pair, (ray.ox, ray.dx), onward)
-            seen = seen.behind(lane)
+            lane = _lane_of(depth, 40 + i, onward)
+            seen = fused(shots.kernels, _with_lane)(
+                shots, seen, depth, ray.spread, lane, pair, (ray.ox, ray.dx)
+            )
     for i in range(_NEAR_CARS):
-        seen = seen.behind(_near_car(shots, ray, depth, i))
-    return seen.light(colours) * through[:, None], seen.cover
+        number = depth.new_full((), i, dtype=torch.int32)
+        seen = fused(shots.kernels, _with_near_car)(shots, seen, ray, depth, number)
+    return seen
 
 
-def _near_car(shots: Shots, ray: Rays, depth: Tensor, i: int) -> _Glow:
-    """A flying car close enough to have a shape: three ellipsoids, lamps, and a glow beneath. Even
-    ones keep the drone company, odd ones come towards it; each returns, far ahead, when past."""
+def _with_near_car(shots: Shots, seen: Glow, ray: Rays, depth: Tensor, i: Tensor) -> Glow:
+    """What is seen, with a flying car before it, close enough to have a shape: three ellipsoids,
+    lamps, and a glow beneath. Even ones keep the drone company, odd ones come towards it; each
+    returns, far ahead, when past. i []: int32."""
     own = key(shots.seed, i, 125)
-    towards = i % 2 == 1
-    heading = -1.0 if towards else 1.0
-    reach = 300.0 if towards else 95.0
-    pace = -(shots["speed"] + 26) if towards else 5 * part(own, 0) - 9
+    towards = (i & 1) == 1
+    heading = torch.where(towards, -1.0, 1.0)
+    reach = torch.where(towards, 300.0, 95.0)
+    pace = torch.where(towards, -(shots["speed"] + 26), 5 * part(own, 0) - 9)
     ahead = unit(key(own, 1)) * reach + pace * shots.time
-    turn = (ahead * (1 / reach)).floor()
+    turn = (ahead * torch.where(towards, 1 / 300.0, 1 / 95.0)).floor()
     again = key(own, turn.int(), 2)
     likely = unit(again) < 0.20 + shots["traffic"] * 0.020
     distance = ahead - turn * reach + 6
@@ -159,8 +181,8 @@ def _near_car(shots: Shots, ray: Rays, depth: Tensor, i: int) -> _Glow:
     size = 2.0
     bodies = (
         (0.0, 0.0, 1.05, 0.40, 2.5),
-        (0.34, -0.25 * heading, 0.74, 0.36, 1.35),
-        (-0.22, -1.5 * heading, 1.35, 0.16, 0.8),
+        (0.34, -0.25, 0.74, 0.36, 1.35),
+        (-0.22, -1.5, 1.35, 0.16, 0.8),
     )
     t_mid = distance / ray.dz.clamp_min(0.05)
     there = torch.where(likely & (t_mid > 5) & (t_mid < depth), smooth(5, 14, distance), 0.0)
@@ -169,7 +191,7 @@ def _near_car(shots: Shots, ray: Rays, depth: Tensor, i: int) -> _Glow:
     for k, (up, back, *radii) in enumerate(bodies):
         rx, ry, rz = (r * size for r in radii)
         ax, ay = (ray.ox - cx) / rx, (ray.oy - cy - up * size) / ry
-        az = (ray.oz - cz - back * size) / rz
+        az = (ray.oz - cz - back * size * heading) / rz
         bx, by, bz = ray.dx * (1 / rx), ray.dy * (1 / ry), ray.dz * (1 / rz)
         square = bx * bx + by * by + bz * bz
         t = -(ax * bx + ay * by + az * bz) / square
@@ -193,14 +215,15 @@ def _near_car(shots: Shots, ray: Rays, depth: Tensor, i: int) -> _Glow:
     cover = cover * there
     neon = tint * cover + jets * 0.9 * there
     first = torch.where(part(own, 3) < 0.5, neon, 0.0)
-    none = torch.zeros_like(depth)
-    return _Glow(
-        head=lamps if towards else none,
-        tail=none if towards else lamps,
-        first=first,
-        second=neon - first,
-        fog=fog * cover,
-        cover=cover,
+    return seen.behind(
+        Glow(
+            head=torch.where(towards, lamps, 0.0),
+            tail=torch.where(towards, 0.0, lamps),
+            first=first,
+            second=neon - first,
+            fog=fog * cover,
+            cover=cover,
+        )
     )
 
 
@@ -239,7 +262,7 @@ def on_the_ground(shots: Shots, colours: Palette, x: Tensor, z: Tensor, pixel: T
         lamp = torch.lerp(lamp, torch.zeros_like(lamp) + mean, smooth(3, 9, pixel))
         colour = torch.where(
             (onward > 0)[:, None],
-            torch.tensor([1.0, 0.10, 0.05], device=x.device)[:, None, None],
+            constants(x, 1.0, 0.10, 0.05)[:, None, None],
             colours.warm * 0.6 + 0.4,
         )
         asphalt = colours.warm * 0.015 + colours.fog * 0.05

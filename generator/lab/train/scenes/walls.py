@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -22,8 +22,9 @@ from generator.lab.train.scenes.facades import (
     relief,
     shop_lit,
 )
+from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
-from generator.lab.train.scenes.shots import Palette, Shots
+from generator.lab.train.scenes.shots import Shots
 
 __all__ = ["FAR", "Lightmap", "Wall", "lightmap", "lit", "trace"]
 
@@ -31,15 +32,10 @@ FAR = 90.0
 _CELL_Z, _CELL_Y, _CELLS_Z, _CELLS_Y, _CELLS_X = 0.5, 0.5, 120, 20, 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wall:
-    """Where rays meet a wall, [N, H, W] each. y is below 0 in the street's mirror image."""
+class Wall(NamedTuple):
+    """Where rays meet a wall, [N, H, W] each."""
 
     depth: Tensor
-    side: Tensor
-    """int32 0 left, 1 right"""
-    z: Tensor
-    y: Tensor
     hit: Tensor
     riser: Tensor
     """bool: a face that looks along the alley or up, not across"""
@@ -51,34 +47,38 @@ def trace(shots: Shots, ray: Rays) -> Wall:
 
     Rays go straight through the street: what lies below is its mirror image.
     """
-    side = (ray.dx > 0).int()
+    hit, riser = (torch.zeros_like(ray.dx, dtype=torch.bool) for _ in range(2))
+    wall = Wall(torch.full_like(ray.dx, FAR), hit, riser, torch.zeros_like(ray.dx))
+    for level in LEVELS:
+        # this side's numbers are made here, in double precision, and rounded once
+        place, away = (ray.dx.new_full((), v) for v in (level, HALF - level))
+        wall = fused(shots.kernels, _to_level)(shots, ray, wall, place, away)
+    return wall
+
+
+def _to_level(shots: Shots, ray: Rays, wall: Wall, level: Tensor, away: Tensor) -> Wall:
+    """Rays taken on to a level [], `away` [] from the alley's middle."""
+    depth, hit, riser, at = wall
     sign = torch.where(ray.dx > 0, 1.0, -1.0)
     steep = sign * ray.dx.abs().clamp_min(1e-4)
-    depth = torch.full_like(ray.dx, FAR)
-    hit = torch.zeros_like(ray.dx, dtype=torch.bool)
-    riser = hit
-    at = torch.zeros_like(depth)
-    for level in LEVELS:
-        t = (sign * (HALF - level) - ray.ox) / steep
-        front, _ = relief(shots, side, ray.oz + t * ray.dz, (ray.oy + t * ray.dy).abs())
-        new = (front > level - 0.01) & ~hit & (t < FAR)
-        depth = torch.where(new, t, depth)
-        riser = torch.where(new, front > level + 0.01, riser)
-        at = torch.where(new, level, at)
-        hit = hit | new
+    t = (sign * away - ray.ox) / steep
+    z, y = ray.oz + t * ray.dz, (ray.oy + t * ray.dy).abs()
+    front, _ = relief(shots, side_of(ray), z, y)
+    new = (front > level - 0.01) & ~hit & (t < FAR)
     return Wall(
-        depth=depth,
-        side=side,
-        z=ray.oz + depth * ray.dz,
-        y=ray.oy + depth * ray.dy,
-        hit=hit,
-        riser=riser,
-        level=at,
+        depth=torch.where(new, t, depth),
+        hit=hit | new,
+        riser=torch.where(new, front > level + 0.01, riser),
+        level=torch.where(new, level, at),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lightmap:
+def side_of(ray: Rays) -> Tensor:
+    """The wall that each ray goes to [N, H, W]: int32, 0 left, 1 right."""
+    return (ray.dx > 0).int()
+
+
+class Lightmap(NamedTuple):
     """Irradiance on the walls [N, 3, 2 sides x Y, Z] and on the street [N, 3, X, Z]; `start`
     [N, 1, 1] is the first cell's z. Cells stay in place while the camera moves."""
 
@@ -98,9 +98,10 @@ def _irradiance(
     return torch.einsum("npl,ncl->ncp", weight, lamps.light)
 
 
-def lightmap(ray: Rays, lamps: Lamps) -> Lightmap:
-    device = ray.ox.device
-    start = ((ray.oz - 1.6) * (1 / _CELL_Z)).floor() * _CELL_Z
+def lightmap(oz: Tensor, lamps: Lamps) -> Lightmap:
+    """`oz` [N, 1, 1] is where the camera stands."""
+    device = oz.device
+    start = ((oz - 1.6) * (1 / _CELL_Z)).floor() * _CELL_Z
     n = start.shape[0]
     z = start + (torch.arange(_CELLS_Z, device=device) + 0.5) * _CELL_Z
     y = ((torch.arange(_CELLS_Y, device=device) + 0.5) * _CELL_Y)[:, None]
@@ -149,11 +150,13 @@ def _joint(x: Tensor, period: float, width: float, pixel: Tensor) -> Tensor:
     return torch.lerp(sharp, torch.full_like(x, width / period), smooth(0.3, 0.9, pixel / period))
 
 
-def lit(shots: Shots, colours: Palette, light: Lightmap, ray: Rays, wall: Wall) -> Tensor:
+def lit(shots: Shots, light: Lightmap, ray: Rays, wall: Wall) -> Tensor:
     """Light [N, 3, H, W] that leaves the walls where rays meet them."""
-    y = wall.y.abs()
+    colours = shots.colours
+    y = (ray.oy + wall.depth * ray.dy).abs()
     inside = 0.012
-    side, z = wall.side, wall.z + torch.where(wall.riser, inside, 0.0)
+    side = side_of(ray)
+    z = ray.oz + wall.depth * ray.dz + torch.where(wall.riser, inside, 0.0)
     _, what = relief(shots, side, z, y)
     across = ray.dx.abs().clamp_min(0.02)
     pixel_z = wall.depth * ray.spread * (1 + 1 / across).clamp_max(40) * 0.6

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from generator.lab.train.scenes.camera import Rays
+from generator.lab.train.scenes.fused import fused
 from generator.lab.train.scenes.noise import key, noise, part, smooth, unit
 from generator.lab.train.scenes.shots import Shots
 
@@ -18,6 +19,8 @@ __all__ = ["rain", "rings", "splashes", "steam"]
 FALL = 8.5
 """m/s, the speed of large drops (Gunn and Kinzer, 1949)."""
 SHUTTER = 1 / 40
+_SPACING, _PLUMES = 4.0, 6
+"""Metres between vents, and how many of them are seen."""
 
 
 def rain(shots: Shots, ray: Rays, depth: Tensor, layers: tuple[float, ...]) -> Tensor:
@@ -95,35 +98,38 @@ def splashes(shots: Shots, x: Tensor, z: Tensor, pixel: Tensor) -> Tensor:
     return torch.where(live, ring * (1 - age) ** 2, 0.0) * (0.005 / thick)
 
 
-def steam(
-    shots: Shots, ray: Rays, depth: Tensor, half: float, spacing: float, count: int
-) -> Tensor:
-    """Cover [N, H, W] of plumes that rise from vents along both sides of a street."""
+def steam(shots: Shots, ray: Rays, depth: Tensor, half: float) -> Tensor:
+    """Cover [N, H, W] of plumes that rise from vents along both sides of a street, `half` wide."""
     out = torch.zeros_like(depth)
-    base = (ray.oz * (1 / spacing)).floor().int() + 1
-    likely = shots["steam"] * (spacing / 100)
-    for i in range(count):
-        own = key(shots.seed, base + i, 91)
-        z = ((base + i).float() + 0.6 * part(own, 0)) * spacing
-        t = (z - ray.oz) / ray.dz.clamp_min(0.05)
-        x, y = ray.ox + t * ray.dx, ray.oy + t * ray.dy
-        foot = (
-            (half - 0.5) * torch.where(part(own, 1) < 0.5, -1.0, 1.0) * (0.5 + 0.5 * part(own, 2))
-        )
-        rise = y * 1.0
-        broad = 0.22 + 0.30 * y.clamp_min(0)
-        u = (x - foot - 0.18 * y * (part(own, 3) - 0.5)) / broad
-        drift = shots.time * 0.85
-        billow = noise(own, u * 1.7 + 9, rise * 1.3 - drift) * 0.6
-        billow = billow + noise(own, u * 3.9 - 5, rise * 2.9 - drift * 2.1) * 0.4
-        cover = smooth(0.32, 0.80, billow * (1.1 - 0.35 * u.abs())) * torch.exp(-u * u * 0.9)
-        cover = (
-            cover
-            * smooth(-0.02, 0.25, y)
-            * smooth(4.5, 0.8, y)
-            * torch.where(unit(key(own, 4)) < likely, 0.5, 0.0)
-        )
-        there = (t > 0.3) & (t < depth) & (y > -0.05)
-        cover = cover * smooth(0.3, 1.6, t)
-        out = out + (1 - out) * torch.where(there, cover, 0.0)
+    base = (ray.oz * (1 / _SPACING)).floor().int() + 1
+    for i in range(_PLUMES):
+        out = fused(shots.kernels, _with_plume)(shots, ray, depth, out, base + i, half)
     return out
+
+
+def _with_plume(
+    shots: Shots, ray: Rays, depth: Tensor, out: Tensor, place: Tensor, half: float
+) -> Tensor:
+    """The cover with one more plume, that of vent number `place` [N, 1, 1]."""
+    likely = shots["steam"] * (_SPACING / 100)
+    own = key(shots.seed, place, 91)
+    z = (place.float() + 0.6 * part(own, 0)) * _SPACING
+    t = (z - ray.oz) / ray.dz.clamp_min(0.05)
+    x, y = ray.ox + t * ray.dx, ray.oy + t * ray.dy
+    foot = (half - 0.5) * torch.where(part(own, 1) < 0.5, -1.0, 1.0) * (0.5 + 0.5 * part(own, 2))
+    rise = y * 1.0
+    broad = 0.22 + 0.30 * y.clamp_min(0)
+    u = (x - foot - 0.18 * y * (part(own, 3) - 0.5)) / broad
+    drift = shots.time * 0.85
+    billow = noise(own, u * 1.7 + 9, rise * 1.3 - drift) * 0.6
+    billow = billow + noise(own, u * 3.9 - 5, rise * 2.9 - drift * 2.1) * 0.4
+    cover = smooth(0.32, 0.80, billow * (1.1 - 0.35 * u.abs())) * torch.exp(-u * u * 0.9)
+    cover = (
+        cover
+        * smooth(-0.02, 0.25, y)
+        * smooth(4.5, 0.8, y)
+        * torch.where(unit(key(own, 4)) < likely, 0.5, 0.0)
+    )
+    there = (t > 0.3) & (t < depth) & (y > -0.05)
+    cover = cover * smooth(0.3, 1.6, t)
+    return out + (1 - out) * torch.where(there, cover, 0.0)
