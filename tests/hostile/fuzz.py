@@ -70,7 +70,11 @@ def read(data: bytes, root: Path) -> None:
     if name == "table.csv":
         path = root / name
         path.write_bytes(data[1:])
-        table, complaints = read_table(path, name)
+        try:
+            table, complaints = read_table(path, name)
+        except ContentError as error:  # no table at all
+            _check(error.complaints, name)
+            return
         _check(complaints, name)
         for row in table.rows:
             str(row).encode()
