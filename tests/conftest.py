@@ -6,8 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "archive"
+
+
+# No test asserts a time: what is slow here is the machine.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def archive_folder() -> Path:
