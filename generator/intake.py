@@ -6,14 +6,16 @@ Nothing is read of a file that is too large, and nothing waits: a pipe or a devi
 from __future__ import annotations
 
 import csv
+import io
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
     *("LISTED_AT_MOST", "PER_FRAME", "TABLE", "TEXT", "PerFrameLimits", "Refusal"),
-    *("TableLimits", "TextLimits", "csv_fault", "leads_out", "printable", "text_of"),
+    *("TableError", "TableLimits", "TextLimits", "csv_rows", "leads_out", "printable", "text_of"),
 ]
 
 
@@ -116,14 +118,35 @@ def leads_out(path: Path, folder: Path) -> bool:
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def csv_fault(error: csv.Error, begun: int, noticed: int) -> tuple[int, str, str]:
-    """Line, problem and remedy of what a reader of CSV stopped at, in a row that began in line
-    `begun`: a quotation mark that stays open is noticed as late as at the end of the table."""
-    if str(error) == "unexpected end of data":
-        problem = "a field in quotation marks begins here and does not end"
-        return begun, problem, 'close it; inside such a field write the mark twice ("")'
-    where = "" if begun == noticed else f" up to line {noticed}"
-    return begun, f"no valid CSV{where}: {error}", "mend the line"
+class TableError(Exception):
+    """A table that is no CSV from `line` on, where its unreadable row begins."""
+
+    def __init__(self, line: int, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.line, self.problem, self.remedy = line, problem, remedy
+
+
+def csv_rows(text: str, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Rows of a table, each with the number of the line that it ends in; one of no field for a line
+    with nothing on it.
+
+    Raises:
+        TableError: behind the last row that can be read. A quotation mark that stays open is
+            noticed as late as at the end of the table, and told where its row begins.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    begun = 1
+    try:
+        for fields in reader:
+            begun = reader.line_num + 1
+            yield reader.line_num, fields
+    except csv.Error as error:
+        if str(error) == "unexpected end of data":
+            problem = "a field in quotation marks begins here and does not end"
+            remedy = 'close it; inside such a field write the mark twice ("")'
+            raise TableError(begun, problem, remedy) from error
+        where = "" if begun == reader.line_num else f" up to line {reader.line_num}"
+        raise TableError(begun, f"no valid CSV{where}: {error}", "mend the line") from error
 
 
 def printable(text: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import re
 import tomllib
 from collections import Counter
@@ -25,7 +23,8 @@ from generator.intake import (
     TABLE,
     TEXT,
     Refusal,
-    csv_fault,
+    TableError,
+    csv_rows,
     printable,
     text_of,
 )
@@ -46,8 +45,6 @@ SHOWN_AT_MOST = 80
 
 NESTED_AT_MOST = 20
 """How deep lists and tables of front matter may stand in each other."""
-
-_REST = "\0rest"
 
 
 class Complaints:
@@ -186,19 +183,17 @@ def read_clips(
     text = read_text(path, complaints, max_bytes=TABLE.max_bytes)
     if text is None:
         return []
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=_REST, strict=True)
+    table = csv_rows(text)
     known = list(forms.ClipForm.model_fields)
     lines: list[tuple[int, forms.ClipForm, tuple[tuple[str, str], ...]]] = []
-    rows, begun = 0, 1
+    rows = 0
     try:
-        header = [name.strip() for name in reader.fieldnames or ()]
+        header = [name.strip() for name in next(table, (1, []))[1]]
         if not _check_header(path, header, known, complaints):
             return []
-        reader.fieldnames = header
-        begun = reader.line_num + 1
-        for row in reader:
-            number = reader.reader.line_num  # reader.line_num knows no lines that were passed over
-            begun = number + 1
+        for number, fields in table:
+            if not fields:
+                continue
             rows += 1
             if rows > TABLE.max_rows:
                 complaints.add(
@@ -209,8 +204,8 @@ def read_clips(
                 )
             if complaints.full(path) or rows > TABLE.max_rows:
                 break
-            if _REST in row:
-                more = len(row[_REST])
+            more = len(fields) - len(header)
+            if more > 0:
                 complaints.add(
                     path,
                     f"line {number}",
@@ -219,7 +214,8 @@ def read_clips(
                 )
                 continue
             cells = {
-                name: (value or "").strip().replace("\r\n", "\n") for name, value in row.items()
+                name: value.strip().replace("\r\n", "\n")
+                for name, value in zip(header, fields, strict=False)
             }
             extra = tuple(
                 (name.removeprefix(EXTRA_PREFIX), value)
@@ -231,12 +227,8 @@ def read_clips(
             form = validate(path, f"line {number}", given, forms.ClipForm, complaints)
             if form is not None:
                 lines.append((number, form, extra))
-    except csv.Error as error:
-        written = text.split("\n")
-        while begun < len(written) and not written[begun - 1].strip():
-            begun += 1
-        number, problem, remedy = csv_fault(error, begun, reader.reader.line_num)
-        complaints.add(path, f"line {number}", problem, remedy)
+    except TableError as fault:
+        complaints.add(path, f"line {fault.line}", fault.problem, fault.remedy)
     return lines
 
 

@@ -5,14 +5,12 @@ The first column is where a point stands, every other one a line of the chart. A
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from generator.catalogue.decode import Complaints, as_written, read_text
-from generator.intake import TABLE, csv_fault
+from generator.intake import TABLE, TableError, csv_rows
 
 __all__ = ["FOLDER", "MOST_LINES", "read_table"]
 
@@ -30,11 +28,10 @@ def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Row
     text = read_text(path, complaints, max_bytes=TABLE.max_bytes)
     if text is None:
         return None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = csv_rows(text)
     rows: list[tuple[float, tuple[float | None, ...]]] = []
-    begun = 1
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [name.strip() for name in next(lines, (1, []))[1]]
         if not 2 <= len(header) <= MOST_LINES + 1 or not all(header):
             complaints.add(
                 path,
@@ -43,17 +40,14 @@ def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Row
                 f"name the place of a point, then 1 to {MOST_LINES} lines of the chart",
             )
             return None
-        begun = reader.line_num + 1
-        for fields in reader:
-            begun = reader.line_num + 1
-            row = _row(path, reader.line_num, header, fields, complaints)
+        for number, fields in lines:
+            row = _row(path, number, header, fields, complaints)
             if row is not None:
                 rows.append(row)
             if complaints.full(path):
                 break
-    except csv.Error as error:
-        line, problem, remedy = csv_fault(error, begun, reader.line_num)
-        complaints.add(path, f"line {line}", problem, remedy)
+    except TableError as fault:
+        complaints.add(path, f"line {fault.line}", fault.problem, fault.remedy)
     if not rows and len(complaints.found) == before:
         complaints.add(path, "line 2", "holds no row", "write one for each place of a point")
     return None if len(complaints.found) > before else (tuple(header[1:]), tuple(rows))

@@ -15,7 +15,15 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from generator.errors import Complaint, ContentError
-from generator.intake import LISTED_AT_MOST, TABLE, Refusal, csv_fault, printable, text_of
+from generator.intake import (
+    LISTED_AT_MOST,
+    TABLE,
+    Refusal,
+    TableError,
+    csv_rows,
+    printable,
+    text_of,
+)
 from generator.records import EXTRA_PREFIX
 
 __all__ = ["Row", "Table", "bounded", "read_table", "shown"]
@@ -184,29 +192,26 @@ def _lines(path: Path, where: str, complain: Complain) -> Iterator[tuple[int, li
         raise _unreadable(f"{where} {text.place}".rstrip(), text.problem, text.remedy)
     said = re.match(r"sep=([,;\t])\r?\n", text)
     delimiter = said[1] if said else max(DELIMITERS, key=lambda mark: _fit(text, mark))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    begun = 1
+    lines = csv_rows(text, delimiter)
     try:
         if said:
-            next(reader)
+            next(lines)
         rows = -1  # the names are none
-        for cells in reader:
-            begun = reader.line_num + 1
+        for number, cells in lines:
             if not any(cell.strip() for cell in cells):
                 continue
             rows += 1
             if rows > TABLE.max_rows:
                 complain(
-                    f"line {reader.line_num}",
+                    f"line {number}",
                     f"a run holds at most {TABLE.max_rows} clips",
                     "spread them over several runs",
                 )
-                yield reader.line_num, cells
+                yield number, cells
                 return
-            yield reader.line_num, cells
-    except csv.Error as error:
-        line, problem, remedy = csv_fault(error, begun, reader.line_num)
-        raise _unreadable(f"{where} line {line}", problem, remedy) from error
+            yield number, cells
+    except TableError as fault:
+        raise _unreadable(f"{where} line {fault.line}", fault.problem, fault.remedy) from fault
 
 
 def _fit(text: str, delimiter: str) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from generator.lab.models.neon_vae import NeonVAE
+from generator.lab.pipelines import PIPELINES
 from generator.lab.prompts import Known
 
 __all__ = [
@@ -29,7 +30,7 @@ __all__ = [
 
 # Shapes: B clips, F frames, T latent frames, n chunks, A attributes, H and W sides
 
-RATE_HZ = 12
+RATE_HZ = int(PIPELINES["neon"].content_rate_hz)
 """Frames per second that Neon is trained at."""
 HELD_OUT = 2**40
 WARM_FRAMES = 4
