@@ -8,7 +8,7 @@ weights, so speed and rounding only.
   cells OUT     the archive's 14 cells, 20.0 s each, then further takes; start-up, 200 chunks
   modes OUT     modes that are not exact beside exact: speed, and error on the same noise
   again OUT     the same stream several times: equal, bit by bit?
-  everything OUT    again, cells and compare, in one process
+  beside OUT    compare and modes, in one process, which opens and compiles once
   adopt FOLDER  two runs of content/runs from what the commands wrote
 
 OUT holds one JSON file a command, written anew after each step. `--rehearse` does all but
@@ -37,6 +37,8 @@ from memflow_h200 import Budget, Report, golden, prompt_text  # noqa: E402
 
 SIZES = ((512, 288), (848, 480))
 TINY_SIZES = ((32, 32), (48, 32))
+STAGE_STEPS = (2, 4, 8, 12)
+"""Cells whose chunks are profiled."""
 
 
 class Steps(Report):
@@ -742,16 +744,14 @@ def cells(asked: argparse.Namespace) -> int:
         h200.one_cell(report, pipeline, cell, known, int(seconds * 16), warm, takes, conditions)
         if cell.steps == (4,):
             report.step(f"parts/{cell.size}", functools.partial(parts, pipeline, *sides))
-        if cell.steps in ((2,), (4,)):
+        if cell.steps[0] in STAGE_STEPS:
             report.step(
                 f"stages/{cell.id}", functools.partial(chunk_stages, pipeline, cell), needs_s=10
             )
         if cell.steps == (2,) and cell.width == matrix[0].width:
             chunks = 20 if tiny else 200
             report.step("200 chunks", functools.partial(leaks, pipeline, cell, chunks))
-    if report.budget.allows(45) or tiny:
-        golden(report, "cpu" if tiny else "cuda", compile_mode="fused" if tiny else "graphs")
-    h200.repeats(report, pipeline, matrix, known, takes, conditions)
+    h200.repeats(report, pipeline, matrix, known, takes, conditions, turns=asked.takes - 1)
     if torch.cuda.is_available():
         report.data["memory"] = {
             "allocated_gib": round(torch.cuda.memory_allocated() / 2**30, 2),
@@ -1106,16 +1106,13 @@ def differing(one: tuple[list[Any], list[bytes]], other: tuple[list[Any], list[b
     }
 
 
-def everything(asked: argparse.Namespace) -> int:
-    """`again`, and where all is equal `cells` and `compare`, in one process, which opens and
-    compiles once."""
-    asked.minutes = 2.4
-    if again(asked):
-        return 1
-    for part, minutes in ((cells, 3.4), (compare, 2.6)):
-        asked.minutes = minutes
-        part(asked)
-    return 0
+def beside(asked: argparse.Namespace) -> int:
+    """`compare` and `modes`, in one process, which opens and compiles once."""
+    whole = asked.minutes
+    began = time.monotonic()
+    compare(asked)
+    asked.minutes = whole - (time.monotonic() - began) / 60
+    return modes(asked)
 
 
 def adopt(asked: argparse.Namespace) -> int:
@@ -1363,13 +1360,15 @@ def main() -> int:
         ("cells", cells, 8.0),
         ("modes", modes, 3.0),
         ("again", again, 2.4),
-        ("everything", everything, 9.0),
+        ("beside", beside, 6.0),
     ):
         one = commands.add_parser(name)
         one.add_argument("out", type=Path)
         one.add_argument("--minutes", type=float, default=minutes)
         one.add_argument("--commit", default="", help="of this code, where git is not at hand")
-        if name in ("compare", "everything"):
+        if name == "cells":
+            one.add_argument("--takes", type=int, default=3, help="of a cell; all but one shorter")
+        if name in ("compare", "beside"):
             one.add_argument("--official", type=Path, required=True, help="a checkout of it")
             one.add_argument("--turns", type=int, default=5)
             one.set_defaults(rehearse=False)

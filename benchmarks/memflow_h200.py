@@ -204,13 +204,14 @@ def repeats(
     known: Any,
     takes: dict[str, list[Any]],
     conditions: Any,
+    turns: int = 9,
 ) -> None:
     """Round after round over all cells; a take whose pictures differ from the first's is told."""
     from generator.lab import clock, generate
 
     chunks = known.settled_chunk + STEADY_CHUNKS
     frames = 9 + 12 * (chunks - 1)
-    for turn in range(1, 10):
+    for turn in range(1, turns + 1):
         for cell in cells:
             if cell.id not in takes:
                 continue
@@ -343,10 +344,14 @@ def proofs(arguments: argparse.Namespace) -> int:
         seed=0,
         switches=(record.Switch(chunk=1, at_s=Fraction(9, 16), prompt="rain", text="Rain falls."),),
     )
-    parts = Parts(device=device, dtype=dtype, weights="random", tiny=rehearsal, vace=True)
+    mode = "fused" if rehearsal and arguments.compile == "graphs" else arguments.compile
+    report.data["conditions"]["compile mode"] = mode
+    parts = Parts(
+        device=device, dtype=dtype, weights="random", tiny=rehearsal, vace=True, compile=mode
+    )
     wipe(report, parts, cell, context=a_context(width, height), least_s=0)
     if "golden" not in arguments.skip:
-        golden(report, device)
+        golden(report, device, mode)
     report.say("done")
     report.write()
     found = report.data.get("wipe", {})
@@ -521,6 +526,7 @@ def main() -> int:
     three.add_argument("--commit", default="", help="of this code, where git is not at hand")
     three.add_argument("--rehearse", action="store_true")
     three.add_argument("--skip", default="", help="golden: leave it out")
+    three.add_argument("--compile", default="none", help="none, fused or graphs")
     three.set_defaults(run_command=proofs)
     two = commands.add_parser("adopt")
     two.add_argument("json")
