@@ -523,9 +523,8 @@ def profiles(report: Steps, pipeline: Any, width: int, height: int) -> None:
 def eight_bits(report: Steps) -> None:
     """Products in bfloat16 and in row-wise FP8, quantization of the activations included."""
     import torch
+    from eighths import eighths as quantized
     from torch.nn import functional
-
-    from generator.lab.models.fast import eighths as quantized
 
     quantize = torch.compile(quantized, dynamic=False)
     for tokens in (1728, 4770):
@@ -959,13 +958,17 @@ MODES = ("exact", "fp8", "sparse memory")
 
 def turned(pipeline: Any, name: str) -> None:
     """The same pipeline and weights in another mode."""
+    from eighths import EighthProducts
+
     from generator.lab.models import fast
 
     pipeline.cache = None
     pipeline.fast.forget()
     pipeline.sparse_memory = name == "sparse memory"
     pipeline.fast = pipeline.passes = fast.FastPasses(
-        pipeline.dit, graphs=pipeline.fast.graphs, eighths=name == "fp8"
+        pipeline.dit,
+        graphs=pipeline.fast.graphs,
+        products=EighthProducts if name == "fp8" else None,
     )
 
 

@@ -721,11 +721,6 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "[default: none]",
 )
 @click.option(
-    "--products",
-    metavar="KIND",
-    help="fp8: heavy matrix products in 8 bits, with --compile. Not exact, and the record says so.",
-)
-@click.option(
     "--sparse-memory",
     is_flag=True,
     default=None,

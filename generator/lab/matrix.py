@@ -80,7 +80,6 @@ class Matrix:
     text: str = ""
     sparse_memory: bool = False
     compile: str = "none"
-    products: str = ""
     switches: tuple[str, ...] = ()
     """SECONDS=PROMPT each, in order of time."""
     references: tuple[str, ...] = ()
@@ -320,7 +319,6 @@ def parts_of(matrix: Matrix, *, tiny: bool = False) -> Parts:
         text=Path(matrix.text) if matrix.text else None,
         sparse_memory=matrix.sparse_memory,
         compile=matrix.compile,
-        products=matrix.products,
         vace=bool(context_files(matrix)),
         tiny=tiny,
     )
@@ -342,7 +340,7 @@ def about_of(matrix: Matrix) -> RunAbout:
 
 _TEXTS = (
     *("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask"),
-    *("compile", "products"),
+    "compile",
 )
 _LISTS = ("switches", "references")
 _KNOWN = (

@@ -41,7 +41,7 @@ VERSION = 1
 CELLS = "cells"
 CONDITIONS = ("pipeline", "machine", "software", "said", "seconds", "repeats")
 """What all cells of a run share."""
-SWITCHES, CONTEXT, PRODUCTS = "prompt switches", "VACE context", "matrix products"
+SWITCHES, CONTEXT = "prompt switches", "VACE context"
 """What a run's conditions say of them, under these names, where there are any."""
 FPS_MEANS = "frames per wall second of the steady state, VAE decode and transfer to host included"
 TOY = (
@@ -416,7 +416,7 @@ def _series_toml(
 
 def _work(pipeline: str, said: Mapping[str, str]) -> str:
     """What the roofline counts it as; "" where it cannot, or where bf16's peak is not the one."""
-    if SWITCHES in said or CONTEXT in said or PRODUCTS in said:
+    if SWITCHES in said or CONTEXT in said:
         return ""
     sparse = said.get("memory", "").startswith("sparse")
     name = f"{pipeline}-sparse" if sparse else pipeline
@@ -446,7 +446,6 @@ def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: boo
     return (
         f"{title}, this project's code"
         + (f", compile mode {mode}" if mode != "none" else "")
-        + (", FP8 products" if PRODUCTS in said else "")
         + (", prompts switched" if SWITCHES in said else "")
         + (", with a VACE context" if CONTEXT in said else "")
         + (", random weights" if random else "")

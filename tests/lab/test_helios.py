@@ -281,7 +281,6 @@ def test_a_wiped_pipeline_is_a_fresh_one_and_every_memory_matters() -> None:
     ("change", "said"),
     [
         ({"compile": "graphs"}, '--compile "graphs": Helios has none and fused'),
-        ({"products": "fp8"}, '--products "fp8": Helios has no other products'),
         ({"sparse_memory": True}, "no sparse memory"),
         ({"vace": True}, "reads no VACE context"),
         ({"attention": "sage"}, 'attention kernel "sage": known are torch, cudnn'),

@@ -185,10 +185,10 @@ def test_stages_are_told_apart_in_a_cells_name() -> None:
 
 
 def test_compile_modes_are_ordered_by_file_or_option(tmp_path: Path) -> None:
-    ordered = read(tmp_path, 'prompts = ["dawn"]\ncompile = "graphs"\nproducts = "fp8"\n')
+    ordered = read(tmp_path, 'prompts = ["dawn"]\ncompile = "graphs"\n')
     parts = matrix.parts_of(ordered)
-    assert (parts.compile, parts.products) == ("graphs", "fp8")
-    parts = matrix.parts_of(matrix.with_options(matrix.Matrix(), compile="fused", products=None))
-    assert (parts.compile, parts.products) == ("fused", "")
+    assert parts.compile == "graphs"
+    parts = matrix.parts_of(matrix.with_options(matrix.Matrix(), compile="fused"))
+    assert parts.compile == "fused"
     with pytest.raises(ContentError, match=r"compile: 1 is no text"):
         read(tmp_path, "compile = 1\n")

@@ -203,7 +203,6 @@ def test_spoilt_weights_are_refused_by_name(tmp_path: Path, spoilt: str) -> None
         ({"vace": True}, "no VACE context"),
         ({"compile": "fast"}, "known are none, fused, graphs"),
         ({"compile": "graphs"}, "CUDA records graphs"),
-        ({"products": "fp8"}, "other products"),
     ],
 )
 def test_what_cannot_be_had_is_said(other: dict[str, Any], said: str) -> None:

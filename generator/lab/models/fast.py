@@ -35,7 +35,7 @@ from generator.lab.models.dit import (
 )
 from generator.measure.roofline import bank_frames, settled_chunk
 
-__all__ = ["EIGHTHS", "MODES", "FastPasses", "Passes", "check_mode"]
+__all__ = ["MODES", "FastPasses", "Passes", "Products", "check_mode"]
 
 # Shapes as in dit.py: L tokens, d model width, H heads, D head dimension, S text tokens
 
@@ -57,14 +57,6 @@ def check_mode(mode: str, device: torch.device) -> None:
             f"compile mode graphs: CUDA records graphs, and the device is {device}; "
             "write fused or none"
         )
-
-
-EIGHTHS = (
-    "FP8 (e4m3, scaled by token and by output channel) for queries, keys, values and the "
-    "feed-forward net; all others as they are"
-)
-LARGEST_EIGHTH = 448.0
-"""Of float8_e4m3fn."""
 
 
 class Passes(Protocol):
@@ -165,16 +157,6 @@ def _gelu(x: torch.Tensor) -> torch.Tensor:
     return functional.gelu(x, approximate="tanh")
 
 
-def eighths(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows of x [M, K] in 8 bits (e4m3), and their scales [M, 1]."""
-    scale = x.float().abs().amax(dim=1, keepdim=True).clamp_min(1e-12) / LARGEST_EIGHTH
-    return (x.float() / scale).to(torch.float8_e4m3fn), scale
-
-
-def _gelu_eighths(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return eighths(functional.gelu(x.float(), approximate="tanh"))
-
-
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """One kernel of it for every shape that it meets; falling back to eager code is an error."""
     import torch._dynamo
@@ -197,8 +179,6 @@ def _fused() -> SimpleNamespace:
         added_modulated=compiled(_added_modulated),
         gated_modulated=compiled(_gated_modulated),
         gelu=compiled(_gelu),
-        eighths=compiled(eighths),
-        gelu_eighths=compiled(_gelu_eighths),
     )
 
 
@@ -217,11 +197,12 @@ class FastPasses:
     chunks anew after a switch of prompts.
     """
 
-    def __init__(self, dit: CausalDiT, *, graphs: bool, eighths: bool = False) -> None:
-        """`eighths` computes the heavy products in FP8: not exact."""
+    def __init__(
+        self, dit: CausalDiT, *, graphs: bool, products: Callable[[Any], Products] | None = None
+    ) -> None:
+        """`products` makes those of a block, exact ones unless another way is to be measured."""
         self.dit, self.graphs = dit, graphs
-        made = EighthProducts if eighths else Products
-        self.products = [made(block) for block in dit.blocks]
+        self.products = [(products or Products)(block) for block in dit.blocks]
         self._recorded: dict[tuple[Any, ...], Recorded] = {}
         self._pool: Any = None
         self._cache: KVCache | None = None
@@ -421,47 +402,6 @@ class Products:
     def down(self, h: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.block.ffn[2](h)
         return y
-
-
-class EighthProducts(Products):
-    """The heavy products with both sides in FP8: weights scaled by output channel, activations by
-    token as they come. Queries, keys and values of the chunk, and both layers of the feed-forward
-    net; the smaller products (output of the attentions, queries to the text) would lose time by
-    it, and all others are not of a block: they stay as they are."""
-
-    def __init__(self, block: Any) -> None:
-        super().__init__(block)
-        up, down = block.ffn[0], block.ffn[2]
-        self._qkv = Eighths(self.qkv_weight, self.qkv_bias)
-        self._up = Eighths(up.weight, up.bias)
-        self._down = Eighths(down.weight, down.bias)
-
-    def qkv(self, m: torch.Tensor) -> torch.Tensor:
-        x, scale = _fused().eighths(m[0])
-        return self._qkv(x, scale, m.dtype)
-
-    def up(self, m: torch.Tensor) -> torch.Tensor:
-        """Without its GELU, which `down` computes where it makes 8 bits of it."""
-        x, scale = _fused().eighths(m[0])
-        return self._up(x, scale, m.dtype)
-
-    def down(self, h: torch.Tensor) -> torch.Tensor:
-        x, scale = _fused().gelu_eighths(h[0])
-        return self._down(x, scale, h.dtype)
-
-
-class Eighths:
-    """A linear layer in FP8."""
-
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
-        self.weight, scale = eighths(weight.detach())
-        self.scale, self.bias = scale.t().contiguous(), bias.detach()
-
-    def __call__(self, x: torch.Tensor, scale: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        out = torch._scaled_mm(
-            x, self.weight.t(), scale, self.scale, self.bias, None, dtype, use_fast_accum=True
-        )
-        return out.unsqueeze(0)
 
 
 def _joined(attention: Attention) -> tuple[torch.Tensor, torch.Tensor]:

@@ -79,8 +79,6 @@ class Parts:
     """A kernel's name; the device's usual one when empty."""
     compile: str = "none"
     """"none": eager, the slow twin; or a faster mode, where a pipeline has it."""
-    products: str = ""
-    """"fp8": the heavy matrix products in 8 bits, where a pipeline has it. Not exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

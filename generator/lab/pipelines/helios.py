@@ -241,8 +241,6 @@ def open_pipeline(parts: Parts) -> Helios:
         raise UsageError(
             f'--compile "{parts.compile}": Helios has {" and ".join(MODES)}; write fused'
         )
-    if parts.products:
-        raise UsageError(f'--products "{parts.products}": Helios has no other products here')
     fast = parts.compile == "fused"
     return assembled(parts, fast=fast, compiled=fast and parts.device.startswith("cuda"))
 

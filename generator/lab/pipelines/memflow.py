@@ -21,7 +21,7 @@ from generator.lab.context import faults
 from generator.lab.models import attention, devices, text, vae, weights
 from generator.lab.models.cache import KVCache, TextCache
 from generator.lab.models.dit import CausalDiT, Context, Modulation, Rotation
-from generator.lab.models.fast import EIGHTHS, MODES, FastPasses, Passes, check_mode
+from generator.lab.models.fast import MODES, FastPasses, Passes, check_mode
 from generator.lab.models.fast_vae import Coming, FastDecoder, SecondStream
 from generator.lab.models.vace import ContextReader
 from generator.lab.pipelines import Frames, Parts, Request
@@ -344,11 +344,6 @@ def open_pipeline(parts: Parts) -> MemFlow:
     device, dtype = devices.device_of(parts.device), devices.dtype_of(parts.dtype)
     kernel = attention.checked(parts.attention or attention.choose(device, dtype))
     check_mode(parts.compile, device)
-    if parts.products not in ("", "fp8") or (parts.products and parts.compile == "none"):
-        raise UsageError(
-            f'products "{parts.products}": fp8 is known, together with a compile mode that is not '
-            "none; leave them out for exact ones"
-        )
     dit_shape = TINY_DIT if parts.tiny else WAN_1_3B
     if parts.vace:
         dit_shape = replace(dit_shape, vace_layers=tuple(range(0, dit_shape.layers, 2)))
@@ -392,7 +387,6 @@ def open_pipeline(parts: Parts) -> MemFlow:
         "attention kernel": kernel,
         "compile mode": MODES[parts.compile],
         "memory": "sparse (SMA)" if parts.sparse_memory else "dense",
-        **({"matrix products": EIGHTHS} if parts.products else {}),
         "architecture": ("tiny, for tests" if parts.tiny else "Wan2.1-T2V-1.3B, causal")
         + (", with VACE" if dit.shape.vace_layers else ""),
     }
@@ -407,7 +401,7 @@ def open_pipeline(parts: Parts) -> MemFlow:
         said=described,
         sparse_memory=parts.sparse_memory,
         reader=ContextReader(autoencoder) if dit.shape.vace_layers else None,
-        fast=FastPasses(dit, graphs=graphs, eighths=bool(parts.products)) if fast else None,
+        fast=FastPasses(dit, graphs=graphs) if fast else None,
         second=SecondStream(decoder.stream)
         if isinstance(decoder, FastDecoder) and graphs
         else None,

@@ -247,10 +247,10 @@ def open_pipeline(parts: Parts) -> NeonPipeline:
 
 def _check(parts: Parts, device: torch.device) -> None:
     check_mode(parts.compile, device)
-    if parts.vace or parts.sparse_memory or parts.products or parts.text:
+    if parts.vace or parts.sparse_memory or parts.text:
         raise UsageError(
-            "Neon reads no VACE context and no text embeddings, and has neither sparse memory nor "
-            "other products; leave those options out"
+            "Neon reads no VACE context and no text embeddings, and has no sparse memory; leave "
+            "those options out"
         )
     if parts.tiny and parts.weights != "random":
         raise UsageError(
