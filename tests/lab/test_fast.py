@@ -5,8 +5,8 @@ the same golden tensors on a GPU."""
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
