@@ -62,6 +62,30 @@ def test_the_calls_of_a_sitting_go_on_from_each_other(
     sys.modules.pop("neon_train")
 
 
+def test_a_stage_that_fails_does_not_take_the_next_one_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VAE is trained without features where those fail; the file says what failed, and the
+    exit status that something did."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+
+    from generator.lab.train import loops
+
+    def broken(*arguments: object, **options: object) -> object:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(loops, "features_step", broken)
+    call = ["run", str(tmp_path), "--rehearse", "--stage", "features=1", "--stage", "vae=1"]
+    assert neon_train.run(neon_train.parsed(call), shapes()) == 1
+    figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert "RuntimeError: no such kernel" in figures["failed"]
+    _, state, _ = neon_weights.load(tmp_path)
+    assert {name.split(".")[0] for name in state} == {"vae"}
+    assert (tmp_path / "sheet.png").is_file()
+    sys.modules.pop("neon_train")
+
+
 def test_what_is_spent_before_training_is_the_longest_stages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
