@@ -1,6 +1,6 @@
 """Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
 
-    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6 --compile-s 40
+    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6.5 --compile-s 50
                                                      first call: from nothing
     run OUT --from WEIGHTS --stage dit=8.5 --part 1/2 --compile
     run OUT --from WEIGHTS --stage dit=6 --part 2/2 --compile --evaluate 48

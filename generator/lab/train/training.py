@@ -74,8 +74,9 @@ class Plan:
     pool: int | None = None
     """Clips that are kept on the device."""
     refresh: int = 8
-    """Clips that are rendered anew after every 20 steps, as far as REFRESH_SHARE lets them; 0 for
-    none. A run that goes by its steps renders them all."""
+    """Clips that are rendered after every 20 steps, as far as REFRESH_SHARE lets them, and as often
+    as it lets them until there are `pool`; 0 for none. A run that goes by its steps renders so many
+    and no more."""
     seed: int = 0
     """Of parameters, draws, and of footage, which begins at 10 million times it."""
     device: str = "cuda"
@@ -188,12 +189,15 @@ def train(
                 losses.append(numbers["loss"])
                 log.write("step", step=steps, done=round(done, 4), **rounded(numbers))
                 progress(plan.stage, int(100 * local), 100)
-                since = now() - began - ready
-                if plan.refresh and (plan.steps or rendering_s <= REFRESH_SHARE * since):
+                while plan.refresh and (
+                    plan.steps or rendering_s <= REFRESH_SHARE * (now() - began - ready)
+                ):
                     before = now()
                     refresh(plan.refresh)
                     synchronise(device)
                     rendering_s += now() - before
+                    if plan.steps or stage.full():
+                        break
                 if now() - saved > SAVE_S:
                     saved = now()
                     keep(plan, models, average, part, stage.finish, log, steps)
@@ -284,6 +288,8 @@ class Stage:
     refresh: Callable[[int], None]
     finish: Callable[[], None]
     rendered: Callable[[], int]
+    full: Callable[[], bool]
+    """Whether the pool holds as many clips as it may."""
     rate: float
     clips: int
     batch: loops.Batch
@@ -340,7 +346,7 @@ def prepared(
             batch=batch,
             shift=models.config.shift,
             half=half,
-            run=torch.compile(block_pass) if plan.compile else block_pass,
+            run=torch.compile(block_pass, dynamic=False) if plan.compile else block_pass,
         )
         return Stage(
             step=step,
@@ -348,6 +354,7 @@ def prepared(
             refresh=bank.refresh,
             finish=lambda: None,
             rendered=lambda: bank.next_seed - first_seed,
+            full=lambda: bank.filled == count,
             rate=rate,
             clips=bank.filled,
             batch=batch,
@@ -387,8 +394,8 @@ def prepared(
             critic=critic,
             critics=loops.optimiser(critic.parameters(), rate / 2),
             half=half,
-            encode=torch.compile(encode) if plan.compile else encode,
-            decode=torch.compile(decode) if plan.compile else decode,
+            encode=torch.compile(encode, dynamic=False) if plan.compile else encode,
+            decode=torch.compile(decode, dynamic=False) if plan.compile else decode,
         )
 
     def finish() -> None:
@@ -401,6 +408,7 @@ def prepared(
         refresh=clips.refresh,
         finish=finish,
         rendered=lambda: clips.next_seed - begun,
+        full=lambda: clips.filled == count,
         rate=rate,
         clips=clips.filled,
         batch=batch,

@@ -2,8 +2,9 @@
 
 Compiling takes time that a short run may not have, and how much is known only where it is done. So
 functions are compiled as a first frame meets them, until the time is spent; the rest stay as they
-are, and so does one that is not compiled by then (an alarm of the system ends it, in a program's
-first thread). Either way the pictures are the same up to rounding.
+are. So does one that takes half of what was left when it began, lest it leave nothing for those
+behind it (an alarm of the system ends it, in a program's first thread). Either way the pictures are
+the same up to rounding.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["Compiler", "Kernels", "fused"]
 P = ParamSpec("P")
 R = TypeVar("R")
 LEAST_S = 5.0
-"""What a function gets that is begun within the budget, however little of that is left."""
+"""What a function gets at least that is begun within the budget."""
 _OPTIONS = {"triton.autotune_pointwise": False}
 """One shape of a kernel instead of two to six: each costs seconds with kernels as long as these."""
 _MOST_GRAPHS = 32
@@ -55,7 +56,7 @@ class Kernels:
     def _first(self, function: Callable[P, R]) -> Callable[P, R]:
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             began, compiled = time.monotonic(), _compiled(function)
-            left_s = max(LEAST_S, self.budget_s - sum(self.seconds.values()))
+            left_s = max(LEAST_S, (self.budget_s - sum(self.seconds.values())) / 2)
             try:
                 with _at_most(left_s):
                     out = compiled(*args, **kwargs)
@@ -117,7 +118,7 @@ def _at_most(seconds: float) -> Iterator[None]:
 
     def ring(number: int, frame: object) -> None:
         if not over:
-            raise TimeoutError(f"not compiled within the {seconds:.0f} s that were left")
+            raise TimeoutError(f"not compiled within {seconds:.0f} s")
 
     quiet = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # where it was ended would be told at length
