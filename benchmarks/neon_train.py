@@ -314,7 +314,7 @@ def speed(
         f"renders {rates[fastest]:.0f} frames a second, {fastest}",
         frames_rendered_a_second=round(rates[fastest], 1),
         rendered=fastest,
-        compiled=ways[fastest].report(),
+        compiled=[report for footage in ways.values() for report in footage.report()],
     )
     return ways[fastest]
 
