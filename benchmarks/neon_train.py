@@ -1,6 +1,6 @@
 """Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
 
-    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6 --compile-s 40
+    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6.5 --compile-s 50
                                                      first call: from nothing
     run OUT --from WEIGHTS --stage dit=8.5 --part 1/2 --compile
     run OUT --from WEIGHTS --stage dit=6 --part 2/2 --compile --evaluate 48
@@ -27,6 +27,7 @@ import struct
 import sys
 import tempfile
 import time
+import traceback
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -52,8 +53,8 @@ CLIP_FRAMES = 40
 class Said:
     """What is known so far, in a file that is whole at any time."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.began = path, time.monotonic()
+    def __init__(self, path: Path, began: float | None = None) -> None:
+        self.path, self.began = path, time.monotonic() if began is None else began
         self.data: dict[str, Any] = {"version": 1, **taken(), "log": []}
 
     def say(self, text: str, **facts: Any) -> None:
@@ -67,6 +68,7 @@ class Said:
 
 
 def run(arguments: argparse.Namespace, footage: Any = None) -> int:
+    began = time.monotonic()
     import torch
 
     from generator.lab.train import rendered, training
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
 
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
-    said = Said(out / "figures.json")
+    said = Said(out / "figures.json", began)
     toy = arguments.rehearse
     samples = 1 if toy else arguments.samples
     ways = {"eager": footage or rendered.footage(samples)}
@@ -95,6 +97,7 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     stages = shortened(stages, time.monotonic() - said.began)
     k, n = map(int, arguments.part.split("/"))
     source = Path(arguments.source) if arguments.source else None
+    clips, failed = None, []
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch) / "neon"
         for stage, minutes in stages:
@@ -117,18 +120,24 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
                 tiny=toy,
             )
             try:
-                came = training.train(plan, footage)
-            finally:
-                bring(work, out)  # what there is comes back, whatever happens next
-            said.say(
-                f"{stage}: {came.steps} steps in {came.seconds:.0f} s, loss {came.first_loss:.4g} "
-                f"to {came.last_loss:.4g}"
-            )
-            source = None
-        folder = work if work.is_dir() else source
+                # what there is comes back as soon as it is there, whatever happens next
+                came = training.train(plan, footage, clips=clips, kept=partial(bring, work, out))
+            except Exception as error:  # the next stage may still do its work
+                failed.append(stage)
+                told = traceback.format_exc()[-4000:]
+                said.say(f"{stage} FAILED: {type(error).__name__}: {error}"[:2000], failed=told)
+            else:
+                clips = came.clips
+                said.say(
+                    f"{stage}: {came.steps} steps in {came.seconds:.0f} s, "
+                    f"loss {came.first_loss:.4g} to {came.last_loss:.4g}"
+                )
+            source = None if (work / "config.json").is_file() else source
+        clips = None
+        folder = work if (work / "config.json").is_file() else source
         if folder is None and arguments.stage:
             said.say("done")
-            return 0
+            return 1 if failed else 0
         if folder is None:
             print("nothing to do: name a --stage, or weights with --from", file=sys.stderr)
             return 2
@@ -161,7 +170,7 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     if len(files) > MOST_FILES or large:
         print(f"{len(files)} files, too large: {large or 'none'}", file=sys.stderr)
         return 1
-    return 0
+    return 1 if failed else 0
 
 
 def stages_of(stated: Sequence[str]) -> list[tuple[str, float]]:
@@ -192,7 +201,9 @@ def bring(work: Path, out: Path) -> None:
     for old in out.glob("neon-*.safetensors"):
         old.unlink()
     for path in work.iterdir():
-        (out / path.name).write_bytes(path.read_bytes())
+        beside = out / f"{path.name}.partial"
+        beside.write_bytes(path.read_bytes())
+        beside.replace(out / path.name)
 
 
 def rendering(
@@ -274,13 +285,14 @@ def timed(work: Callable[[], object], device: Any) -> float:
 def speed(
     said: Said, ways: dict[str, Any], device: Any, width: int, height: int, clips: int
 ) -> Any:
-    """The footage to train on: compiled where that was asked for and works; and how fast batches of
-    its clips are rendered here, behind one warm-up."""
+    """The footage to train on, which is the fastest that works; and how fast each way renders
+    batches of its clips here, behind one warm-up."""
     import torch
 
     from generator.lab.train.data import times_of
 
-    for way in sorted(ways, key=lambda way: way != "compiled"):
+    rates: dict[str, float] = {}
+    for way in sorted(ways):
         footage = ways[way]
         condition = footage.draw(torch.arange(clips, device=device))
         times = times_of(condition, 0, 12)
@@ -295,15 +307,16 @@ def speed(
                 rendering_compiled_failed=f"{type(error).__name__}: {error}"[:4000],
             )
             continue
-        rate = 12 * clips / spent
-        said.say(
-            f"renders {rate:.0f} frames a second, {way}",
-            frames_rendered_a_second=round(rate, 1),
-            rendered=way,
-            compiled=footage.report(),
-        )
-        return footage
-    raise AssertionError("eager rendering either works or raises")
+        rates[way] = 12 * clips / spent
+        said.say(f"{way}: {rates[way]:.0f} frames a second")
+    fastest = max(rates, key=lambda way: rates[way])
+    said.say(
+        f"renders {rates[fastest]:.0f} frames a second, {fastest}",
+        frames_rendered_a_second=round(rates[fastest], 1),
+        rendered=fastest,
+        compiled=[report for footage in ways.values() for report in footage.report()],
+    )
+    return ways[fastest]
 
 
 def sheet(models: Any, footage: Any, device: Any, width: int, height: int, count: int) -> Any:

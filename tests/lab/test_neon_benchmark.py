@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,56 @@ def test_the_calls_of_a_sitting_go_on_from_each_other(
     assert not any(name.startswith("features.") for name in state)
     assert config.rounding["flow"] == said["lost"]["flow"] < 0.2
     assert config.training["seconds"].keys() == {"features", "vae", "dit"}
+    sys.modules.pop("neon_train")
+
+
+def test_a_stage_that_fails_does_not_take_the_next_one_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VAE is trained without features where those fail; the file says what failed, and the
+    exit status that something did."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+
+    from generator.lab.train import loops
+
+    def broken(*arguments: object, **options: object) -> object:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(loops, "features_step", broken)
+    call = ["run", str(tmp_path), "--rehearse", "--stage", "features=1", "--stage", "vae=1"]
+    assert neon_train.run(neon_train.parsed(call), shapes()) == 1
+    figures = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert "RuntimeError: no such kernel" in figures["failed"]
+    _, state, _ = neon_weights.load(tmp_path)
+    assert {name.split(".")[0] for name in state} == {"vae"}
+    assert (tmp_path / "sheet.png").is_file()
+    sys.modules.pop("neon_train")
+
+
+def test_training_takes_the_faster_way_to_render_and_tells_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled functions may be slower than plain ones; what became of compiling is told anyway."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+
+    plain = shapes()
+    other = replace(
+        plain,
+        render=lambda *given: plain.render(*given),
+        report=lambda: [{"place": "alley"}],
+    )
+    ways = {"eager": plain, "compiled": other}
+    monkeypatch.setattr(
+        neon_train, "timed", lambda work, device: 1.0 if work.func is plain.render else 9.0
+    )
+    said = neon_train.Said(tmp_path / "figures.json")
+    taken = neon_train.speed(said, ways, torch.device("cpu"), 48, 32, 2)
+    assert taken is ways["eager"]
+    assert said.data["rendered"] == "eager"
+    assert said.data["frames_rendered_a_second"] == 24
+    assert said.data["compiled"] == [{"place": "alley"}]
     sys.modules.pop("neon_train")
 
 

@@ -18,7 +18,7 @@ from generator.cli import main  # noqa: E402
 from generator.errors import UsageError  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
 from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
-from generator.lab.train import loops, training  # noqa: E402
+from generator.lab.train import loops, losses, training  # noqa: E402
 from generator.lab.train.data import HELD_OUT, Clips, Latents, Segments, times_of  # noqa: E402
 from generator.lab.train.evaluate import evaluate  # noqa: E402
 from generator.lab.train.log import LOG, read_log  # noqa: E402
@@ -81,6 +81,7 @@ def test_latents_are_whitened(trained: tuple[Path, dict[str, Any]]) -> None:
         Plan(stage="dit", out=trained[0], **TOY), shapes(), trained[0], CPU
     )
     clips = Clips(shapes(), count=16, frames=12, width=48, height=32, device=CPU)
+    assert list(clips.fill()) == [16]
     with torch.inference_mode():
         latents = models.vae.encode(clips.pixels.float() / 255)
     spread = latents.transpose(1, 2).flatten(3).permute(1, 0, 2, 3).flatten(1).std(dim=1)
@@ -184,6 +185,79 @@ def test_time_ends_a_run(tmp_path: Path) -> None:
     assert outcome.seconds <= 75
 
 
+def test_slow_rendering_leaves_time_to_train(tmp_path: Path) -> None:
+    """By a clock on which a frame takes half a second and a step a tenth: rendering all 8 clips
+    first would take 48 of 50 s, and anew after every 20 steps more than that. The pool is begun
+    with what a step needs, and rendering on the way keeps to its share."""
+    clock, footage = [0.0], shapes()
+
+    def now() -> float:
+        clock[0] += 0.02
+        return clock[0]
+
+    def slow(condition: Any, times: Any, width: int, height: int) -> Any:
+        clock[0] += 0.5 * times.numel()
+        return footage.render(condition, times, width, height)
+
+    plan = Plan(stage="features", out=tmp_path / "toy", minutes=2, pool=24, **TOY)
+    outcome = train(plan, replace(footage, render=slow), now=now)
+    ready, end = (
+        next(line for line in read_log(tmp_path / "toy" / LOG) if line["event"] == event)
+        for event in ("ready", "end")
+    )
+    assert ready["clips"] == 16, "a first lot, and no second one"
+    assert outcome.steps > 100
+    after = 110 - ready["seconds"]
+    assert 0 < end["rendering_s"] <= training.REFRESH_SHARE * after + 6 + 1
+
+
+def test_a_stage_goes_on_with_the_clips_of_the_one_before(tmp_path: Path) -> None:
+    """Nothing is rendered twice: where the pool fits it is the same one, with its clips."""
+    still = {**TOY, "refresh": 0}
+    first = train(Plan(stage="features", out=tmp_path / "toy", steps=2, **still), shapes())
+    assert first.clips is not None
+    seen = first.clips.pixels.clone()
+    plan = Plan(stage="vae", out=tmp_path / "toy", steps=2, **still)
+    second = train(plan, shapes(), clips=first.clips)
+    assert second.clips is first.clips
+    assert torch.equal(second.clips.pixels, seen)
+    ends = [line for line in read_log(tmp_path / "toy" / LOG) if line["event"] == "end"]
+    assert [line["rendered"] for line in ends] == [8, 0]
+    other = train(replace(plan, width=64), shapes(), clips=first.clips)
+    assert other.clips is not first.clips
+
+
+def test_what_is_kept_on_the_way_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever copies weights away learns of each time that they were written, while they are
+    whole: a run may be ended from outside."""
+    monkeypatch.setattr(training, "SAVE_S", 0.0)
+    out = tmp_path / "toy"
+    found: list[int] = []
+
+    def kept() -> None:
+        neon_weights.load(out)
+        found.append(len([line for line in read_log(out / LOG) if line["event"] == "kept"]))
+
+    train(Plan(stage="features", out=out, steps=40, **TOY), shapes(), kept=kept)
+    assert found == [1, 2, 3, 4], "after steps 1, 20 and 40, and at the end"
+
+
+def test_the_critics_norm_is_exact_in_half_precision() -> None:
+    """Under bfloat16 autocast the largest singular value of its weights is 1 all the same, by a
+    decomposition in double precision."""
+    torch.manual_seed(0)
+    critic = losses.PatchCritic(8)
+    video = torch.rand(1, 4, 3, 32, 32)
+    for _ in range(200):
+        with torch.autocast("cpu", torch.bfloat16):
+            said = critic(video)
+    assert said.dtype == torch.bfloat16
+    for layer in critic.layers:
+        if isinstance(layer, torch.nn.Conv2d):
+            sizes = torch.linalg.svdvals(layer.weight.detach().double().flatten(1))
+            assert sizes[0].item() == pytest.approx(1, abs=1e-3)
+
+
 def test_the_average_is_kept_and_training_goes_on_with_its_own() -> None:
     layer = torch.nn.Linear(1, 1, bias=False)
     layer.weight.data.fill_(0.0)
@@ -234,7 +308,8 @@ def test_segments_are_the_clips_moments() -> None:
 
 
 def test_crops_are_pieces_of_clips_at_places_that_divide_by_8() -> None:
-    clips = Clips(shapes(), count=4, frames=12, width=48, height=32, device=CPU)
+    clips = Clips(shapes(), count=4, frames=12, width=48, height=32, device=CPU, at_once=3)
+    assert list(clips.fill()) == [3, 4]
     pixels, scene, values = clips.batch(torch.Generator().manual_seed(3), 9, crop=16)
     assert pixels.shape == (9, 12, 3, 16, 16)
     places = [(y, x) for y in (0, 8, 16) for x in (0, 8, 16, 24, 32)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -174,6 +176,35 @@ def test_what_cannot_be_compiled_in_time_or_at_all_is_rendered_all_the_same(
     assert report["compile_s"] == 4
     assert report["eager"].pop("_walked") == "RuntimeError: no such kernel"
     assert set(report["eager"].values()) == {"the 4 s for compiling were spent"}
+
+
+def test_a_function_that_takes_too_long_to_compile_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A compiler that would never come back is interrupted when the budget is spent, and what it
+    was to compile stays eager; no alarm rings afterwards."""
+
+    def compiled(function: Any) -> Any:
+        def never(*args: Any) -> Any:
+            while function.__name__ == "_walked":
+                time.sleep(0.01)
+            return function(*args)
+
+        return never
+
+    monkeypatch.setattr(fused, "_compiled", compiled)
+    monkeypatch.setattr(fused, "LEAST_S", 0.2)
+    before = signal.getsignal(signal.SIGALRM)
+    compiler = fused.Compiler(0.5)
+    scene = draw(1, "metropolis")
+    more = {"height": 16, "width": 32, "device": CPU, "samples": 1}
+    fast = render([scene], [1.0], compiler=compiler, **more).frames
+    assert torch.equal(fast, render([scene], [1.0], **more).frames)
+    (report,) = compiler.report()
+    assert report["eager"]["_walked"].startswith("TimeoutError: not compiled within")
+    assert report["functions"]["_walked"] < 5
+    assert signal.getsignal(signal.SIGALRM) == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_a_later_run_of_the_program_gives_the_same_bytes() -> None:

@@ -80,7 +80,8 @@ def times_of(condition: Condition, first_frame: torch.Tensor | int, frames: int)
 
 
 class Clips:
-    """A pool of rendered clips [N, F, 3, H, W] in 8 bits, the oldest of which give way."""
+    """A pool of rendered clips [N, F, 3, H, W] in 8 bits, the oldest of which give way. Empty until
+    it is filled."""
 
     def __init__(
         self,
@@ -92,18 +93,16 @@ class Clips:
         height: int,
         device: torch.device,
         first_seed: int = 0,
-        at_once: int = 8,
+        at_once: int = 16,
     ) -> None:
         self.footage, self.frames = footage, frames
-        self.width, self.height, at_once = width, height, min(at_once, count)
-        self.device, self.next_seed, self.oldest = device, first_seed, 0
+        self.width, self.height, self.at_once = width, height, at_once
+        self.device, self.next_seed, self.oldest, self.filled = device, first_seed, 0, 0
         self.pixels = torch.zeros(
             (count, frames, 3, height, width), dtype=torch.uint8, device=device
         )
         self.scene = torch.zeros(count, dtype=torch.long, device=device)
         self.values = torch.zeros((count, len(footage.attributes)), device=device)
-        for _ in range(-(-count // at_once)):
-            self.refresh(at_once)
 
     @torch.no_grad()
     def refresh(self, clips: int) -> None:
@@ -118,13 +117,20 @@ class Clips:
         self.pixels[where] = (pixels * 255).round().to(torch.uint8)
         self.scene[where], self.values[where] = condition.scene, condition.values.float()
         self.oldest = (self.oldest + clips) % count
+        self.filled = min(count, self.filled + clips)
+
+    def fill(self) -> Iterator[int]:
+        """Fill the pool, telling after each step how many clips are in it."""
+        while self.filled < len(self.pixels):
+            self.refresh(min(self.at_once, len(self.pixels) - self.filled))
+            yield self.filled
 
     def batch(
         self, generator: torch.Generator, size: int, *, crop: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(pixels [B, F, 3, h, w] 0 to 1, scene [B], values [B, A]) of clips drawn with return,
         whole or square crops at places that divide by 8."""
-        chosen = self._drawn(len(self.pixels), size, generator)
+        chosen = self._drawn(self.filled, size, generator)
         if crop is None:
             pixels = self.pixels[chosen]
         else:

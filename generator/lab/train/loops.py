@@ -149,8 +149,8 @@ def vae_step(
                 latents.shape, generator=generator, device=latents.device, dtype=latents.dtype
             )
             bent = MOST * torch.tanh((latents + recipe.latent_noise * noise) / MOST)
-            made = (decode(bent) + 1) / 2
-        made = made.float()
+            made = decode(bent)
+        made = (made.float() + 1) / 2
         parts = {
             "l1": (made - pixels).abs().mean(),
             "laplacian": recipe.laplacian * losses.laplacian_loss(made, pixels),

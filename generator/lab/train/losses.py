@@ -69,7 +69,12 @@ class PatchCritic(nn.Module):
 
     def forward(self, video: torch.Tensor) -> torch.Tensor:
         pairs = torch.cat([video[:, 1:], video[:, :-1]], dim=2).flatten(0, 1)
-        return self.layers(2 * pairs - 1)
+        with nn.utils.parametrize.cached():
+            with torch.autocast(video.device.type, enabled=False):
+                # power iteration in full precision, and once for each pass
+                for layer in self.layers:
+                    getattr(layer, "weight", None)
+            return self.layers(2 * pairs - 1)
 
 
 def critic_loss(real: torch.Tensor, made: torch.Tensor) -> torch.Tensor:

@@ -78,7 +78,7 @@ class AttributeNetwork(nn.Module):
             x = functional.relu(stage(x))
             if i >= 2:
                 mixed = x.unflatten(0, (clips, frames)).permute(0, 3, 4, 2, 1)
-                mixed = self.over_time[i - 2](mixed.flatten(0, 2)).view_as(mixed)
+                mixed = self.over_time[i - 2](mixed.flatten(0, 2)).reshape(mixed.shape)
                 x = functional.relu(x + mixed.permute(0, 4, 3, 1, 2).flatten(0, 1))
             made.append(x.unflatten(0, (clips, frames)))
         return made

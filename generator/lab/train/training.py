@@ -45,7 +45,9 @@ LAST_RATE = 0.05
 EVERY = 20
 """Steps from one line of the log to the next; the host waits for the device there only."""
 FILL_SHARE = 0.25
-"""Of a run's time, after which latents that are still to be rendered come on the way."""
+"""Of a run's time, after which clips that are still to be rendered come on the way."""
+REFRESH_SHARE = 0.3
+"""Of the time since then, which rendering on the way may take."""
 SAVE_S = 150.0
 MARGIN_S = 10.0
 """Kept free at a run's end, to write what it came to."""
@@ -72,7 +74,9 @@ class Plan:
     pool: int | None = None
     """Clips that are kept on the device."""
     refresh: int = 8
-    """Clips that are rendered anew after every 20 steps; 0 for none."""
+    """Clips that are rendered after every 20 steps, as far as REFRESH_SHARE lets them, and as often
+    as it lets them until there are `pool`; 0 for none. A run that goes by its steps renders so many
+    and no more."""
     seed: int = 0
     """Of parameters, draws, and of footage, which begins at 10 million times it."""
     device: str = "cuda"
@@ -105,16 +109,21 @@ class Outcome:
     seconds: float
     first_loss: float
     last_loss: float
+    clips: Clips | None
+    """What it was trained on, for another stage to go on with; None for latents."""
 
 
 def train(
     plan: Plan,
     footage: Footage,
     *,
+    clips: Clips | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    kept: Callable[[], None] = lambda: None,
     now: Callable[[], float] = time.monotonic,
 ) -> Outcome:
-    """Train one stage. What was reached is kept when the run is interrupted, too.
+    """Train one stage. What was reached is kept when the run is interrupted, too; `kept` is called
+    whenever `plan.out` was written. `clips` of a stage before are taken where they fit.
 
     Raises UsageError for what cannot be had, MediaError for weights that cannot be read.
     """
@@ -147,10 +156,12 @@ def train(
         device,
         told(progress, "rendering"),
         lambda: now() - began > FILL_SHARE * end_s,
+        clips,
     )
     log.write("ready", clips=stage.clips, compiled=footage.report())
     step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
-    ready, saved, steps = now() - began, now(), 0
+    synchronise(device)
+    ready, saved, steps, rendering_s = now() - began, now(), 0, 0.0
     losses: list[float] = []
     try:
         while True:
@@ -178,15 +189,24 @@ def train(
                 losses.append(numbers["loss"])
                 log.write("step", step=steps, done=round(done, 4), **rounded(numbers))
                 progress(plan.stage, int(100 * local), 100)
-                if plan.refresh:
+                while plan.refresh and (
+                    plan.steps or rendering_s <= REFRESH_SHARE * (now() - began - ready)
+                ):
+                    before = now()
                     refresh(plan.refresh)
+                    synchronise(device)
+                    rendering_s += now() - before
+                    if plan.steps or stage.full():
+                        break
                 if now() - saved > SAVE_S:
                     saved = now()
                     keep(plan, models, average, part, stage.finish, log, steps)
+                    kept()
         progress(plan.stage, 100, 100)
     finally:
         files = keep(plan, models, average, part, stage.finish, log, steps) if steps else []
-        log.write("end", steps=steps, rendered=stage.rendered())
+        log.write("end", steps=steps, rendered=stage.rendered(), rendering_s=round(rendering_s, 1))
+        kept()
     if not losses:
         raise UsageError(
             f"--minutes {plan.minutes:g}: over before the first step, for rendering took as long; "
@@ -199,6 +219,7 @@ def train(
         seconds=now() - began,
         first_loss=losses[0],
         last_loss=sum(tail) / len(tail),
+        clips=stage.pool,
     )
 
 
@@ -267,9 +288,12 @@ class Stage:
     refresh: Callable[[int], None]
     finish: Callable[[], None]
     rendered: Callable[[], int]
+    full: Callable[[], bool]
+    """Whether the pool holds as many clips as it may."""
     rate: float
     clips: int
     batch: loops.Batch
+    pool: Clips | None = None
 
 
 def prepared(
@@ -280,9 +304,10 @@ def prepared(
     device: torch.device,
     progress: Callable[[int, int], None],
     enough: Callable[[], bool],
+    before: Clips | None,
 ) -> Stage:
-    """Footage on the device, and the step that trains on it. `enough` says that rendering has
-    taken its share of the time."""
+    """Footage on the device, that of the stage `before` where it fits, and the step that trains on
+    it. `enough` says that rendering has taken its share of the time."""
     batch = loops.Batch(plan.batch or (4 if plan.tiny else BATCHES[plan.stage]))
     rate = plan.rate or RATES[plan.stage]
     count = plan.pool or (8 if plan.tiny else POOLS[plan.stage])
@@ -308,6 +333,7 @@ def prepared(
         )
         for filled in bank.fill():
             progress(filled, count)
+            synchronise(device)
             if enough() and filled >= batch.size:
                 break  # the rest comes with every refresh
         optimiser = loops.optimiser(models.neon.parameters(), rate)
@@ -320,7 +346,7 @@ def prepared(
             batch=batch,
             shift=models.config.shift,
             half=half,
-            run=torch.compile(block_pass) if plan.compile else block_pass,
+            run=torch.compile(block_pass, dynamic=False) if plan.compile else block_pass,
         )
         return Stage(
             step=step,
@@ -328,12 +354,25 @@ def prepared(
             refresh=bank.refresh,
             finish=lambda: None,
             rendered=lambda: bank.next_seed - first_seed,
+            full=lambda: bank.filled == count,
             rate=rate,
             clips=bank.filled,
             batch=batch,
         )
-    clips = Clips(footage, count=count, frames=12, **sides, device=device, first_seed=first_seed)
-    progress(count, count)
+    fits = before is not None and before.pixels.shape == (count, 12, 3, plan.height, plan.width)
+    if before is not None and fits and before.device == device:
+        clips = before
+    else:
+        clips = Clips(
+            footage, count=count, frames=12, **sides, device=device, first_seed=first_seed
+        )
+    begun = clips.next_seed
+    if clips.filled < batch.size:  # else what is still to come comes with every refresh
+        for filled in clips.fill():
+            progress(filled, count)
+            synchronise(device)
+            if enough() and filled >= min(batch.size, count):
+                break
     if plan.stage == "features":
         optimiser = loops.optimiser(models.features.parameters(), rate)
         step = loops.features_step(
@@ -355,8 +394,8 @@ def prepared(
             critic=critic,
             critics=loops.optimiser(critic.parameters(), rate / 2),
             half=half,
-            encode=torch.compile(encode) if plan.compile else encode,
-            decode=torch.compile(decode) if plan.compile else decode,
+            encode=torch.compile(encode, dynamic=False) if plan.compile else encode,
+            decode=torch.compile(decode, dynamic=False) if plan.compile else decode,
         )
 
     def finish() -> None:
@@ -368,21 +407,30 @@ def prepared(
         optimiser=optimiser,
         refresh=clips.refresh,
         finish=finish,
-        rendered=lambda: clips.next_seed - first_seed,
+        rendered=lambda: clips.next_seed - begun,
+        full=lambda: clips.filled == count,
         rate=rate,
-        clips=count,
+        clips=clips.filled,
         batch=batch,
+        pool=clips,
     )
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for the device, so that the clock sees what it did."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 @contextmanager
 def fastest_convolutions(device: torch.device) -> Iterator[None]:
     """Sizes stay the same from step to step, so that trying kernels once pays."""
-    if device.type != "cuda":
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = device.type == "cuda"
+    try:
         yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
-        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def make_smaller(batch: loops.Batch, network: nn.Module, log: Log) -> None:

@@ -2,13 +2,19 @@
 
 Compiling takes time that a short run may not have, and how much is known only where it is done. So
 functions are compiled as a first frame meets them, until the time is spent; the rest stay as they
-are. Either way the pictures are the same up to rounding.
+are. So does one that takes half of what was left when it began, lest it leave nothing for those
+behind it (an alarm of the system ends it, in a program's first thread). Either way the pictures are
+the same up to rounding.
 """
 
 from __future__ import annotations
 
+import logging
+import signal
+import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -17,6 +23,10 @@ __all__ = ["Compiler", "Kernels", "fused"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LEAST_S = 5.0
+"""What a function gets at least that is begun within the budget."""
+_OPTIONS = {"triton.autotune_pointwise": False}
+"""One shape of a kernel instead of two to six: each costs seconds with kernels as long as these."""
 _MOST_GRAPHS = 32
 """Of one function: families, sizes and batches that a program may render. Past that it fails rather
 than run slowly unseen."""
@@ -46,8 +56,10 @@ class Kernels:
     def _first(self, function: Callable[P, R]) -> Callable[P, R]:
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             began, compiled = time.monotonic(), _compiled(function)
+            left_s = max(LEAST_S, (self.budget_s - sum(self.seconds.values())) / 2)
             try:
-                out = compiled(*args, **kwargs)
+                with _at_most(left_s):
+                    out = compiled(*args, **kwargs)
                 self.called[function] = compiled
             except torch.OutOfMemoryError:
                 raise
@@ -94,9 +106,38 @@ def fused(kernels: Kernels | None, function: Callable[P, R]) -> Callable[P, R]:
     return function if kernels is None else kernels.of(function)
 
 
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in the midst of what takes longer, again each second until it is heard.
+    Without alarms, and outside of the first thread, nothing is ended."""
+    first = threading.current_thread() is threading.main_thread()
+    if not first or not hasattr(signal, "setitimer"):
+        yield
+        return
+    over = False
+
+    def ring(number: int, frame: object) -> None:
+        if not over:
+            raise TimeoutError(f"not compiled within {seconds:.0f} s")
+
+    quiet = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # where it was ended would be told at length
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, 1e6), 1.0)
+    try:
+        try:
+            yield
+        finally:
+            over = True
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        logging.disable(quiet)
+
+
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     import torch._dynamo as dynamo
 
     dynamo.config.recompile_limit = max(dynamo.config.recompile_limit, _MOST_GRAPHS)
-    made: Callable[P, R] = torch.compile(function, fullgraph=True, dynamic=False)
+    made: Callable[P, R] = torch.compile(function, fullgraph=True, dynamic=False, options=_OPTIONS)
     return made
