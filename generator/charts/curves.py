@@ -53,13 +53,14 @@ def curves(told: PageChart, *, href: str) -> Chart:
     plot = Plot(
         x=axis(told.x, (x for x, _ in told.rows), most_ticks=14),
         y=axis(
-            f"{told.y}, {told.unit}" + (", one upon the other" if told.stacked else ""),
+            f"{told.y}, {told.unit}" + (", stacked" if told.stacked else ""),
             (mark.y for stroke in drawn for mark in stroke.marks),
             most_ticks=8,
         ),
         strokes=tuple(drawn),
         references=(),
         height_px=HEIGHT_PX,
+        stacked=told.stacked,
     )
     entries = tuple(
         LegendEntry(

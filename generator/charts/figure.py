@@ -15,7 +15,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from generator.charts.look import FONT, FONT_PX, GRID, INK, QUIET, REFERENCE, radius_px
+from generator.charts.look import BAND, FONT, FONT_PX, GRID, INK, QUIET, REFERENCE, radius_px
 from generator.charts.plot import Axis, Mark, Plot, Stroke, label_shifts_px
 
 MARGIN_PX = {"l": 40, "r": 64, "t": 40, "b": 60}
@@ -25,6 +25,10 @@ HOVER_COLUMNS = 34
 def write_figure(plot: Plot) -> str:
     """The figure as JSON with sorted keys; nothing in it depends on when or where it is made."""
     lines = [_line(stroke) for stroke in plot.strokes if stroke.through]
+    if plot.stacked:
+        for number, line in enumerate(lines):
+            line["fill"] = "tonexty" if number else "tozeroy"
+            line["fillcolor"] = _faint(line["line"]["color"])
     marks = [_marks(stroke) for stroke in plot.strokes]
     figure = go.Figure(data=[*lines, *marks], layout=_layout(plot)).to_plotly_json()
     figure["layout"].pop("template")
@@ -92,6 +96,11 @@ def _hover(mark: Mark) -> str:
     content policy refuses."""
     parts = (part for line in mark.hover for part in wrap(line, HOVER_COLUMNS))
     return "<br>".join(escape(part, quote=False) for part in parts)
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{BAND:g})"
 
 
 def _dash(dash: str) -> str:

@@ -38,6 +38,8 @@ SHAPES = (
 
 # SVG dash arrays in px; "" is a solid line.
 DASHES = ("", "7 4", "14 4", "10 3 2 3")
+BAND = 0.3
+"""How dense the filling between stacked lines is."""
 DOTTED = ("1.5 4", "1.5 9", "1.5 3 1.5 9", "1.5 3 1.5 3 1.5 9")
 
 

@@ -70,6 +70,8 @@ class Plot:
     strokes: tuple[Stroke, ...]
     references: tuple[Reference, ...]
     height_px: int
+    stacked: bool = False
+    """Lines run one upon the other, with what lies between them filled."""
 
 
 def axis(title: str, values: Iterable[float], *, most_ticks: int) -> Axis:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from html import escape
 from itertools import pairwise
 
-from generator.charts.look import Look, radius_px
+from generator.charts.look import BAND, Look, radius_px
 from generator.charts.plot import LABEL_LINE_PX, Mark, Plot, Stroke, label_shifts_px
 
 PLOT_PX = 360
@@ -22,6 +22,7 @@ def draw_poster(plot: Plot) -> str:
     """The whole plot; its marks link to their clips and carry a tooltip."""
     parts = [
         *_frame(plot),
+        *_bands(plot),
         *(part for stroke in plot.strokes for part in _line(plot, stroke)),
         *(_mark(plot, stroke.look, mark) for stroke in plot.strokes for mark in stroke.marks),
     ]
@@ -63,6 +64,26 @@ def _frame(plot: Plot) -> list[str]:
     parts.append(_text("chart-axis", "0", "0", plot.y.title, dy=-16))
     parts.append(_text("chart-axis", "100%", "100%", plot.x.title, dy=44, anchor="end"))
     return parts
+
+
+def _bands(plot: Plot) -> list[str]:
+    """What lies between stacked lines, in a picture of its own that is stretched over the axes."""
+    drawn = [stroke for stroke in plot.strokes if stroke.through] if plot.stacked else []
+    if not drawn:
+        return []
+    below = tuple((x, 0.0) for x, _ in drawn[0].through)
+    parts = []
+    for stroke in drawn:
+        corners = " ".join(
+            f"{1000 * x / plot.x.end:.2f},{1000 - 1000 * y / plot.y.end:.2f}"
+            for x, y in (*stroke.through, *reversed(below))
+        )
+        parts.append(
+            f'<polygon points="{corners}" fill="{stroke.look.colour}" fill-opacity="{BAND:g}"/>'
+        )
+        below = stroke.through
+    picture = '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none">'
+    return [picture, *parts, "</svg>"]
 
 
 def _line(plot: Plot, stroke: Stroke) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+
+import pytest
 
 from generator.charts import curves
 from generator.records import Label, PageChart
@@ -48,6 +51,29 @@ def test_stacked_lines_run_at_the_sum_of_all_below() -> None:
         "products": [(2, 50)],
         "decode": [(2, 90), (4, 90)],
     }
+
+
+def test_what_lies_between_stacked_lines_is_filled_by_both_drawings() -> None:
+    """From the axis to the first line, from each line to the next; in the picture without scripts
+    the corners stand where the lines run."""
+    chart = curves(replace(TOLD, stacked=True), href="../run/")
+    figure = json.loads(chart.figure)
+    lines = [trace for trace in figure["data"] if trace["mode"] == "lines"]
+    assert [trace["fill"] for trace in lines] == ["tozeroy", "tonexty", "tonexty"]
+    end_x, end_y = (figure["layout"][name]["range"][1] for name in ("xaxis", "yaxis"))
+    corners = [
+        {tuple(map(float, corner.split(","))) for corner in points.split()}
+        for points in re.findall(r'<polygon points="([^"]+)"', chart.poster)
+    ]
+    for found, reached in zip(
+        corners, ([(2, 30), (4, 50)], [(2, 50)], [(2, 90), (4, 90)]), strict=True
+    ):
+        for x, y in reached:
+            at = (1000 * x / end_x, 1000 - 1000 * y / end_y)
+            assert any(one == pytest.approx(at, abs=0.01) for one in found)
+    plain = curves(TOLD, href="../run/")
+    assert "polygon" not in plain.poster
+    assert "tonexty" not in plain.figure
 
 
 def test_marks_lead_to_the_run_and_the_numbers_stand_in_a_table() -> None:
