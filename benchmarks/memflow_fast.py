@@ -602,7 +602,7 @@ def searched(report: Steps) -> None:
 def compare(asked: argparse.Namespace) -> int:
     """In turn in one process: official, ours, official, ours ... at 4 steps."""
     import torch
-    from memflow_official import Official, attention_kernels
+    from memflow_official import Official, attention_kernels, told_of
 
     from generator.lab import clock
 
@@ -610,7 +610,7 @@ def compare(asked: argparse.Namespace) -> int:
     report.data["machine"] = dict(clock.machine("cuda"))
     report.data["software"] = software(asked)
     report.data["weights"] = "random; the transformer's are the same on both sides"
-    report.data["official"] = "KlingTeam/MemFlow 7ed5147, adapted as memflow_official.py says"
+    report.data["official"] = f"{told_of(asked.official)}, adapted as memflow_official.py says"
     chunks = 12
     report.data["protocol"] = (
         f"{chunks} chunks a run, 4 steps, one after the other in one process; cuDNN attention and "
@@ -1127,14 +1127,9 @@ def adopt(asked: argparse.Namespace) -> int:
         name: json.loads((asked.folder / f"{name}.json").read_text("utf-8"))
         for name in ("memflow-fast", "memflow-fast-compare", "memflow-fast-modes")
     }
-    earlier = asked.folder / "memflow-fast-compare-earlier.json"
-    if earlier.is_file():
-        kept[earlier.stem] = json.loads(earlier.read_text("utf-8"))
-    rates = kept["memflow-fast-compare"]["rates"]
     whole = kept["memflow-fast"]
     for cell in whole["cells"].values():
-        if cell["steps"] == [4]:
-            cell["further"] = {"times-official": f"{rates[cell['size']]['ratio, steady']:.2f}"}
+        cell["series"] = {"id": "memflow-exact", "title": EXACT_TITLE}
     exact = ROOT / "content" / "runs" / f"{asked.run}-exact-h200"
     if exact.exists():
         raise SystemExit(f"{exact} is there already, and runs are never changed")
@@ -1155,6 +1150,10 @@ def adopt(asked: argparse.Namespace) -> int:
         if name in whole:
             file = name.replace(" ", "-").replace("_", "-")
             (exact / f"{file}.json").write_text(json.dumps(whole[name], indent=1) + "\n")
+    stages = {cell: dict(told) for cell, told in whole["stages"].items() if isinstance(told, dict)}
+    for told in stages.values():
+        del told["wall_ms"]  # of a host that had ordered work before, and waits for some of it
+    (exact / "stages.json").write_text(json.dumps(stages, indent=1) + "\n")
     (exact / "tables").mkdir()
     for name, text in tables_of(whole).items():
         (exact / "tables" / f"{name}.csv").write_text(text, "utf-8")
@@ -1187,15 +1186,14 @@ def tables_of(whole: Any) -> dict[str, str]:
             lines.append(",".join([str(number), *(f"{gap * 1e3:.1f}" for gap in row)]))
         made[f"latency-{size}"] = "\n".join(lines) + "\n"
         found = [
-            (one["steps"][0], whole["stages"][one["cell"]]["ms_by_kind"])
+            (one["steps"][0], whole["stages"][one["cell"]])
             for one in cells
             if isinstance(whole["stages"].get(one["cell"]), dict)
         ]
         lines = [",".join(["steps", *STAGES])]
         for steps, told in found:
-            lines.append(
-                ",".join([str(steps), *(f"{told.get(k, 0):.1f}" for k in STAGES.values())])
-            )
+            times = [told["ms_by_kind"].get(kind, 0) for kind in STAGES.values()]
+            lines.append(",".join([str(steps), *(f"{ms:.1f}" for ms in times)]))
         made[f"stages-{size}"] = "\n".join(lines) + "\n"
     return made
 
@@ -1209,18 +1207,15 @@ STAGES = {
     "copies": "copies",
 }
 """Of a chunk, as charts name them, from the bottom up; and what `chunk_stages` calls them."""
+EXACT_TITLE = "MemFlow, exact mode: this project's code, compile mode graphs"
 TURNS = {
     "memflow-official": "MemFlow, official code, in turn with ours, random weights",
-    "memflow": "MemFlow, this project's code, compile mode graphs, in turn, random weights",
-    "memflow-official-earlier": "MemFlow, official code, in turn with an earlier state of ours, "
-    "random weights",
-    "memflow-earlier": "MemFlow, an earlier state of this project's code, compile mode graphs, in "
-    "turn, random weights",
+    "memflow-exact": f"{EXACT_TITLE}, random weights",
     "memflow-fp8": "MemFlow, FP8 products (not exact), random weights",
     "memflow-sparse": "MemFlow, Sparse Memory Activation (not exact), random weights",
 }
 """Series of the run that `adopt` makes of `compare` and `modes`."""
-EXACT = ("memflow-official", "memflow", "memflow-official-earlier", "memflow-earlier")
+EXACT = ("memflow-official", "memflow-exact")
 WORK = {**dict.fromkeys(EXACT, "memflow"), "memflow-sparse": "memflow-sparse"}
 
 
@@ -1228,11 +1223,9 @@ def turn_rows(kept: dict[str, Any]) -> tuple[list[dict[str, str]], list[str]]:
     """Lines of clips.csv, and the series that they are of."""
     rows: list[dict[str, str]] = []
     pairs = [
-        (size, rates, side, f"{series}{'-earlier' if name.endswith('earlier') else ''}")
-        for name in kept
-        if "compare" in name
-        for size, rates in kept[name]["rates"].items()
-        for side, series in (("official", "memflow-official"), ("ours", "memflow"))
+        (size, rates, side, series)
+        for size, rates in kept["memflow-fast-compare"]["rates"].items()
+        for side, series in (("official", "memflow-official"), ("ours", "memflow-exact"))
     ]
     for size, rates, side, series in pairs:
         steady = rates[f"{side}, steady"]
@@ -1281,7 +1274,7 @@ def turns_toml(asked: argparse.Namespace, conditions: Any, kept: Any, series: li
     compared = kept["memflow-fast-compare"]
     states = [
         f"{len(one['arrivals_s']['512x288']) // 2} turns, this project's code at "
-        f"{one['software']['Matrix Archive']}" + (" (series earlier)" if "earlier" in name else "")
+        f"{one['software']['Matrix Archive']}"
         for name, one in kept.items()
         if "compare" in name
     ]
@@ -1305,11 +1298,15 @@ def turns_toml(asked: argparse.Namespace, conditions: Any, kept: Any, series: li
                 "Official code and ours in turn, in one process: " + compared["protocol"],
                 f"Turns: {'; '.join(states)}.",
                 f"The official side is {compared['official']}.",
-                "Modes that are not exact ran after each other with the same weights and noise, 14 "
-                "chunks each, of which those from the eighth on count; off is the root of the mean "
-                "square of what their latents differ by from exact ones, over that of the exact "
-                "ones, in the first and in the ninth chunk of a stream. Code: "
-                f"{kept['memflow-fast-modes']['software']['Matrix Archive']}.",
+                "Modes that are not exact ran after each other with the same weights and noise, "
+                "once, 14 chunks each, of which those from the eighth on count; off is the root of "
+                "the mean square of what their latents differ by from exact ones, over that of the "
+                "exact ones, in the first and in the ninth chunk of a stream.",
+                "In FP8 are queries, keys and values of the chunk and both layers of the "
+                "feed-forward net, weights scaled by output channel and activations by token; "
+                "outputs of the attentions, queries, keys and values of the text, embeddings, "
+                "modulation, head and VAE stay in bfloat16.",
+                f"Code of the modes: {kept['memflow-fast-modes']['software']['Matrix Archive']}.",
             )
         ),
         "]",

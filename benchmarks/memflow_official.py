@@ -11,6 +11,7 @@ last pass, so that chunks arrive one by one.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -23,9 +24,12 @@ import torch
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-__all__ = ["Official", "attention_kernels"]
+__all__ = ["Official", "attention_kernels", "told_of"]
 
 FIXED = "1560"
+COMMIT = "7ed5147"
+SHA256 = "4c4ed85adcc70d40bde017efa6ef5384a377262c39c9f527e898b22836d1b318"
+"""Of the modules that this script loads, at that commit."""
 
 
 class Settings(dict[str, Any]):
@@ -241,6 +245,18 @@ def load(folder: Path) -> Any:
     module.FRAME_TOKENS = int(FIXED)
     exec(compile(text.replace(FIXED, "FRAME_TOKENS"), str(source), "exec"), module.__dict__)
     return module
+
+
+def told_of(folder: Path) -> str:
+    """Which version a checkout holds, by the bytes of the modules that are loaded of it."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        if name == "pipeline/causal_inference.py" or name.startswith(("utils/", "wan/")):
+            digest.update(f"{name}\n".encode() + path.read_bytes())
+    found = digest.hexdigest()
+    whole = found == SHA256
+    return f"KlingTeam/MemFlow {COMMIT if whole else f'in another state, sha256 {found[:12]}'}"
 
 
 def rearranging() -> types.ModuleType:

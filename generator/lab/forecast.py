@@ -78,6 +78,10 @@ def forecast(
     found = []
     for cell in cells:
         name = f"{cell.pipeline}-sparse" if sparse_memory else cell.pipeline
+        if cell.pipeline not in NETWORKS:
+            raise UsageError(
+                f"--dry-run: {cell.pipeline} has no network whose work could be counted"
+            )
         if name not in NETWORKS:
             raise UsageError(f"--sparse-memory: {cell.pipeline} has none")
         network = NETWORKS[name]

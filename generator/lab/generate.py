@@ -246,7 +246,7 @@ def protocol(
     """The method in sentences, with this pipeline's words and numbers."""
     known = about(pipeline)
     words = {
-        "memories": ", ".join(memories),
+        "memories": ", ".join(memories) or "it has none",
         "included": ", ".join(included),
         "settled": known.settled_chunk + 1,
         "seconds": seconds_text(seconds),

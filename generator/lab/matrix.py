@@ -163,7 +163,8 @@ def _check_axes(matrix: Matrix) -> None:
             for width, height in block.sizes:
                 parse_size(f"{width}x{height}", known.multiple)
             for steps in block.steps:
-                parse_steps("/".join(map(str, steps)), known.stages)
+                if steps or known.stages:
+                    parse_steps("/".join(map(str, steps)), known.stages)
         except ValueError as error:
             raise UsageError(
                 f"--size {', '.join(f'{w}x{h}' for w, h in block.sizes)} --steps "
@@ -260,6 +261,8 @@ def parse_steps(value: object, stages: int = 1) -> tuple[int, ...]:
     steps = tuple(map(int, text.split("/")))
     if max(steps) > 1000:
         raise ValueError("is more than the 1000 timesteps there are; write 1 to 1000")
+    if not stages:
+        raise ValueError("are steps, and this pipeline does not denoise; leave them out")
     if len(steps) != stages:
         raise ValueError(
             f"holds {len(steps)} numbers where this pipeline has {stages} stages; write one a stage"
@@ -288,6 +291,8 @@ def with_options(
     given: dict[str, tuple[Any, ...]] = {}
     if matrix.blocks == (Axes(),):  # nobody chose a size yet
         given["sizes"] = (known.size,)
+        if not known.stages:
+            given["steps"] = ((),)
     if prompts:
         given["prompts"] = tuple(prompts)
     if seed is not None:

@@ -75,9 +75,9 @@ class Cell:
 
     @property
     def id(self) -> str:
-        steps = "-".join(map(str, self.steps))
+        parts = [self.prompt, self.size, *map(str, self.steps)]
         seed = f"-seed-{self.seed}" if self.seed else ""
-        return f"{self.prompt}-{self.size}-{steps}{seed}" + ("-switched" if self.switches else "")
+        return "-".join(parts) + seed + ("-switched" if self.switches else "")
 
     @property
     def size(self) -> str:
@@ -326,7 +326,11 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
     apart = _other_words(cells)
     machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
     summary = (
-        f"{len(cells)} cells of {pipeline}, generated and measured by this project"
+        (
+            f"{len(cells)} cells of {pipeline}, generated and measured by this project"
+            if cells[0]["steps"]
+            else f"{len(cells)} cells rendered, not generated, and measured by this project"
+        )
         + (" as a toy network, to rehearse" if toy else "")
         + (" with random weights: speed only" if random and not toy else "")
         + (f"; {failed} failed" if failed else "")
@@ -425,6 +429,8 @@ def _work(pipeline: str, said: Mapping[str, str]) -> str:
 
 def weights_of(said: Mapping[str, str]) -> str:
     """As run.toml states them."""
+    if "VAE weights" not in said:
+        return said["weights"]
     return f"Transformer: {said['weights']}. VAE: {said['VAE weights']}"
 
 
@@ -440,7 +446,12 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
-    titles = {"memflow": "MemFlow", "helios": "Helios (diffusers' pipeline)", "neon": "Neon"}
+    titles = {
+        "memflow": "MemFlow",
+        "helios": "Helios (diffusers' pipeline)",
+        "neon": "Neon",
+        "rendered": "Rendered scenes, no model",
+    }
     title = titles.get(pipeline, pipeline)
     mode = said.get("compile mode", "none").split()[0]
     return (

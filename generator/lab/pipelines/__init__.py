@@ -140,7 +140,7 @@ class About:
     """The first chunk, from 0, from which every further one costs the same."""
     clock_includes: tuple[str, ...]
     stages: int = 1
-    """Numbers that `steps` holds."""
+    """Numbers that `steps` holds; 0 for a pipeline that does not denoise."""
     multiple: int = 16
     """What both sides must divide by."""
     chunk_starts: Callable[[int], int] | None = None
@@ -150,7 +150,8 @@ class About:
     size: tuple[int, int] = (832, 480)
     """In pixels, where none is stated."""
     ships: bool = False
-    """Whether a project holds its weights, in `weights/<name>`, for who names none."""
+    """Whether it runs for who names no weights: they are the project's own, in `weights/<name>`, or
+    there are none."""
     another: Callable[[str], str] = "{} Another scene.".format
     """A prompt that is another to this pipeline."""
 
@@ -190,6 +191,16 @@ PIPELINES: Mapping[str, About] = {
         content_rate_hz=Fraction(12),
         settled_chunk=roofline.settled_chunk(roofline.NEON_DIT),
         clock_includes=CAUSAL_CLOCK,
+        size=(512, 288),
+        ships=True,
+        another=prompts.unlike,
+    ),
+    "rendered": About(
+        module="generator.lab.pipelines.rendered",
+        content_rate_hz=Fraction(12),
+        settled_chunk=1,
+        clock_includes=("rendering", "conversion to 8-bit RGB", "transfer to host"),
+        stages=0,
         size=(512, 288),
         ships=True,
         another=prompts.unlike,
