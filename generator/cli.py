@@ -760,6 +760,12 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     help="How strongly VACE acts.  [default: 1]",
 )
 @click.option("--tiny", is_flag=True, help="A toy network, to rehearse on a CPU; it says so.")
+@click.option(
+    "--clip-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MB",
+    help="What a clip's file may weigh at most; the larger are made again in two passes.",
+)
 @click.option("--keep-noise", is_flag=True, help="Keep clips of random weights, too.")
 @click.option(
     "--dry-run", is_flag=True, help="Only say what would be made, and how long it may take."
@@ -794,6 +800,7 @@ def generate(
     seconds: float | None,
     run_id: str | None,
     tiny: bool,
+    clip_mb: float | None,
     keep_noise: bool,
     dry_run: bool,
     prove_wipe: bool,
@@ -859,6 +866,7 @@ def generate(
         repeats=matrix.repeats,
         context=context,
         keep_noise=keep_noise,
+        most_clip_bytes=None if clip_mb is None else int(clip_mb * 1e6),
     )
     from generator.clips.encode import encode
 

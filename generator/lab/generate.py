@@ -31,13 +31,21 @@ from generator.lab.record import Cell, RunAbout, seconds_text
 
 __all__ = ["Encode", "Outcome", "Plan", "conditions_of", "measure_cell", "protocol", "run"]
 
+LIGHT = "Files are H.264; one that would weigh more than {:,} bytes was made again in two passes."
 NOISE = "random weights: the pictures are noise, and only their timing was kept"
 
 
 class Encode(Protocol):
     """Writes pictures as a clip."""
 
-    def __call__(self, parts: Iterable[Frames], path: Path, *, rate_hz: Fraction) -> None: ...
+    def __call__(
+        self,
+        parts: Iterable[Frames],
+        path: Path,
+        *,
+        rate_hz: Fraction,
+        most_bytes: int | None = None,
+    ) -> None: ...
 
 
 class Progress(Protocol):
@@ -57,6 +65,8 @@ class Plan:
     """What VACE heeds, in all cells; the parts must have its branch."""
     keep_noise: bool = False
     """Encode clips of random weights, too."""
+    most_clip_bytes: int | None = None
+    """What a clip's file may weigh; such as would be larger are made again in two passes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +109,8 @@ def run(
     sentences = protocol(
         plan.pipeline, pipeline.memories, plan.seconds, conditions["clock_includes"]
     )
+    if plan.most_clip_bytes is not None:
+        sentences = (*sentences, LIGHT.format(plan.most_clip_bytes))
     run_about = replace(run_about, protocol=sentences)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
@@ -128,7 +140,12 @@ def run(
             clip, why = None, ""
             path = Path(scratch) / f"{cell.id}.mp4"
             if encode is not None and (plan.keep_noise or plan.parts.weights != "random"):
-                encode(takes[0].frames, path, rate_hz=known.content_rate_hz)
+                encode(
+                    takes[0].frames,
+                    path,
+                    rate_hz=known.content_rate_hz,
+                    most_bytes=plan.most_clip_bytes,
+                )
                 clip = path
             else:
                 why = NOISE
