@@ -44,6 +44,7 @@ CONDITIONS = ("pipeline", "machine", "software", "said", "seconds", "repeats")
 SWITCHES, CONTEXT = "prompt switches", "VACE context"
 """What a run's conditions say of them, under these names, where there are any."""
 FPS_MEANS = "frames per wall second of the steady state, VAE decode and transfer to host included"
+RENDERED_MEANS = "frames per wall second of the steady state, transfer to host included"
 TOY = (
     "A toy network of a few thousand parameters, to rehearse with: no figure of it means anything."
 )
@@ -406,7 +407,7 @@ def _series_toml(
         title = f"{cells[0]['series']['title']}{', random weights' if random else ''}"
     yield from ("", "[[series]]", f"id = {quoted(_row_series(cells[0]))}")
     yield from (f"title = {quoted(title)}", 'label = "measured-here"')
-    yield f"fps_means = {quoted(FPS_MEANS)}"
+    yield f"fps_means = {quoted(FPS_MEANS if cells[0]['steps'] else RENDERED_MEANS)}"
     whole = 'interpolation = "none"'  # no pipeline here puts frames between those that it makes
     if toy:
         yield from (whole, "chart = false", f"note = {quoted(TOY)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,7 +74,7 @@ def test_chunks_follow_each_other_and_every_stream_is_the_same() -> None:
         assert (one[chunk] == wanted[12 * chunk : 12 * chunk + 12]).all()
 
 
-def test_its_record_names_no_steps_and_no_generation() -> None:
+def test_its_record_names_no_steps_and_no_generation(tmp_path: Path) -> None:
     """What `generate` writes of it: rows without steps, a run that says rendered, not generated."""
     ordered = matrix.with_options(matrix.Matrix(), pipeline="rendered", sizes=["32x16"], seconds=2)
     (cell,) = matrix.cells_of(ordered, TEXTS)
@@ -99,6 +101,11 @@ def test_its_record_names_no_steps_and_no_generation() -> None:
     (sentence, *_) = generate.protocol("rendered", (), Fraction(2), conditions["clock_includes"])
     assert sentence == "Before each clip every memory of the pipeline is emptied: it has none."
     assert record.weights_of(pipeline.said) == "none"
+    about = record.RunAbout(id="a-run", title="A run", machine="a-machine")
+    record.keep(tmp_path / "a-run", about, entry)
+    told = tomllib.loads((tmp_path / "a-run" / "run.toml").read_text("utf-8"))
+    assert told["summary"] == "1 cells rendered, not generated, and measured by this project."
+    assert "decode" not in told["series"][0]["fps_means"]
 
 
 @pytest.mark.parametrize(
