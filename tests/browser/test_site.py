@@ -15,6 +15,8 @@ from generator.publish.serve import header_rules, headers_for
 
 from .launch import forbidden
 
+pytestmark = pytest.mark.browser
+
 PAGES = {
     "home": "/",
     "archive": "/archive/",
