@@ -36,7 +36,7 @@ __all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
 STAGES = ("features", "vae", "dit")
 PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
 """Stage -> the part that it trains."""
-RATES = {"features": 1e-3, "vae": 5e-4, "dit": 6e-4}
+RATES = {"features": 1e-3, "vae": 5e-4, "dit": 1e-3}
 BATCHES = {"features": 32, "vae": 32, "dit": 32}
 POOLS = {"features": 512, "vae": 512, "dit": 12_000}
 CROP = 128
