@@ -352,7 +352,7 @@ def prepared(
             if enough() and filled >= batch.size:
                 break  # the rest comes with every refresh
         optimiser = loops.optimiser(models.neon.parameters(), rate)
-        step = partial(
+        stepping = partial(
             loops.dit_step,
             models.neon,
             bank,
@@ -366,8 +366,8 @@ def prepared(
         compiled = device.type == "cuda" if plan.compile is None else plan.compile
         tried = attention_tried(shape, batch.size, plan.width, plan.height, segments.chunks, device)
         return Stage(
-            step=step(run=torch.compile(block_pass, dynamic=False)) if compiled else step(),
-            plain=step() if compiled else None,
+            step=stepping(run=torch.compile(block_pass, dynamic=False)) if compiled else stepping(),
+            plain=stepping() if compiled else None,
             kernel=min(tried, key=lambda name: tried[name], default="torch"),
             attention=tried,
             optimiser=optimiser,
