@@ -1,9 +1,8 @@
 """Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
 
-    run OUT --stage render=0.5 --stage features=1.5 --stage vae=6.5 --compile-s 50
-                                                     first call: from nothing
-    run OUT --from WEIGHTS --stage dit=8.5 --part 1/2 --compile
-    run OUT --from WEIGHTS --stage dit=6 --part 2/2 --compile --evaluate 48
+    run OUT --stage features=1.5 --stage vae=7 --warm --keep-warm      first call: from nothing
+    run OUT --from WEIGHTS --stage dit=8.7 --part 1/2 --warm --halve --size 256x144 --batch 128
+    run OUT --from WEIGHTS --stage dit=7.5 --part 2/2 --warm --evaluate 24
     ship WEIGHTS weights/neon                        eight bits, what that loses measured
 
 OUT then holds eight files at most, none above 16 MiB: weights in float16 (at most 15 MB a piece),
@@ -12,17 +11,23 @@ time went, what was measured) and sheet.png (clips beside rendered ones). Copy t
 folder with --from in the next call. docs/neon.md has the plan of calls.
 
 Needs torch, numpy and safetensors, nothing else of this project's dependencies, and no network.
+`--warm` compiles rendering whole, one process for each scene, while the call trains on frames that
+are rendered eagerly, and changes over when they are done; a later call on the same machine begins
+compiled (`neon_warm.py`). `--halve` renders at twice the size and gives means of 2 x 2, so that
+half of a size that is warm needs no compiling of its own.
 The stage `render` trains nothing: it measures how fast scenes are rendered, eager and (with
---compile or --compile-s) compiled, and how long compiling takes. What cannot be compiled in time or
-at all is rendered eagerly, and figures.json names it under `compiled`.
+--compile-s) compiled, and how long compiling takes. What cannot be compiled in time or at all is
+rendered eagerly, and figures.json names it under `compiled`.
 `--rehearse` does a call on a CPU with a toy, in some minutes: what takes time there is rendering.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
+import re
 import struct
 import sys
 import tempfile
@@ -38,14 +43,20 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import neon_warm  # noqa: E402
 from taken import taken  # noqa: E402
 
 MOST_FILES, MOST_BYTES = 8, 16 * 2**20
 MOST_SHIPPED = 36_000_000
 SHEET_STEPS = (2, 4, 12)
-SHEET_SEEDS = 6
+SHEET_SEEDS = 2
+STRIP_CHUNKS = 20
+LOSS_SEEDS = 16
+LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 TIMESTEPS = (1000.0, 800.0, 500.0, 200.0)
 RENDER = "render"
+WARM_S = 120.0
+"""For each scene, where all is warm: what a call can bear if it were not."""
 OTHER_SIZES = ((256, 144), (512, 288))
 CLIP_FRAMES = 40
 
@@ -71,23 +82,66 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     began = time.monotonic()
     import torch
 
-    from generator.lab.train import rendered, training
-    from generator.lab.train.evaluate import STEPS, evaluate
+    from generator.lab.train import rendered
 
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     said = Said(out / "figures.json", began)
     toy = arguments.rehearse
     samples = 1 if toy else arguments.samples
-    ways = {"eager": footage or rendered.footage(samples)}
-    seconds = arguments.compile_s
-    if seconds is None:
-        seconds = rendered.COMPILE_S if arguments.compile else 0.0
-    if seconds and footage is None:
-        ways["compiled"] = rendered.footage(samples, compile_s=seconds)
+    halve = arguments.halve
+    ways = {"eager": footage or rendered.footage(samples, halve=halve)}
+    if arguments.compile_s and footage is None:
+        ways["compiled"] = rendered.footage(samples, compile_s=arguments.compile_s, halve=halve)
     device = torch.device("cpu" if toy else arguments.device)
     width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
     said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as ends:
+        if arguments.warm:
+            warming = warmed(arguments, Path(scratch), ways["eager"].scenes, width, height)
+            ends.callback(lambda: said.say("warm", warming=warming.report()))
+            ends.callback(warming.stop)
+            compiled = rendered.footage(samples, compile_s=WARM_S, halve=halve)
+            eager = ways["eager"]
+            ways = {
+                "eager": neon_warm.changing(eager, compiled, warming, (width, height), said.say)
+            }
+            said.say(f"compiling beside: {', '.join(warming.running()) or 'all is warm'}")
+        return stages_run(arguments, said, ways, device, (width, height), out, Path(scratch))
+
+
+def warmed(
+    arguments: argparse.Namespace, scratch: Path, scenes: Sequence[str], width: int, height: int
+) -> neon_warm.Warming:
+    """The processes that compile what this call renders."""
+    factor = 2 if arguments.halve else 1
+    todo = neon_warm.commands(
+        scenes,
+        scratch / "warm",
+        size=f"{factor * width}x{factor * height}",
+        samples=1 if arguments.rehearse else arguments.samples,
+        device="cpu" if arguments.rehearse else arguments.device,
+        keep=Path(arguments.out) if arguments.keep_warm else None,
+        take=Path(arguments.source) if arguments.source else None,
+    )
+    return neon_warm.Warming(todo, scratch / "warm")
+
+
+def stages_run(
+    arguments: argparse.Namespace,
+    said: Said,
+    ways: dict[str, Any],
+    device: Any,
+    size: tuple[int, int],
+    out: Path,
+    scratch: Path,
+) -> int:
+    """The stages one after the other, then the sheet and the evaluation; the exit status."""
+    from generator.lab.train import training
+    from generator.lab.train.evaluate import STEPS, evaluate
+
+    toy = arguments.rehearse
+    width, height = size
     stages = stages_of(arguments.stage)
     for stage, minutes in stages:
         if stage == RENDER:
@@ -98,72 +152,80 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     k, n = map(int, arguments.part.split("/"))
     source = Path(arguments.source) if arguments.source else None
     clips, failed = None, []
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch) / "neon"
-        for stage, minutes in stages:
-            plan = training.Plan(
-                stage=stage,
-                out=work,
-                resume=source,
-                minutes=1 if toy else minutes,
-                steps=5 if toy else None,
-                part=(k, n),
-                width=width,
-                height=height,
-                batch=None if toy else arguments.batch,
-                pool=2 if toy else arguments.pool,
-                refresh=0 if toy else 8,
-                rate=arguments.rate,
-                seed=arguments.seed,
-                device=str(device),
-                compile=arguments.compile and not toy,
-                tiny=toy,
+    work = scratch / "neon"
+    for stage, minutes in stages:
+        plan = training.Plan(
+            stage=stage,
+            out=work,
+            resume=source,
+            minutes=1 if toy else minutes,
+            steps=5 if toy else None,
+            part=(k, n),
+            width=width,
+            height=height,
+            batch=None if toy else arguments.batch,
+            pool=2 if toy else arguments.pool,
+            refresh=0 if toy else 8,
+            rate=arguments.rate,
+            seed=arguments.seed,
+            device=str(device),
+            compile=False if toy else arguments.compile,
+            tiny=toy,
+        )
+        try:
+            # what there is comes back as soon as it is there, whatever happens next
+            came = training.train(plan, footage, clips=clips, kept=partial(bring, work, out))
+        except Exception as error:  # the next stage may still do its work
+            failed.append(stage)
+            told = traceback.format_exc()[-4000:]
+            said.say(f"{stage} FAILED: {type(error).__name__}: {error}"[:2000], failed=told)
+        else:
+            clips = came.clips
+            said.say(
+                f"{stage}: {came.steps} steps in {came.seconds:.0f} s, "
+                f"loss {came.first_loss:.4g} to {came.last_loss:.4g}"
             )
-            try:
-                # what there is comes back as soon as it is there, whatever happens next
-                came = training.train(plan, footage, clips=clips, kept=partial(bring, work, out))
-            except Exception as error:  # the next stage may still do its work
-                failed.append(stage)
-                told = traceback.format_exc()[-4000:]
-                said.say(f"{stage} FAILED: {type(error).__name__}: {error}"[:2000], failed=told)
-            else:
-                clips = came.clips
-                said.say(
-                    f"{stage}: {came.steps} steps in {came.seconds:.0f} s, "
-                    f"loss {came.first_loss:.4g} to {came.last_loss:.4g}"
-                )
-            source = None if (work / "config.json").is_file() else source
-        clips = None
-        folder = work if (work / "config.json").is_file() else source
-        if folder is None and arguments.stage:
-            said.say("done")
-            return 1 if failed else 0
-        if folder is None:
-            print("nothing to do: name a --stage, or weights with --from", file=sys.stderr)
-            return 2
-        plan = training.Plan(stage="dit", out=folder, device=str(device), tiny=toy)
-        models = training.open_models(plan, footage, folder, device)
-        if models.trained["vae"]:
-            rows = sheet(models, footage, device, width, height, 2 if toy else SHEET_SEEDS)
-            write_png(out / "sheet.png", rows if toy else rows[::2, ::2])
-            said.say(f"sheet.png: {rows.shape[1]}x{rows.shape[0]}, halved unless rehearsed")
-        if arguments.evaluate and models.trained["neon"] and models.trained["features"]:
-            found = evaluate(
-                models,
-                footage,
-                seeds=2 if toy else arguments.evaluate,
-                chunks=2 if toy else 3,
-                width=width,
-                height=height,
-                device=device,
-                steps=(1, 2) if toy else STEPS,
-                batch=2 if toy else 8,
-                drift_seeds=1 if toy else arguments.drift,
-                drift_steps=1 if toy else 12,
-                drift_chunks=2 if toy else 20,
-                progress=lambda what, done, total: said.say(f"{what} {done} of {total}"),
-            )
-            said.say("evaluated", evaluation=found)
+        source = None if (work / "config.json").is_file() else source
+    clips = None
+    folder = work if (work / "config.json").is_file() else source
+    if folder is None and arguments.stage:
+        said.say("done")
+        return 1 if failed else 0
+    if folder is None:
+        print("nothing to do: name a --stage, or weights with --from", file=sys.stderr)
+        return 2
+    plan = training.Plan(stage="dit", out=folder, device=str(device), tiny=toy)
+    models = training.open_models(plan, footage, folder, device)
+    if models.trained["vae"]:
+        try:
+            rows = sheet(models, footage, device, width, height)
+        except Exception as error:  # figures are worth more than the sheet
+            failed.append("sheet")
+            said.say(f"sheet FAILED: {type(error).__name__}: {error}"[:2000])
+        else:
+            write_png(out / "sheet.png", rows)
+            said.say(f"sheet.png: {rows.shape[1]}x{rows.shape[0]}")
+    if models.trained["neon"]:
+        levels = flow_loss(models, footage, device, width, height, 2 if toy else LOSS_SEEDS)
+        said.say(f"held-out loss of the flow: {levels}", flow_loss=levels)
+    if arguments.evaluate and models.trained["neon"] and models.trained["features"]:
+        found = evaluate(
+            models,
+            footage,
+            seeds=2 if toy else arguments.evaluate,
+            chunks=2 if toy else 3,
+            width=width,
+            height=height,
+            device=device,
+            steps=(1, 2) if toy else STEPS,
+            batch=2 if toy else 8,
+            drift_seeds=1 if toy else arguments.drift,
+            drift_steps=1 if toy else 12,
+            drift_chunks=2 if toy else 20,
+            progress=lambda what, done, total: said.say(f"{what} {done} of {total}"),
+            found=lambda so_far: said.say("so far", evaluation=so_far),
+        )
+        said.say("evaluated", evaluation=found)
     said.say("done")
     files = [path for path in out.iterdir() if path.is_file()]
     large = [path.name for path in files if path.stat().st_size > MOST_BYTES]
@@ -319,27 +381,129 @@ def speed(
     return ways[fastest]
 
 
-def sheet(models: Any, footage: Any, device: Any, width: int, height: int, count: int) -> Any:
-    """[rows, columns, 3] in 8 bits: for each held-out seed a frame that is rendered, the same
-    reconstructed, and one generated in 2, 4 and 12 steps (where the transformer was trained), all
-    of the second chunk."""
+def of_prompts(models: Any, device: Any) -> Any:
+    """What the archive's prompts show, as `generate` reads them, with seeds that are held out."""
+    import math
+
     import torch
 
-    from generator.lab.train.data import HELD_OUT, times_of
+    from generator.lab import prompts
+    from generator.lab.train.data import HELD_OUT, Condition
+
+    known, scenes = models.config.attributes, models.config.scenes
+    readings = []
+    for path in sorted((ROOT / "content" / "prompts").glob("*.md")):
+        text = re.search(r'^text: "(.*)"$', path.read_text("utf-8"), re.MULTILINE)
+        if text is not None:
+            readings.append(prompts.read(text[1], known, scenes))
+    values = [[one.shares.get(name.name, math.nan) for name in known] for one in readings]
+    return Condition(
+        seeds=torch.arange(HELD_OUT, HELD_OUT + len(readings), device=device),
+        scene=torch.tensor([scenes.index(one.scene) for one in readings], device=device),
+        values=torch.tensor(values, device=device),
+    )
+
+
+def sheet(models: Any, footage: Any, device: Any, width: int, height: int) -> Any:
+    """[rows, columns, 3] in 8 bits: the archive's prompts, then `SHEET_SEEDS` held-out seeds, a
+    row each: a frame of the second chunk rendered, reconstructed and, where the transformer was
+    trained, generated in 2, 4 and 12 steps. Then, at half the size, ten moments of 20 s of each
+    prompt, generated in 12 steps above rendered."""
+    import torch
+    from torch.nn import functional
+
+    from generator.lab.train.data import HELD_OUT, Condition, times_of
     from generator.lab.train.evaluate import decoded, streamed
 
-    seeds = torch.arange(HELD_OUT, HELD_OUT + count, device=device)
-    condition = footage.draw(seeds)
-    frame = 18
-    with torch.inference_mode():
-        real = footage.render(condition, times_of(condition, 0, 24), width, height)
+    ordered = of_prompts(models, device)
+    others = footage.draw(torch.arange(HELD_OUT, HELD_OUT + SHEET_SEEDS, device=device))
+    both = Condition(
+        seeds=torch.cat([ordered.seeds, others.seeds]),
+        scene=torch.cat([ordered.scene, others.scene]),
+        values=torch.cat([ordered.values, others.values.to(ordered.values.dtype)]),
+    )
+    size, frame = (width, height), 18
+
+    def rows_of(columns: list[Any]) -> Any:
+        return torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1).clamp(0, 1)
+
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+    ):
+        real = footage.render(both, times_of(both, 0, 24), width, height)
         columns = [real[:, frame], decoded(models.vae, models.vae.encode(real))[:, frame]]
+        parts = []
         if models.trained["neon"]:
             for steps in SHEET_STEPS:
-                made = streamed(models, condition, steps, 2, (width, height))
+                made = streamed(models, both, steps, 2, size)
                 columns.append(decoded(models.vae, made)[:, frame])
-    grid = torch.cat(columns, dim=3).permute(0, 2, 3, 1).flatten(0, 1)
-    return (grid.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+            moments = [(2 * i + 1) * STRIP_CHUNKS // 20 * 12 + 6 for i in range(10)]
+            made = streamed(models, ordered, SHEET_STEPS[-1], STRIP_CHUNKS, size)
+            # a prompt's pictures of 20 s at a time: they are large
+            strips = [decoded(models.vae, one[None])[0, moments] for one in made]
+            for index, generated in enumerate(strips):
+                one = ordered[slice(index, index + 1)]
+                shown = [
+                    footage.render(one, times_of(one, moment, 1), width, height)[:, 0]
+                    for moment in moments
+                ]
+                for strip in (generated[:, None].unbind(0), shown):
+                    parts.append(rows_of([functional.avg_pool2d(x.float(), 2) for x in strip]))
+        grid = torch.cat([rows_of(columns), *parts])
+    return (grid * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def flow_loss(
+    models: Any, footage: Any, device: Any, width: int, height: int, seeds: int
+) -> dict[str, dict[str, float]]:
+    """Squared error of the flow on held-out clips by noise level: of the last chunk behind clean
+    ones, as in a stream, and the same told another clip's condition, which must be worse. Of one
+    that knows nothing it is 1 and the latents' mean square."""
+    import torch
+
+    from generator.lab.models.neon import flow, known_share
+    from generator.lab.train.data import HELD_OUT, Latents, Segments
+    from generator.lab.train.loops import mixed
+
+    shape = models.config.dit
+    cut = Segments(chunk_latents=shape.chunk, chunk_frames=4 * shape.chunk)
+
+    def half() -> Any:
+        return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+    bank = Latents(
+        footage,
+        models.vae,
+        cut,
+        count=seeds,
+        width=width,
+        height=height,
+        device=device,
+        dtype=torch.float32,
+        first_seed=HELD_OUT,
+        half=half,
+    )
+    found: dict[str, dict[str, float]] = {}
+    with torch.inference_mode(), half():
+        for _ in bank.fill():
+            pass
+        generator = torch.Generator(device).manual_seed(0)
+        noise = torch.randn(bank.x.shape, generator=generator, device=device)
+        told = {"told": (bank.scene, bank.values)}
+        told["told another's"] = (bank.scene.roll(1, 0), bank.values.roll(1, 0))
+        for name, condition in told.items():
+            texts = models.neon.texts(*condition)
+            found[name] = {}
+            for level in LEVELS:
+                sigma = torch.zeros(bank.starts.shape, device=device)
+                sigma[:, -1] = level
+                x = mixed(bank.x, noise, sigma, shape.chunk)
+                made = flow(models.neon.dit, x, 1000 * sigma, bank.starts, texts).float()
+                made = made + known_share(level) * x
+                off = (made - (noise - bank.x))[:, -shape.chunk :]
+                found[name][str(level)] = round(float(off.pow(2).mean()), 4)
+    return found
 
 
 def write_png(path: Path, rgb: Any) -> None:
@@ -427,12 +591,24 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--samples", type=int, default=2, help="of a pixel's side, in rendering")
     one.add_argument("--device", default="cuda")
-    one.add_argument("--compile", action="store_true")
+    one.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="what is trained; the transformer's passes are unless this says no",
+    )
+    one.add_argument("--warm", action="store_true", help="compile rendering beside the training")
+    one.add_argument(
+        "--keep-warm",
+        action="store_true",
+        help="with --warm: leave what was compiled in OUT, for --from on another machine",
+    )
+    one.add_argument("--halve", action="store_true", help="render at twice the size")
     one.add_argument(
         "--compile-s",
         type=float,
         metavar="SECONDS",
-        help="compile rendering, so long at most for each scene; --compile does so too",
+        default=0.0,
+        help="compile rendering first, so long at most for each scene",
     )
     one.add_argument("--evaluate", type=int, default=0, metavar="SEEDS")
     one.add_argument("--drift", type=int, default=8, metavar="SEEDS", help="with --evaluate")

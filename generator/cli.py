@@ -1085,7 +1085,7 @@ def train(
         part=(int(k), int(n)),
         width=width,
         height=height,
-        compile=compiled,
+        compile=compiled or None,
         **options,
     )
     with _progress() as progress:

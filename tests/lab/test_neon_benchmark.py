@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from neon_stand_in import shapes  # noqa: E402
 
 from generator.clips.pictures import picture_of  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
+from generator.lab.train.data import Footage, times_of  # noqa: E402
 from generator.lab.train.log import read_log  # noqa: E402
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -38,19 +42,22 @@ def test_the_calls_of_a_sitting_go_on_from_each_other(
         ("metropolis", "eager"),
     ]
     assert all(row["frames_a_second"] > 0 for row in measured)
-    assert picture_of(first / "sheet.png").shape == (2 * 32, 2 * 48, 3)
+    assert picture_of(first / "sheet.png").shape == (4 * 32, 2 * 48, 3)
 
     call = ["run", str(second), "--rehearse", "--from", str(first), "--stage", "dit=1"]
     assert neon_train.run(neon_train.parsed([*call, "--evaluate", "2"]), shapes()) == 0
     names = {path.name for path in second.iterdir()}
     assert {"config.json", "log.jsonl", "figures.json", "sheet.png"} < names
     assert len(names) <= 8
-    assert picture_of(second / "sheet.png").shape == (2 * 32, 5 * 48, 3)
+    assert picture_of(second / "sheet.png").shape == (4 * 32 + 4 * 16, 5 * 48, 3)
     runs = [line["run"] for line in read_log(second / "log.jsonl") if line["event"] == "run"]
     assert runs == ["1-features", "2-vae", "3-dit"]
     figures = json.loads((second / "figures.json").read_text("utf-8"))
     assert set(figures["evaluation"]["by_steps"]) >= {"rendered", "1", "2", "64"}
     assert figures["frames_rendered_a_second"] > 0
+    assert figures["flow_loss"].keys() == {"told", "told another's"}
+    assert all(0 < loss < 10 for loss in figures["flow_loss"]["told"].values())
+    assert any("so far" in line for line in figures["log"])
 
     capsys.readouterr()
     assert neon_train.main(["ship", str(second), str(shipped)]) == 0
@@ -126,3 +133,98 @@ def test_what_is_spent_before_training_is_the_longest_stages(
     assert neon_train.shortened([("dit", 3.0)], 600) == [("dit", 1.0)]
     assert neon_train.shortened([("render", 0.5)], 90) == []
     sys.modules.pop("neon_train")
+
+
+def child(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_rendering_changes_over_when_all_is_warm_and_never_where_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames say which way they came; another size than the one that is compiled stays eager."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_warm
+
+    plain = shapes()
+    compiled = replace(plain, render=lambda *given: plain.render(*given) + 10)
+    condition = plain.draw(torch.tensor([1]))
+    times = times_of(condition, 0, 1)
+    told: list[str] = []
+
+    def rendered(footage: Footage, size: tuple[int, int] = (48, 32)) -> str:
+        return "compiled" if footage.render(condition, times, *size).min() > 5 else "eager"
+
+    def footage(warming: Any) -> Footage:
+        made: Footage = neon_warm.changing(
+            plain, compiled, warming, (48, 32), lambda text, **facts: told.append(text)
+        )
+        return made
+
+    wrote = f"import sys; sys.stdin.read(1); open({str(tmp_path / 'a.json')!r}, 'w').write('[1]')"
+    warming = neon_warm.Warming({"a": child(wrote)}, tmp_path)
+    changes = footage(warming)
+    assert rendered(changes) == "eager"
+    warming.children["a"].stdin.write(b"x")
+    warming.children["a"].stdin.flush()
+    warming.children["a"].wait(60)
+    assert [rendered(changes), rendered(changes, (64, 48))] == ["compiled", "eager"]
+    assert warming.report() == {"a": [1]}
+    warming.stop()
+
+    failed = neon_warm.Warming({"b": child("raise SystemExit('no compiler')")}, tmp_path)
+    failed.children["b"].wait(60)
+    assert rendered(footage(failed)) == "eager"
+    assert failed.report()["b"]["said"].strip() == "no compiler"
+    absent = neon_warm.Warming({"c": [str(tmp_path / "nothing")]}, tmp_path)
+    assert rendered(footage(absent)) == "eager"
+    assert "FileNotFoundError" in absent.report()["c"]["failed"]
+
+    broken = replace(plain, render=lambda *given: 1 / 0)
+    nothing = neon_warm.Warming({}, tmp_path)
+    changes = neon_warm.changing(
+        plain, broken, nothing, (48, 32), lambda text, **facts: told.append(text)
+    )
+    assert rendered(changes) == "eager"
+    assert [text.split(",")[0].split(":")[0] for text in told] == [
+        "rendering is compiled from here on",
+        "RENDERING STAYS EAGER",
+        "RENDERING STAYS EAGER",
+        "RENDERING STAYS EAGER",
+    ]
+    failed.stop()
+    sys.modules.pop("neon_warm")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="no /proc to see processes in")
+def test_what_compiles_ends_with_the_call_even_where_that_is_killed(tmp_path: Path) -> None:
+    """A child waits for its standard input beside its work; the system closes that for it."""
+    waits = (
+        f"import sys, time; sys.path.insert(0, {str(BENCHMARKS)!r}); import neon_warm;"
+        "neon_warm.until_the_parent_ends(); print('up', flush=True); time.sleep(120)"
+    )
+    parent = (
+        f"import sys, time; sys.path.insert(0, {str(BENCHMARKS)!r}); import neon_warm, pathlib;"
+        f"w = neon_warm.Warming({{'a': [sys.executable, '-c', {waits!r}]}},"
+        f" pathlib.Path({str(tmp_path)!r}));"
+        "print(w.children['a'].pid, flush=True); time.sleep(120)"
+    )
+    with subprocess.Popen(child(parent), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        ends = time.monotonic() + 60
+        while "up" not in (tmp_path / "a.txt").read_text("utf-8") and time.monotonic() < ends:
+            time.sleep(0.05)
+        process.kill()
+    while time.monotonic() < ends and alive(pid):
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

@@ -126,8 +126,9 @@ def test_many_clips_at_once_are_streamed_as_one_is(neon: Neon) -> None:
     for chunk in range(4):
         rotation = dit.rotation(chunk * shape.chunk, shape.chunk, HEIGHT // 2, WIDTH // 2)
         x = noise[chunk][1]
-        x = x - 0.4 * dit(x, dit.modulation(1000.0), rotation, cache, text)
-        x = x - 0.6 * dit(x, dit.modulation(600.0), rotation, cache, text)
+        x = x - 0.4 * (dit(x, dit.modulation(1000.0), rotation, cache, text) + x)
+        known = 0.2 / (0.4**2 + 0.6**2)
+        x = x - 0.6 * (dit(x, dit.modulation(600.0), rotation, cache, text) + known * x)
         dit.remember(x, dit.modulation(0.0), rotation, cache, text)
         cache.advance()
         torch.testing.assert_close(many[chunk][1], x, rtol=1e-3, atol=1e-4)
@@ -195,3 +196,24 @@ def test_a_block_is_one_graph_for_all_blocks(neon: Neon) -> None:
     assert counters["stats"]["unique_graphs"] == 1
     torch.testing.assert_close(got, flow(neon.dit, x, times, starts, texts))
     torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("sigma", [0.05, 0.3, 0.5, 0.8, 1.0])
+def test_what_is_known_without_the_network_is_the_best_linear_guess(sigma: float) -> None:
+    """Against least squares over drawn latents of unit variance."""
+    generator = torch.Generator().manual_seed(4)
+    x_0, noise = (torch.randn(200_000, generator=generator) for _ in range(2))
+    x = (1 - sigma) * x_0 + sigma * noise
+    fitted = (x * (noise - x_0)).sum() / x.pow(2).sum()
+    assert nets.known_share(sigma) == pytest.approx(float(fitted), abs=0.01)
+    assert nets.known_share(torch.tensor(sigma)) == pytest.approx(nets.known_share(sigma))
+
+
+def test_a_network_that_says_nothing_leaves_noise_as_it_is() -> None:
+    """Along its flow x has a variance of (1 - sigma)^2 + sigma^2, as much at the end as at first:
+    the exact flow between two normal distributions that are the same."""
+    noise = torch.randn((1, 3, 16, 4, 4), generator=torch.Generator().manual_seed(5))
+    made = nets.euler_chunk(
+        lambda x, t: torch.zeros_like(x), noise, [1000 - i for i in range(1000)]
+    )
+    torch.testing.assert_close(made, noise, rtol=5e-3, atol=0)

@@ -82,3 +82,21 @@ def test_flow_leads_from_frame_to_frame() -> None:
     flow = footage.flow(condition, times, 128, 80)
     assert flow.shape == (1, 2, 2, 80, 128)
     assert metrics.warp_error(video, flow) < metrics.warp_error(video, 0 * flow)
+
+
+def test_halved_footage_is_the_mean_of_four_pixels_and_keeps_all_else() -> None:
+    """Against torch's own pooling of the larger picture; the flow is that of the size asked for."""
+    plain, halved = rendered.footage(1), rendered.footage(1, halve=True)
+    condition = halved.draw(torch.tensor([3, 4]))
+    assert torch.equal(
+        condition.values.nan_to_num(), plain.draw(condition.seeds).values.nan_to_num()
+    )
+    times = times_of(condition, 7, 2)
+    got = halved.render(condition, times, 32, 16)
+    large = plain.render(condition, times, 64, 32)
+    wanted = torch.nn.functional.avg_pool3d(large, (1, 2, 2))
+    torch.testing.assert_close(got, wanted)
+    assert halved.flow is not None
+    assert plain.flow is not None
+    moved = [each.flow(condition, times, 32, 16) for each in (halved, plain)]
+    torch.testing.assert_close(*moved, equal_nan=True)

@@ -56,6 +56,29 @@ def test_a_toys_loss_falls(trained: tuple[Path, dict[str, Any]], stage: str) -> 
         assert outcome.first_loss == pytest.approx(2, rel=0.3)
 
 
+def test_a_step_that_cannot_be_compiled_is_made_uncompiled(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run makes as many steps as one that was not to be compiled; the log says why."""
+
+    def broken(function: Any, **options: Any) -> Any:
+        def call(*given: Any, **more: Any) -> Any:
+            raise RuntimeError("no such compiler")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    found = {}
+    for compile in (False, True):
+        out = tmp_path / str(compile)
+        plan = Plan(stage="dit", out=out, resume=trained[0], steps=6, compile=compile, **TOY)
+        train(plan, shapes())
+        lines = read_log(out / LOG)
+        found[compile] = [line.get("why") for line in lines if line["event"] == "plain"]
+        assert lines[-1]["steps"] == 6
+    assert found == {False: [], True: ["RuntimeError: no such compiler"]}
+
+
 def test_the_log_tells_every_run_its_settings_losses_and_seconds(
     trained: tuple[Path, dict[str, Any]],
 ) -> None:

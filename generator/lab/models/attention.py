@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch.nn import functional
@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from generator.errors import UsageError
 
-__all__ = ["KERNELS", "attend", "checked", "choose", "using"]
+__all__ = ["KERNELS", "attend", "checked", "choose", "milliseconds", "using"]
 
 # Shapes: B batch, L queries, M keys, H heads, D head dimension
 
@@ -47,6 +47,33 @@ def using(kernel: str) -> Iterator[None]:
         return
     with sdpa_kernel(KERNELS[kernel]):
         yield
+
+
+def milliseconds(
+    kernel: str,
+    sizes: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+    device: torch.device,
+    dtype: torch.dtype,
+    turns: int = 5,
+) -> float:
+    """Of attention forwards and backwards once for each of `sizes` (queries [B, L, H, D], keys
+    [B, M, H, D]) on a GPU. Raises RuntimeError where the kernel cannot do one."""
+    total = 0.0
+    for of_queries, of_keys in sizes:
+        q, k, v = (
+            torch.randn(size, device=device, dtype=dtype, requires_grad=True)
+            for size in (of_queries, of_keys, of_keys)
+        )
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        with using(kernel):
+            for turn in range(turns + 2):
+                if turn == 2:
+                    begin.record()
+                attend(q, k, v).sum().backward()
+        end.record()
+        end.synchronize()
+        total += begin.elapsed_time(end) / turns
+    return round(total, 3)
 
 
 def attend(q_BLHD: torch.Tensor, k_BMHD: torch.Tensor, v_BMHD: torch.Tensor) -> torch.Tensor:

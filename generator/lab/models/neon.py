@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -42,6 +43,7 @@ __all__ = [
     "euler_chunk",
     "flow",
     "initialise",
+    "known_share",
     "seen_chunks",
     "shape_for",
     "stated",
@@ -341,8 +343,21 @@ def euler_chunk(
     noise: torch.Tensor,
     timesteps: Sequence[float],
 ) -> torch.Tensor:
-    """Noise carried to clean latents by Euler steps down `timesteps`, which begin at 1000."""
+    """Noise carried to clean latents by Euler steps down `timesteps`, which begin at 1000. `passed`
+    is the network, which adds to what is known without it."""
     x = noise
     for t, after in zip(timesteps, (*timesteps[1:], 0.0), strict=True):
-        x = x + (after - t) / 1000 * passed(x, t).to(x.dtype)
+        v = passed(x, t).to(x.dtype) + known_share(t / 1000) * x
+        x = x + (after - t) / 1000 * v
     return x
+
+
+Level = TypeVar("Level", float, torch.Tensor)
+
+
+def known_share(sigma: Level) -> Level:
+    """How much of x is expected to be flow at a noise level 0 to 1, where nothing else is known of
+    whitened latents: E[noise - x_0 | x] = share * x, the best linear guess. The network is trained
+    to add what that leaves out (the skip of Karras et al., 2022, for a rectified flow), for a norm
+    stands before its last layer, and the size of what goes in is lost on the way."""
+    return (2 * sigma - 1) / ((1 - sigma) ** 2 + sigma**2)

@@ -28,6 +28,8 @@ __all__ = ["STEPS", "Measured", "evaluate"]
 STEPS = (1, 2, 3, 4, 6, 8, 10, 12, 64)
 CHUNK = 12
 """Frames of a chunk."""
+DRAWS, ROUGH_DRAWS = 200, 20
+"""Of the bootstrap of a distance: as it is told, and on the way there."""
 Say = Callable[[str, int, int], None]
 
 
@@ -56,9 +58,11 @@ def evaluate(
     drift_steps: int = 12,
     drift_chunks: int = 20,
     progress: Say = lambda what, done, total: None,
+    found: Callable[[dict[str, Any]], None] = lambda result: None,
 ) -> dict[str, Any]:
     """All figures, ready for JSON. `chunks` are measured of each clip, all but the first, which is
-    easier than others, where there are two and more."""
+    easier than others, where there are two and more. `found` is handed what there is after each
+    batch, with rough intervals, so that what is ended from outside is not lost."""
     if 64 not in steps:
         steps = (*steps, 64)
     numbers = torch.arange(HELD_OUT, HELD_OUT + seeds, device=device)
@@ -70,6 +74,26 @@ def evaluate(
     distance: dict[str, list[torch.Tensor]] = {}
     warp: dict[str, list[torch.Tensor]] = {}
     total = -(-seeds // batch)
+    skipped = 1 if chunks > 1 else 0
+
+    def result(draws: int) -> dict[str, Any]:
+        measured = {name: joined(some) for name, some in parts.items()}
+        table = {
+            name: row(some, measured["rendered"], skipped, draws) for name, some in measured.items()
+        }
+        for name, each in distance.items():
+            table[name]["rms_to_64_steps"] = of_seeds(torch.cat(each))
+        for name, each in warp.items():
+            table[name]["warp_error"] = of_seeds(torch.cat(each))
+        return {
+            "seeds": len(of_vae),
+            "first_seed": HELD_OUT,
+            "size": f"{width}x{height}",
+            "chunks": chunks,
+            "vae_psnr_db": of_seeds(torch.tensor(of_vae)),
+            "by_steps": table,
+        }
+
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
@@ -103,24 +127,12 @@ def evaluate(
                     if len(own) <= turn:
                         own.append(metrics.warp_error(truth, flow, truth).cpu())
             progress("evaluating", turn + 1, total)
-    measured = {name: joined(found) for name, found in parts.items()}
-    skipped = 1 if chunks > 1 else 0
-    real_ones = measured["rendered"]
-    table = {name: row(found, real_ones, skipped) for name, found in measured.items()}
-    for name, found in distance.items():
-        table[name]["rms_to_64_steps"] = of_seeds(torch.cat(found))
-    for name, found in warp.items():
-        table[name]["warp_error"] = of_seeds(torch.cat(found))
-    result: dict[str, Any] = {
-        "seeds": seeds,
-        "first_seed": HELD_OUT,
-        "size": f"{width}x{height}",
-        "chunks": chunks,
-        "vae_psnr_db": of_seeds(torch.tensor(of_vae)),
-        "by_steps": table,
-    }
+            if turn + 1 < total:
+                found(result(ROUGH_DRAWS))
+    told = result(DRAWS)
+    found(told)
     if drift_seeds:
-        result["drift"] = drift(
+        told["drift"] = drift(
             models,
             footage,
             condition[slice(0, drift_seeds)],
@@ -129,7 +141,7 @@ def evaluate(
             sides,
             batch,
         )
-    return result
+    return told
 
 
 def streamed(
@@ -184,7 +196,7 @@ def joined(found: Sequence[Measured]) -> Measured:
     )
 
 
-def row(found: Measured, real: Measured, skipped: int) -> dict[str, Any]:
+def row(found: Measured, real: Measured, skipped: int, draws: int = DRAWS) -> dict[str, Any]:
     """Figures of clips against rendered ones of the same seeds; both are drawn anew together."""
     seeds = len(found.features)
 
@@ -199,7 +211,7 @@ def row(found: Measured, real: Measured, skipped: int) -> dict[str, Any]:
     ours = found.sharpness[:, skipped:]
     inside = ((ours >= low) & (ours <= high)).float().mean(dim=1)
     return {
-        "frechet": asdict(bootstrap(distance, seeds)),
+        "frechet": asdict(bootstrap(distance, seeds, draws=draws)),
         "attribute_error": of_seeds(found.error[:, skipped:].mean(dim=1)),
         "sharpness_to_rendered": of_seeds(ours.mean(dim=1) / sharp.mean()),
         "sharpness_in_rendered_band": of_seeds(inside),

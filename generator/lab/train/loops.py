@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from generator.lab.models.neon import Neon, block_pass, dropped, flow
+from generator.lab.models.neon import Neon, block_pass, dropped, flow, known_share
 from generator.lab.models.neon_vae import MOST, NeonVAE
 from generator.lab.train import losses
 from generator.lab.train.data import Clips, Latents
@@ -225,7 +225,7 @@ def dit_step(
     ) -> torch.Tensor:
         with half():
             out = flow(neon.dit, x, 1000 * sigma, starts, texts, run=run)  # type: ignore[arg-type]
-        return out.float()
+        return out.float() + by_frame(known_share(sigma), x, chunk) * x
 
     @torch.no_grad()
     def own(x_0: torch.Tensor, starts: torch.Tensor, texts: object) -> torch.Tensor:
@@ -269,5 +269,10 @@ def mixed(
     x_0: torch.Tensor, noise: torch.Tensor, sigma_Bn: torch.Tensor, chunk: int
 ) -> torch.Tensor:
     """Clean latents and noise, each chunk at its own level."""
-    level = sigma_Bn.repeat_interleave(chunk, dim=1).view(*x_0.shape[:2], 1, 1, 1)
+    level = by_frame(sigma_Bn, x_0, chunk)
     return (1 - level) * x_0 + level * noise
+
+
+def by_frame(values_Bn: torch.Tensor, x: torch.Tensor, chunk: int) -> torch.Tensor:
+    """A value for each chunk, for latents x [B, T, C, H, W]."""
+    return values_Bn.repeat_interleave(chunk, dim=1).view(*x.shape[:2], 1, 1, 1)

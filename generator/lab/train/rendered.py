@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from generator.errors import UsageError
 from generator.lab.prompts import Known
@@ -19,10 +20,12 @@ COMPILE_S = 40.0
 """What a run of some minutes can spare for each of the two scenes."""
 
 
-def footage(samples: int = 2, *, compile_s: float = 0.0) -> Footage:
+def footage(samples: int = 2, *, compile_s: float = 0.0, halve: bool = False) -> Footage:
     """Both families of scenes, attributes as shares of their spans; `samples` a pixel's side are
     averaged. `compile_s`: seconds that may go into torch.compile for each scene and size, of which
-    frames change by rounding alone; 0 for none.
+    frames change by rounding alone; 0 for none. `halve` renders twice the sides and gives means of
+    2 x 2, so that what is compiled for a size serves its half as well; flow stays that of the size
+    asked for.
 
     Raises UsageError where the renderer is not part of this version.
     """
@@ -82,15 +85,18 @@ def footage(samples: int = 2, *, compile_s: float = 0.0) -> Footage:
         return found
 
     def render(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:
+        factor = 2 if halve else 1
         frames: torch.Tensor = made.render(
             shots(condition),
             times.tolist(),
-            width=width,
-            height=height,
+            width=factor * width,
+            height=factor * height,
             device=times.device,
             samples=samples,
             compiler=compiler,
         ).frames
+        if halve:
+            frames = functional.avg_pool2d(frames.flatten(0, 1), 2).unflatten(0, frames.shape[:2])
         return frames
 
     def flow(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:

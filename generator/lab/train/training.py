@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import nn
 
 from generator.errors import UsageError
 from generator.lab import clock
-from generator.lab.models import neon_weights
+from generator.lab.models import attention, neon_weights
 from generator.lab.models.neon import TINY_NEON_DIT, Neon, block_pass, initialise, shape_for
 from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE
 from generator.lab.models.neon_weights import NeonConfig
@@ -28,14 +29,14 @@ from generator.lab.train.data import Clips, Footage, Latents, Segments
 from generator.lab.train.log import LOG, Log, carry_log, rounded
 from generator.lab.train.losses import PatchCritic
 from generator.lab.train.metrics import AttributeNetwork
-from generator.measure.roofline import NEON_DIT, NEON_VAE
+from generator.measure.roofline import NEON_DIT, NEON_VAE, DiTShape, tokens_per_frame
 
 __all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
 
 STAGES = ("features", "vae", "dit")
 PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
 """Stage -> the part that it trains."""
-RATES = {"features": 1e-3, "vae": 5e-4, "dit": 6e-4}
+RATES = {"features": 1e-3, "vae": 5e-4, "dit": 1e-3}
 BATCHES = {"features": 32, "vae": 32, "dit": 32}
 POOLS = {"features": 512, "vae": 512, "dit": 12_000}
 CROP = 128
@@ -80,7 +81,8 @@ class Plan:
     seed: int = 0
     """Of parameters, draws, and of footage, which begins at 10 million times it."""
     device: str = "cuda"
-    compile: bool = False
+    compile: bool | None = None
+    """What is trained. None: the transformer's passes where there is a GPU, and nothing else."""
     tiny: bool = False
     recipe: loops.Recipe = field(default_factory=loops.Recipe)
 
@@ -158,7 +160,7 @@ def train(
         lambda: now() - began > FILL_SHARE * end_s,
         clips,
     )
-    log.write("ready", clips=stage.clips, compiled=footage.report())
+    log.write("ready", clips=stage.clips, compiled=footage.report(), attention=stage.attention)
     step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
     synchronise(device)
     ready, saved, steps, rendering_s = now() - began, now(), 0, 0.0
@@ -177,10 +179,17 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(done, steps, rate, plan.steps)
             try:
-                with fastest_convolutions(device):
+                with fastest_convolutions(device), attention.using(stage.kernel):
                     found = step_of(done)
             except torch.OutOfMemoryError:
                 make_smaller(stage.batch, network, log)
+                continue
+            except Exception as error:  # whatever the compiler has: steps can be made without
+                if stage.plain is None:
+                    raise
+                step_of, stage.plain = stage.plain, None
+                network.zero_grad(set_to_none=True)
+                log.write("plain", why=f"{type(error).__name__}: {error}"[:2000])
                 continue
             average.update()
             steps += 1
@@ -284,6 +293,12 @@ class Stage:
     """A stage that is ready to begin."""
 
     step: loops.Step
+    plain: loops.Step | None = None
+    """The same step uncompiled, where `step` is compiled: what is gone on with where that fails."""
+    kernel: str = "torch"
+    """Of attention, as `attention.using` knows them."""
+    attention: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds of the kernels that were tried, forwards and backwards."""
     optimiser: torch.optim.Optimizer
     refresh: Callable[[int], None]
     finish: Callable[[], None]
@@ -337,7 +352,8 @@ def prepared(
             if enough() and filled >= batch.size:
                 break  # the rest comes with every refresh
         optimiser = loops.optimiser(models.neon.parameters(), rate)
-        step = loops.dit_step(
+        stepping = partial(
+            loops.dit_step,
             models.neon,
             bank,
             optimiser,
@@ -346,10 +362,14 @@ def prepared(
             batch=batch,
             shift=models.config.shift,
             half=half,
-            run=torch.compile(block_pass, dynamic=False) if plan.compile else block_pass,
         )
+        compiled = device.type == "cuda" if plan.compile is None else plan.compile
+        tried = attention_tried(shape, batch.size, plan.width, plan.height, segments.chunks, device)
         return Stage(
-            step=step,
+            step=stepping(run=torch.compile(block_pass, dynamic=False)) if compiled else stepping(),
+            plain=stepping() if compiled else None,
+            kernel=min(tried, key=lambda name: tried[name], default="torch"),
+            attention=tried,
             optimiser=optimiser,
             refresh=bank.refresh,
             finish=lambda: None,
@@ -414,6 +434,28 @@ def prepared(
         batch=batch,
         pool=clips,
     )
+
+
+def attention_tried(
+    shape: DiTShape, clips: int, width: int, height: int, chunks: int, device: torch.device
+) -> dict[str, float]:
+    """Milliseconds that each kernel of a GPU takes for a step's last chunk and for its tokens of
+    attributes; those that cannot are left out."""
+    if device.type != "cuda":
+        return {}
+    chunk = tokens_per_frame(shape, width, height) * shape.chunk
+    pairs = ((chunk, chunks * chunk), (chunks * chunk, shape.text_tokens))
+    sizes = [
+        ((clips, queries, shape.heads, shape.head_dim), (clips, keys, shape.heads, shape.head_dim))
+        for queries, keys in pairs
+    ]
+    found = {}
+    for kernel in ("cudnn", "flash", "efficient"):
+        try:
+            found[kernel] = attention.milliseconds(kernel, sizes, device, torch.bfloat16)
+        except (RuntimeError, torch.OutOfMemoryError):
+            continue
+    return found
 
 
 def synchronise(device: torch.device) -> None:
