@@ -18,12 +18,13 @@ from neon_stand_in import shapes  # noqa: E402
 from generator.cli import main  # noqa: E402
 from generator.errors import UsageError  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
+from generator.lab.models.neon_vae import NeonVAE  # noqa: E402
 from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
 from generator.lab.train import loops, losses, training  # noqa: E402
 from generator.lab.train.data import HELD_OUT, Clips, Latents, Segments, times_of  # noqa: E402
 from generator.lab.train.evaluate import evaluate  # noqa: E402
 from generator.lab.train.log import LOG, read_log  # noqa: E402
-from generator.lab.train.scenes.attributes import ATTRIBUTES  # noqa: E402
+from generator.lab.train.scenes.attributes import ATTRIBUTES, FAMILIES  # noqa: E402
 from generator.lab.train.training import Plan, train  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -48,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     return out, found
 
 
-@pytest.mark.parametrize("stage", training.STAGES)
+@pytest.mark.parametrize("stage", ["features", "dit"])
 def test_a_toys_loss_falls(trained: tuple[Path, dict[str, Any]], stage: str) -> None:
     """By a tenth at least within some dozen steps; the flow's from its known start: without any
     prediction the loss is the mean square of noise - latents, whose latents are whitened: 2."""
@@ -56,6 +57,19 @@ def test_a_toys_loss_falls(trained: tuple[Path, dict[str, Any]], stage: str) -> 
     assert outcome.last_loss < 0.9 * outcome.first_loss
     if stage == "dit":
         assert outcome.first_loss == pytest.approx(2, rel=0.3)
+
+
+def test_a_toys_loss_falls_where_nothing_is_known_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The VAE's, whose linear paths begin so near the truth of coloured shapes that a toy finds no
+    more: from paths that are drawn by chance instead."""
+    monkeypatch.setattr(NeonVAE, "set_linear", lambda *moments: None)
+    plan = Plan(stage="vae", out=tmp_path / "toy", steps=60, rate=3e-3, **TOY)
+    outcome = train(plan, shapes())
+    assert outcome.last_loss < 0.5 * outcome.first_loss
+    looks = [line for line in read_log(tmp_path / "toy" / LOG) if line["event"] == "held_out"]
+    assert looks[1]["psnr_held_out"]["mean"] > looks[0]["psnr_held_out"]["mean"] + 3
 
 
 def test_the_log_tells_every_run_its_settings_losses_and_seconds(
@@ -80,14 +94,14 @@ def test_the_log_tells_every_run_its_settings_losses_and_seconds(
 def test_held_out_clips_are_looked_at_from_the_beginning_on(
     trained: tuple[Path, dict[str, Any]],
 ) -> None:
-    """The VAE's first figure is what principal components give, of a toy's pool by NumPy; what was
-    trained is better than that. The figure at the end is that of the weights that were kept."""
+    """The VAE's first figure is what principal components give, of a toy's pool by NumPy, and
+    training keeps that. The figure at the end is that of the weights that were kept."""
     out = trained[0]
     looks = [line for line in read_log(out / LOG) if line["event"] == "held_out"]
     first, last = (looks[i]["psnr_held_out"] for i in (1, 2))
     assert [line["step"] for line in looks] == [60, 0, 60]
     assert set(first) == {"mean", "alley", "metropolis"}
-    assert last["mean"] > first["mean"] + 0.3
+    assert last["mean"] > first["mean"] - 0.5
     pool = Clips(shapes(), count=8, frames=12, width=48, height=32, device=CPU, first_seed=10**6)
     unseen = Clips(
         shapes(), count=4, frames=12, width=48, height=32, device=CPU, first_seed=training.CHECKED
@@ -148,10 +162,11 @@ def test_a_mirror_turns_pictures_and_sides_together() -> None:
 
 
 def test_what_a_mirror_turns_over_is_as_long_to_either_side() -> None:
-    spans = {one.name: one.spans for one in ATTRIBUTES}
+    by_name = {one.name: one for one in ATTRIBUTES}
     for name in loops.SIDED:
-        for span in spans[name].values():
-            assert span.low == -span.high
+        spans = [by_name[name].span(family) for family in FAMILIES]
+        assert any(spans)
+        assert all(span.low == -span.high for span in spans if span)
 
 
 def test_where_compiling_fails_training_goes_on_without(tmp_path: Path) -> None:
