@@ -49,7 +49,7 @@ FILL_SHARE = 0.25
 REFRESH_SHARE = 0.3
 """Of the time since then, which rendering on the way may take."""
 SAVE_S = 150.0
-CHECK_S = 45.0
+CHECK_S = 30.0
 """From one look at held-out clips to the next."""
 CHECKED = HELD_OUT + 1_000_000
 """Seeds of the clips that are looked at on the way: never trained on, and other ones than those
