@@ -133,7 +133,8 @@ class HeliosShape:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeonVAEShape:
     """Neon's own VAE: 8 times in space, 4 in time, causal. Every latent frame is four frames of
-    video, the first one as well.
+    video, the first one as well. Linear paths from block to latent and back run beside its
+    networks.
 
     Channels from the pixels inwards for the encoder, outwards for the decoder: at a half, a quarter
     and an eighth of the sides.
@@ -402,6 +403,9 @@ def neon_vae_chunk(
     frames, (top, *_), weights = latent_frames, shape.decoder, 0
     flop = conv(frames * h * w, shape.latent_channels, top, 9)
     weights += 9 * shape.latent_channels * top
+    block = 3 * TEMPORAL * SPATIAL**2  # the linear path
+    flop += conv(frames * h * w, shape.latent_channels, block, 1)
+    weights += shape.latent_channels * block
     for i, wide in enumerate(shape.decoder):
         pairs = shape.blocks * 27 * wide * wide
         flop += 2 * frames * h * w * pairs

@@ -9,6 +9,9 @@ Convention of time: every latent frame is 4 frames of video, the first one as we
 are exactly 4 N frames, and 20.0 s at 12 frames a second are 60 latent frames. (Wan's VAE makes one
 frame of the first.) Before the first frame a block sees zeros.
 
+Beside each network runs a linear path: the code of a block of 4 frames x 8 x 8 pixels by its
+principal components, which training begins with and the networks improve on.
+
 The encoder gives one latent, not a distribution; training adds noise to it (`train/loops.py`).
 Latents that leave and enter are whitened by `latents_mean` and `latents_std`, channel by channel.
 """
@@ -23,32 +26,38 @@ from torch.nn import functional
 
 from generator.measure.roofline import NeonVAEShape
 
-__all__ = ["TINY_NEON_VAE", "Memory", "NeonDecoder", "NeonVAE"]
+__all__ = ["TINY_NEON_VAE", "Memory", "NeonDecoder", "NeonVAE", "blocks_of", "frames_of"]
 
 # Shapes: B clips, F frames of video, T latent frames (F = 4 T), C channels, H and W sides
 
 TINY_NEON_VAE = NeonVAEShape(encoder=(4, 6, 8), decoder=(8, 6, 4), blocks=1)
-MOST = 3.0
-"""Latents are bent softly into -3 to 3 before they are decoded."""
+MOST = 5.0
+"""Latents are bent softly into -5 to 5 before the decoder's network sees them, so that one that is
+far out upsets nothing."""
+BLOCK = 4 * 3 * 8 * 8
+"""Numbers of the pixels that a latent place stands for."""
+LEAST_SPREAD = 1e-8
+"""Of a component's variance, below which it is not scaled up further."""
 
 Memory = list[torch.Tensor | None]
 """The last frame [B, C, H, W] that each block with a memory saw; None before the first."""
 
 
 class MemoryBlock(nn.Module):
-    """A residual block that sees each frame beside the one before it."""
+    """A residual block that sees each frame beside the one before it. It begins as nothing but the
+    way around it."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.mix = nn.Conv2d(2 * channels, channels, 3, padding=1)
-        self.out = nn.Conv2d(channels, channels, 3, padding=1)
+        self.out = _from_zero(nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x_BFCHW: torch.Tensor, last_BCHW: torch.Tensor | None) -> torch.Tensor:
         if last_BCHW is None:
             last_BCHW = torch.zeros_like(x_BFCHW[:, 0])
         before = torch.cat([last_BCHW.unsqueeze(1), x_BFCHW[:, :-1]], dim=1)
-        y = functional.relu(_framewise(self.mix, torch.cat([x_BFCHW, before], dim=2)))
-        return functional.relu(x_BFCHW + _framewise(self.out, y))
+        y = functional.silu(_framewise(self.mix, torch.cat([x_BFCHW, before], dim=2)))
+        return x_BFCHW + _framewise(self.out, y)
 
 
 class Pool(nn.Module):
@@ -114,14 +123,19 @@ class Causal(nn.Module):
         return x_BFCHW
 
 
-class NeonVAE(nn.Module):
-    """Encoder and decoder. Pictures are RGB, 0 to 1; sides divide by 8, frames by 4."""
+class Encoder(nn.Module):
+    """Raw latents: a linear code of each block of 4 frames x 8 x 8 pixels, and what the network
+    adds.
+
+    The network's last layer begins at zero, so that an encoder and a decoder whose linear paths are
+    filled by principal components (`set_linear`) begin as those do.
+    """
 
     def __init__(self, shape: NeonVAEShape) -> None:
         super().__init__()
-        self.shape = shape
         a, b, c = shape.encoder
-        self.encoder = Causal(
+        self.linear = nn.Conv2d(BLOCK, shape.latent_channels, 1)
+        self.network = Causal(
             [
                 Frames(nn.PixelUnshuffle(2)),
                 Frames(nn.Conv2d(12, a, 3, padding=1)),
@@ -132,11 +146,29 @@ class NeonVAE(nn.Module):
                 Pool(b),
                 Frames(nn.Conv2d(b, c, 3, stride=2, padding=1)),
                 *(MemoryBlock(c) for _ in range(shape.blocks)),
-                Frames(nn.Conv2d(c, shape.latent_channels, 3, padding=1)),
+                Frames(_from_zero(nn.Conv2d(c, shape.latent_channels, 3, padding=1))),
             ]
         )
+
+    @property
+    def memories(self) -> int:
+        return self.network.memories
+
+    def forward(self, video_BFCHW: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
+        """Of frames -1 to 1."""
+        linear = _framewise(self.linear, blocks_of(video_BFCHW))
+        return linear + self.network(video_BFCHW, memory)
+
+
+class Decoder(nn.Module):
+    """Frames, -1 to 1, of raw latents: the linear code read back, and what the network adds, which
+    sees the latents bent softly into a span."""
+
+    def __init__(self, shape: NeonVAEShape) -> None:
+        super().__init__()
         a, b, c = shape.decoder
-        self.decoder = Causal(
+        self.linear = nn.Conv2d(shape.latent_channels, BLOCK, 1)
+        self.network = Causal(
             [
                 Frames(nn.Conv2d(shape.latent_channels, a, 3, padding=1)),
                 *(MemoryBlock(a) for _ in range(shape.blocks)),
@@ -144,10 +176,27 @@ class NeonVAE(nn.Module):
                 *(MemoryBlock(b) for _ in range(shape.blocks)),
                 Grow(b, c),
                 *(MemoryBlock(c) for _ in range(shape.blocks)),
-                Frames(nn.Conv2d(c, 12, 3, padding=1)),
+                Frames(_from_zero(nn.Conv2d(c, 12, 3, padding=1))),
                 Frames(nn.PixelShuffle(2)),
             ]
         )
+
+    @property
+    def memories(self) -> int:
+        return self.network.memories
+
+    def forward(self, raw_BTCHW: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
+        linear = frames_of(_framewise(self.linear, raw_BTCHW))
+        return linear + self.network(MOST * torch.tanh(raw_BTCHW / MOST), memory)
+
+
+class NeonVAE(nn.Module):
+    """Encoder and decoder. Pictures are RGB, 0 to 1; sides divide by 8, frames by 4."""
+
+    def __init__(self, shape: NeonVAEShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.encoder, self.decoder = Encoder(shape), Decoder(shape)
         self.latents_mean: torch.Tensor
         self.latents_std: torch.Tensor
         self.register_buffer("latents_mean", torch.zeros(shape.latent_channels))
@@ -161,8 +210,23 @@ class NeonVAE(nn.Module):
     def decode(self, latents_BTCHW: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
         """Frames [B, 4 T, 3, 8 H, 8 W] of the next whitened latents: about 0 to 1, not clamped."""
         raw = latents_BTCHW * _by_channel(self.latents_std) + _by_channel(self.latents_mean)
-        x = MOST * torch.tanh(raw / MOST)
-        return (self.decoder(x, memory) + 1) / 2
+        return (self.decoder(raw, memory) + 1) / 2
+
+    @torch.no_grad()
+    def set_linear(self, mean: torch.Tensor, covariance: torch.Tensor) -> None:
+        """Fill both linear paths by principal components of blocks (`blocks_of`) of pictures -1 to
+        1, whose mean [768] and covariance [768, 768] are given: what is left between a picture and
+        its linear reading is the least that so many numbers a block allow (Eckart & Young, 1936).
+        Every latent channel has spread 1, the largest component first."""
+        spread, components = torch.linalg.eigh(covariance.double())
+        count = self.shape.latent_channels
+        basis = components[:, -count:].flip(1).T  # [C, 768]
+        root = spread[-count:].flip(0).clamp_min(LEAST_SPREAD).sqrt().unsqueeze(1)
+        inwards, outwards = basis / root, (basis * root).T
+        self.encoder.linear.weight.copy_(inwards[:, :, None, None])
+        self.encoder.linear.bias.copy_(-(inwards @ mean.double()))
+        self.decoder.linear.weight.copy_(outwards[:, :, None, None])
+        self.decoder.linear.bias.copy_(mean)
 
     def fresh_memory(self) -> Memory:
         """Of a decoder at the beginning of a stream."""
@@ -182,7 +246,7 @@ class NeonDecoder:
 
     def decode(self, latents_TCHW: torch.Tensor) -> torch.Tensor:
         """Pictures [4 T, 3, 8 H, 8 W], 0 to 1, of the next whitened latents."""
-        dtype = self.vae.decoder.layers[0].layer.weight.dtype
+        dtype = self.vae.decoder.linear.weight.dtype
         pictures = self.vae.decode(latents_TCHW.unsqueeze(0).to(dtype), self._memory)
         return pictures[0].clamp(0, 1)
 
@@ -194,6 +258,24 @@ class NeonDecoder:
 
 def _framewise(layer: nn.Module, x_BFCHW: torch.Tensor) -> torch.Tensor:
     return layer(x_BFCHW.flatten(0, 1)).unflatten(0, x_BFCHW.shape[:2])
+
+
+def blocks_of(video_BFCHW: torch.Tensor) -> torch.Tensor:
+    """[B, F / 4, 768, H / 8, W / 8]: a column for each block of 4 frames x 8 x 8 pixels."""
+    by_frame = functional.pixel_unshuffle(video_BFCHW, 8)
+    return by_frame.unflatten(1, (-1, 4)).flatten(2, 3)
+
+
+def frames_of(blocks_BTCHW: torch.Tensor) -> torch.Tensor:
+    """The frames [B, 4 T, 3, 8 H, 8 W] that `blocks_of` made blocks of."""
+    return functional.pixel_shuffle(blocks_BTCHW.unflatten(2, (4, -1)).flatten(1, 2), 8)
+
+
+def _from_zero(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 def _by_channel(values_C: torch.Tensor) -> torch.Tensor:

@@ -3,21 +3,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from generator.lab.models.neon import Neon, block_pass, dropped, flow, known_share
-from generator.lab.models.neon_vae import MOST, NeonVAE
+from generator.lab.models.neon_vae import NeonVAE, blocks_of
 from generator.lab.train import losses
 from generator.lab.train.data import Clips, Latents
 from generator.lab.train.metrics import AttributeNetwork, attribute_loss
 
-__all__ = ["Average", "Batch", "Recipe", "Step", "dit_step", "features_step", "vae_step", "whiten"]
+__all__ = [
+    "SIDED",
+    "Average",
+    "Batch",
+    "Recipe",
+    "Step",
+    "augmented",
+    "block_moments",
+    "dit_step",
+    "features_step",
+    "or_plain",
+    "reconstruction",
+    "vae_optimiser",
+    "vae_step",
+    "whiten",
+]
 
 # Shapes: B clips, n chunks, T latent frames
+
+SIDED = ("side",)
+"""Attributes that a mirror turns over: their spans are as long to the left as to the right."""
+LEAST_WINDOW = 0.92
+"""Of a picture's sides, for the attribute network: one that is smaller shows another distance."""
+LINEAR_SHARE = 0.05
+"""Of the learning rate, for the VAE's linear paths: they begin where no better ones are."""
 
 Step = Callable[[float], Mapping[str, torch.Tensor]]
 """One step, told how much of the schedule is done (0 to 1); losses by name, on the device."""
@@ -27,13 +49,17 @@ Step = Callable[[float], Mapping[str, torch.Tensor]]
 class Recipe:
     """Numbers of the recipe that are no matter of size."""
 
-    laplacian: float = 1.0
-    temporal: float = 1.0
-    features: float = 0.2
-    critic: float = 0.02
-    critic_from: float = 2 / 3
+    spread: float = 1.0
+    """Weight of the root of the mean square error, clip by clip: what PSNR is the logarithm of."""
+    laplacian: float = 0.1
+    temporal: float = 0.1
+    features: float = 0.02
+    features_from: float = 0.6
+    """Of the schedule, from where on textures count; 1 for never."""
+    critic: float = 0.004
+    critic_from: float = 0.8
     """Of the schedule; 1 for never."""
-    latent_noise: float = 0.05
+    latent_noise: float = 0.03
     """Added to latents before they are decoded, so that small errors of the transformer do not
     show."""
     latent_size: float = 1e-4
@@ -79,15 +105,49 @@ class Average:
             kept.copy_(now)
 
 
-def optimiser(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.AdamW:
+def optimiser(
+    parameters: Iterable[nn.Parameter], rate: float, decay: float = 0.01
+) -> torch.optim.AdamW:
     """AdamW with decay on matrices alone."""
     found = [p for p in parameters if p.requires_grad]
     groups = [
-        {"params": [p for p in found if p.ndim > 1], "weight_decay": 0.01},
+        {"params": [p for p in found if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
     ]
     fused = bool(found) and found[0].device.type == "cuda"
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=fused)
+
+
+def vae_optimiser(vae: NeonVAE, rate: float) -> torch.optim.AdamW:
+    """The same, with small steps and no decay for the linear paths (`share` of the rate)."""
+    linear = [*vae.encoder.linear.parameters(), *vae.decoder.linear.parameters()]
+    made = optimiser([*vae.encoder.network.parameters(), *vae.decoder.network.parameters()], rate)
+    made.add_param_group({"params": linear, "weight_decay": 0.0, "share": LINEAR_SHARE})
+    return made
+
+
+def or_plain(fast: Step, plain: Step, part: nn.Module, told: Callable[[str], None]) -> Step:
+    """`fast`, or `plain` where the first of its steps fails for anything but memory: what compiles
+    need not compile everywhere. `told` hears why."""
+    chosen: Step | None = None
+
+    def step(done: float) -> Mapping[str, torch.Tensor]:
+        nonlocal chosen
+        if chosen is not None:
+            return chosen(done)
+        try:
+            found = fast(done)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # whatever the compiler has: steps can be had without
+            told(f"{type(error).__name__}: {error}"[:2000])
+            part.zero_grad(set_to_none=True)
+            chosen = plain
+            return plain(done)
+        chosen = fast
+        return found
+
+    return step
 
 
 def stepped(optimiser: torch.optim.Optimizer, loss: torch.Tensor, part: nn.Module) -> torch.Tensor:
@@ -111,9 +171,14 @@ def features_step(
     *,
     batch: Batch,
     half: Callable[[], torch.autocast],
+    sided: Sequence[int] = (),
 ) -> Step:
+    """`sided` are the attributes that a mirror turns over, by number."""
+    dice = torch.Generator().manual_seed(generator.initial_seed())
+
     def step(done: float) -> Mapping[str, torch.Tensor]:
         pixels, scene, values = clips.batch(generator, batch.size)
+        pixels, values = augmented(pixels, values, generator, dice, sided)
         with half():
             scores, shares = network(pixels)
         loss = attribute_loss((scores.float(), shares.float()), scene, values)
@@ -121,6 +186,71 @@ def features_step(
         return {"loss": loss.detach(), "gradient": size}
 
     return step
+
+
+def augmented(
+    pixels: torch.Tensor,
+    values: torch.Tensor,
+    generator: torch.Generator,
+    dice: torch.Generator,
+    sided: Sequence[int],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clips as they might have been: half of them mirrored, with the shares of the attributes that
+    this turns over; and all through one window that is a little smaller than the picture. `dice` is
+    the host's, so that it need not wait."""
+    turned = torch.rand(len(pixels), generator=generator, device=pixels.device) < 0.5
+    pixels = torch.where(turned.view(-1, 1, 1, 1, 1), pixels.flip(-1), pixels)
+    values = values.clone()
+    for one in sided:
+        values[:, one] = torch.where(turned, 1 - values[:, one], values[:, one])
+    height, width = pixels.shape[-2:]
+    share, down, right = torch.rand(3, generator=dice).tolist()
+    share = LEAST_WINDOW + (1 - LEAST_WINDOW) * share
+    h, w = max(1, round(share * height)), max(1, round(share * width))
+    top, left = round(down * (height - h)), round(right * (width - w))
+    return pixels[..., top : top + h, left : left + w], values
+
+
+@torch.no_grad()
+def block_moments(
+    pixels: torch.Tensor, filled: int, *, most: int = 256, at_once: int = 4
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean [768] and covariance [768, 768], float64, of blocks of pictures -1 to 1: of the first
+    clips of a pool [N, F, 3, H, W] in 8 bits, of which so many are `filled`."""
+    clips = pixels[: min(most, filled)]
+    total, square, count = 0.0, 0.0, 0
+    for some in clips.split(at_once):
+        blocks = blocks_of(2 * some.double() / 255 - 1)
+        columns = blocks.transpose(0, 2).flatten(1)
+        total, square = total + columns.sum(dim=1), square + columns @ columns.T
+        count += columns.shape[1]
+    mean = torch.as_tensor(total / count)
+    return mean, torch.as_tensor(square / count) - torch.outer(mean, mean)
+
+
+Reconstruct = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, dict[str, torch.Tensor]]]
+"""(pixels, noise on the latents) -> (what is made of them, float32, and losses by name)"""
+
+
+def reconstruction(vae: NeonVAE, recipe: Recipe) -> Reconstruct:
+    """All of a step that is the same from its first to its last, as one function to compile."""
+
+    def made_of(
+        pixels: torch.Tensor, noise: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        latents = vae.encoder(2 * pixels - 1)
+        made = (vae.decoder(latents + noise).float() + 1) / 2
+        off = made - pixels
+        of_clip = off.pow(2).flatten(1).mean(dim=1)
+        return made, {
+            "l1": off.abs().mean(),
+            "spread": recipe.spread * (of_clip + 1e-6).sqrt().mean(),
+            "laplacian": recipe.laplacian * losses.laplacian_loss(made, pixels),
+            "temporal": recipe.temporal * losses.temporal_loss(made, pixels),
+            "latents": recipe.latent_size * latents.float().pow(2).mean(),
+        }
+
+    return made_of
 
 
 def vae_step(
@@ -136,28 +266,18 @@ def vae_step(
     critic: losses.PatchCritic,
     critics: torch.optim.Optimizer,
     half: Callable[[], torch.autocast],
-    encode: Callable[[torch.Tensor], torch.Tensor],
-    decode: Callable[[torch.Tensor], torch.Tensor],
+    reconstruct: Reconstruct,
 ) -> Step:
-    """`encode` and `decode` are the VAE's networks, or the same compiled."""
+    """`reconstruct` is `reconstruction` of the VAE, or the same compiled."""
+    channels = vae.shape.latent_channels
 
     def step(done: float) -> Mapping[str, torch.Tensor]:
         pixels, _, _ = clips.batch(generator, batch.size, crop=crop)
+        size = (len(pixels), pixels.shape[1] // 4, channels, crop // 8, crop // 8)
+        noise = torch.randn(size, generator=generator, device=pixels.device)
         with half():
-            latents = encode(2 * pixels - 1)
-            noise = torch.randn(
-                latents.shape, generator=generator, device=latents.device, dtype=latents.dtype
-            )
-            bent = MOST * torch.tanh((latents + recipe.latent_noise * noise) / MOST)
-            made = decode(bent)
-        made = (made.float() + 1) / 2
-        parts = {
-            "l1": (made - pixels).abs().mean(),
-            "laplacian": recipe.laplacian * losses.laplacian_loss(made, pixels),
-            "temporal": recipe.temporal * losses.temporal_loss(made, pixels),
-            "latents": recipe.latent_size * latents.float().pow(2).mean(),
-        }
-        if features is not None:
+            made, parts = reconstruct(pixels, recipe.latent_noise * noise)
+        if features is not None and done >= recipe.features_from:
             with half():
                 wanted = [x.detach() for x in features.layers(pixels, resize=False)[:3]]
                 seen = features.layers(made, resize=False)[:3]
@@ -170,7 +290,7 @@ def vae_step(
                 said = critic(made)
             parts["critic"] = recipe.critic * losses.fooling_loss(said.float())
         loss = torch.stack(list(parts.values())).sum()
-        size = stepped(optimiser, loss, vae)
+        gradient = stepped(optimiser, loss, vae)
         told = {name: value.detach() for name, value in parts.items()}
         if judged:
             critics.zero_grad(set_to_none=True)
@@ -180,7 +300,7 @@ def vae_step(
             stepped(critics, of_critic, critic)
             told["critic_loss"] = of_critic.detach()
         error = (made.detach() - pixels).pow(2).mean()
-        return {"loss": loss.detach(), **told, "psnr": -10 * error.log10(), "gradient": size}
+        return {"loss": loss.detach(), **told, "psnr": -10 * error.log10(), "gradient": gradient}
 
     return step
 

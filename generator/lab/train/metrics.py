@@ -34,6 +34,8 @@ __all__ = [
 
 FEATURES = 64
 """Few, so that some hundred clips say how they vary."""
+DROPPED = 0.2
+"""Share of what is seen that training hides, lest it learn clips by heart."""
 LOOK = (144, 256)
 """Sides, height first, that clips are brought to before they are looked at."""
 
@@ -86,7 +88,8 @@ class AttributeNetwork(nn.Module):
     def features(self, video: torch.Tensor) -> torch.Tensor:
         """[B, 64]"""
         top = self.layers(video)[-1]
-        return self.last(torch.cat([top.mean(dim=(1, 3, 4)), top.amax(dim=(3, 4)).mean(dim=1)], 1))
+        seen = torch.cat([top.mean(dim=(1, 3, 4)), top.amax(dim=(3, 4)).mean(dim=1)], 1)
+        return self.last(functional.dropout(seen, DROPPED, self.training))
 
     def forward(self, video: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(scores of scenes [B, scenes], attributes [B, A] as shares)"""

@@ -25,10 +25,10 @@ from generator.lab.models.neon import TINY_NEON_DIT, Neon, block_pass, initialis
 from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE
 from generator.lab.models.neon_weights import NeonConfig
 from generator.lab.train import loops
-from generator.lab.train.data import Clips, Footage, Latents, Segments
+from generator.lab.train.data import HELD_OUT, Clips, Footage, Latents, Segments
 from generator.lab.train.log import LOG, Log, carry_log, rounded
 from generator.lab.train.losses import PatchCritic
-from generator.lab.train.metrics import AttributeNetwork
+from generator.lab.train.metrics import AttributeNetwork, attribute_error, attribute_loss, psnr
 from generator.measure.roofline import NEON_DIT, NEON_VAE, DiTShape, tokens_per_frame
 
 __all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
@@ -36,9 +36,9 @@ __all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
 STAGES = ("features", "vae", "dit")
 PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
 """Stage -> the part that it trains."""
-RATES = {"features": 1e-3, "vae": 5e-4, "dit": 1e-3}
+RATES = {"features": 1e-3, "vae": 1e-3, "dit": 1e-3}
 BATCHES = {"features": 32, "vae": 32, "dit": 32}
-POOLS = {"features": 512, "vae": 512, "dit": 12_000}
+POOLS = {"features": 1024, "vae": 1024, "dit": 12_000}
 CROP = 128
 WARM_STEPS = 100
 LAST_RATE = 0.05
@@ -50,6 +50,13 @@ FILL_SHARE = 0.25
 REFRESH_SHARE = 0.3
 """Of the time since then, which rendering on the way may take."""
 SAVE_S = 150.0
+CHECK_S = 30.0
+"""From one look at held-out clips to the next."""
+CHECKED = HELD_OUT + 1_000_000
+"""Seeds of the clips that are looked at on the way: never trained on, and other ones than those
+that evaluation measures, for the attribute network is chosen by them."""
+CHECKED_CLIPS = 16
+FEATURES_DECAY = 0.05
 MARGIN_S = 10.0
 """Kept free at a run's end, to write what it came to."""
 
@@ -147,7 +154,6 @@ def train(
     log.write("run", **said_of(plan, models), resumed=str(source) if models.trained[part] else None)
     network: nn.Module = getattr(models, part)
     network.train().requires_grad_(True)
-    average = loops.Average(network, plan.recipe.average)
     end_s = plan.minutes * 60 - MARGIN_S
     generator = torch.Generator(device).manual_seed(plan.seed * 1000 + plan.part[0])
     stage = prepared(
@@ -159,13 +165,26 @@ def train(
         told(progress, "rendering"),
         lambda: now() - began > FILL_SHARE * end_s,
         clips,
+        log,
     )
+    average = loops.Average(network, plan.recipe.average)
     log.write("ready", clips=stage.clips, compiled=footage.report(), attention=stage.attention)
     step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
     synchronise(device)
     ready, saved, steps, rendering_s = now() - began, now(), 0, 0.0
     losses: list[float] = []
+    best = Best(average)
+    checked = now()
+
+    def check_held_out() -> None:
+        with averaged(network, average):
+            found = stage.measure()
+        log.write("held_out", step=steps, **found)
+        best.look(steps, found.get("loss_held_out"))
+
     try:
+        if plan.stage == "vae":  # what the principal components give by themselves
+            check_held_out()
         while True:
             spent = now() - began
             local = (
@@ -177,7 +196,7 @@ def train(
                 break
             done = (plan.part[0] - 1 + local) / plan.part[1]
             for group in optimiser.param_groups:
-                group["lr"] = rate_at(done, steps, rate, plan.steps)
+                group["lr"] = group.get("share", 1.0) * rate_at(done, steps, rate, plan.steps)
             try:
                 with fastest_convolutions(device), attention.using(stage.kernel):
                     found = step_of(done)
@@ -207,10 +226,17 @@ def train(
                     rendering_s += now() - before
                     if plan.steps or stage.full():
                         break
+                if plan.stage != "dit" and now() - checked > CHECK_S:
+                    checked = now()
+                    check_held_out()
                 if now() - saved > SAVE_S:
                     saved = now()
                     keep(plan, models, average, part, stage.finish, log, steps)
                     kept()
+        if plan.stage != "dit" and steps:
+            check_held_out()
+            if best.restore(steps):
+                log.write("best", step=best.step, loss_held_out=best.loss)
         progress(plan.stage, 100, 100)
     finally:
         files = keep(plan, models, average, part, stage.finish, log, steps) if steps else []
@@ -230,6 +256,39 @@ def train(
         last_loss=sum(tail) / len(tail),
         clips=stage.pool,
     )
+
+
+@contextmanager
+def averaged(network: nn.Module, average: loops.Average) -> Iterator[None]:
+    """The network with the average of its parameters, not in training."""
+    average.swap()
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train()
+        average.swap()
+
+
+class Best:
+    """The averaged parameters that did best on held-out clips, where a loss is told."""
+
+    def __init__(self, average: loops.Average) -> None:
+        self.average, self.step, self.loss = average, 0, math.inf
+        self.kept: list[torch.Tensor] = []
+
+    def look(self, step: int, loss: float | None) -> None:
+        if loss is not None and loss < self.loss:
+            self.step, self.loss = step, loss
+            self.kept = [one.clone() for one in self.average.kept]
+
+    def restore(self, steps: int) -> bool:
+        """Keep them instead of the last ones; False where these are the best."""
+        if not self.kept or self.step == steps:
+            return False
+        self.average.kept = self.kept
+        return True
 
 
 def check(plan: Plan) -> None:
@@ -309,6 +368,8 @@ class Stage:
     clips: int
     batch: loops.Batch
     pool: Clips | None = None
+    measure: Callable[[], Mapping[str, Any]] = dict
+    """Figures of held-out clips; those of the attribute network have a `loss_held_out`."""
 
 
 def prepared(
@@ -320,6 +381,7 @@ def prepared(
     progress: Callable[[int, int], None],
     enough: Callable[[], bool],
     before: Clips | None,
+    log: Log,
 ) -> Stage:
     """Footage on the device, that of the stage `before` where it fits, and the step that trains on
     it. `enough` says that rendering has taken its share of the time."""
@@ -393,30 +455,60 @@ def prepared(
             synchronise(device)
             if enough() and filled >= min(batch.size, count):
                 break
+    unseen = Clips(
+        footage,
+        count=4 if plan.tiny else CHECKED_CLIPS,
+        frames=12,
+        **sides,
+        device=device,
+        first_seed=CHECKED,
+    )
     if plan.stage == "features":
-        optimiser = loops.optimiser(models.features.parameters(), rate)
+        optimiser = loops.optimiser(models.features.parameters(), rate, FEATURES_DECAY)
+        sided = [i for i, one in enumerate(footage.attributes) if one.name in loops.SIDED]
         step = loops.features_step(
-            models.features, clips, optimiser, generator, batch=batch, half=half
+            models.features, clips, optimiser, generator, batch=batch, half=half, sided=sided
         )
     else:
+        if not models.trained["vae"]:
+            models.vae.set_linear(*loops.block_moments(clips.pixels, clips.filled))
         critic = PatchCritic(8 if plan.tiny else 48).to(device)
-        optimiser = loops.optimiser(models.vae.parameters(), rate)
-        encode, decode = models.vae.encoder, models.vae.decoder
-        step = loops.vae_step(
-            models.vae,
-            clips,
-            optimiser,
-            generator,
-            plan.recipe,
-            batch=batch,
-            crop=min(CROP, plan.width // 8 * 8, plan.height // 8 * 8),
-            features=models.features if models.trained["features"] else None,
-            critic=critic,
-            critics=loops.optimiser(critic.parameters(), rate / 2),
-            half=half,
-            encode=torch.compile(encode, dynamic=False) if plan.compile else encode,
-            decode=torch.compile(decode, dynamic=False) if plan.compile else decode,
-        )
+        optimiser = loops.vae_optimiser(models.vae, rate)
+        plain = loops.reconstruction(models.vae, plan.recipe)
+
+        def step_by(reconstruct: loops.Reconstruct) -> loops.Step:
+            return loops.vae_step(
+                models.vae,
+                clips,
+                optimiser,
+                generator,
+                plan.recipe,
+                batch=batch,
+                crop=min(CROP, plan.width // 8 * 8, plan.height // 8 * 8),
+                features=models.features if models.trained["features"] else None,
+                critic=critic,
+                critics=critics,
+                half=half,
+                reconstruct=reconstruct,
+            )
+
+        critics = loops.optimiser(critic.parameters(), rate / 2)
+        step = step_by(plain)
+        if plan.compile or device.type == "cuda":
+            step = loops.or_plain(
+                step_by(torch.compile(plain, dynamic=False)),
+                step,
+                models.vae,
+                lambda why: log.write("not compiled", why=why),
+            )
+
+    def measure() -> Mapping[str, Any]:
+        if not unseen.filled:
+            list(unseen.fill())
+        with half():
+            if plan.stage == "features":
+                return told_of_features(models.features, unseen)
+            return told_of_vae(models.vae, unseen, footage.scenes)
 
     def finish() -> None:
         if plan.stage == "vae":
@@ -433,6 +525,7 @@ def prepared(
         clips=clips.filled,
         batch=batch,
         pool=clips,
+        measure=measure,
     )
 
 
@@ -456,6 +549,32 @@ def attention_tried(
         except (RuntimeError, torch.OutOfMemoryError):
             continue
     return found
+
+
+def told_of_vae(vae: NeonVAE, clips: Clips, scenes: tuple[str, ...]) -> dict[str, Any]:
+    """PSNR of whole clips in dB, the mean over clips: of all, and of each scene."""
+    found: dict[str, list[float]] = {"mean": []}
+    for video, scene in zip(clips.pixels, clips.scene.tolist(), strict=True):
+        pixels = video.unsqueeze(0).float() / 255
+        again = vae.decode(vae.encode(pixels)).float().clamp(0, 1)
+        for name in ("mean", scenes[scene]):
+            found.setdefault(name, []).append(psnr(again, pixels))
+    means = {name: round(sum(each) / len(each), 3) for name, each in found.items()}
+    return {"psnr_held_out": means, "clips": len(clips.pixels)}
+
+
+def told_of_features(network: AttributeNetwork, clips: Clips) -> dict[str, Any]:
+    """The loss that is trained with, the share of scenes told right, and the mean absolute error of
+    attributes as shares."""
+    said = [network(video.unsqueeze(0).float() / 255) for video in clips.pixels]
+    scores, shares = (torch.cat(each).float() for each in zip(*said, strict=True))
+    loss = attribute_loss((scores, shares), clips.scene, clips.values)
+    return {
+        "loss_held_out": round(float(loss), 5),
+        "scenes_right": float((scores.argmax(dim=1) == clips.scene).float().mean()),
+        "attribute_error": round(float(attribute_error(shares, clips.values).mean()), 4),
+        "clips": len(clips.pixels),
+    }
 
 
 def synchronise(device: torch.device) -> None:

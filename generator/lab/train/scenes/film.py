@@ -1,6 +1,9 @@
-"""From linear light to a picture: bloom, exposure, tone curve, grade, vignette."""
+"""From linear light to a picture: lens, bloom, exposure, tone curve, grade, vignette."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -8,7 +11,14 @@ from torch import Tensor
 
 from generator.lab.train.scenes.shots import constants
 
-__all__ = ["developed", "halved", "spread_light"]
+__all__ = ["LENS_PX", "developed", "halved", "spread_light", "through_lens"]
+
+LENS_PX = 0.85
+"""Sigma of the lens's blur in pixels of the picture, whatever its size: a camera resolves no edge
+within one pixel, and film that does looks drawn."""
+_NEAR, _FAR = math.exp(-0.5 / LENS_PX**2), math.exp(-2 / LENS_PX**2)
+_LENS = [share / (1 + 2 * _NEAR + 2 * _FAR) for share in (1.0, _NEAR, _FAR)]
+_BINOMIAL = [6 / 16, 4 / 16, 1 / 16]
 
 
 def halved(light: Tensor) -> Tensor:
@@ -19,14 +29,15 @@ def halved(light: Tensor) -> Tensor:
     return F.avg_pool2d(light, 2)
 
 
-def _blurred(light: Tensor) -> Tensor:
-    """Binomial 1 4 6 4 1 both ways."""
+def _blurred(light: Tensor, taps: Sequence[float]) -> Tensor:
+    """Five taps both ways, told from the middle outwards."""
+    middle, near, far = taps
     for axis in (-1, -2):
         size = light.shape[axis]
         pad = (2, 2, 0, 0) if axis == -1 else (0, 0, 2, 2)
         p = F.pad(light, pad, mode="replicate")
         a, b, c, d, e = (p.narrow(axis, i, size) for i in range(5))
-        light = (a + e) * (1 / 16) + (b + d) * (4 / 16) + c * (6 / 16)
+        light = (a + e) * far + (b + d) * near + c * middle
     return light
 
 
@@ -34,9 +45,14 @@ def spread_light(light: Tensor, levels: int) -> list[Tensor]:
     """A pyramid of ever wider blurs of light [N, 3, H, W], each half the size of the last."""
     out = []
     for _ in range(levels):
-        light = _blurred(halved(light))
+        light = _blurred(halved(light), _BINOMIAL)
         out.append(light)
     return out
+
+
+def through_lens(light: Tensor) -> Tensor:
+    """Light [N, 3, H, W] behind a Gaussian of `LENS_PX`."""
+    return _blurred(light, _LENS)
 
 
 def _enlarged(light: Tensor, height: int, width: int) -> Tensor:
@@ -46,12 +62,14 @@ def _enlarged(light: Tensor, height: int, width: int) -> Tensor:
 def developed(light: Tensor, shadow: Tensor, exposure: Tensor, bloom: Tensor) -> Tensor:
     """Linear light [N, 3, H, W] as RGB in [0, 1]. Exposure and bloom are numbers [].
 
-    Bloom adds ever wider blurs (as in Jimenez, "Next generation post processing in Call of Duty:
-    Advanced Warfare", 2014). The tone curve is Narkowicz' fit of ACES (2015), which lets the core
-    of a tube burn white and keeps its halo coloured. `shadow` [N, 3, 1, 1] tints the darks.
+    The lens comes first, for it blurs light and not the picture. Bloom adds ever wider blurs (as in
+    Jimenez, "Next generation post processing in Call of Duty: Advanced Warfare", 2014). The tone
+    curve is Narkowicz' fit of ACES (2015), which lets the core of a tube burn white and keeps its
+    halo coloured. `shadow` [N, 3, 1, 1] tints the darks.
     """
     height, width = light.shape[-2:]
     levels = max(2, min(6, height.bit_length() - 3))
+    light = through_lens(light)
     pyramid = spread_light(light.clamp(0, 24), levels)
     glow = pyramid[-1]
     for finer in reversed(pyramid[:-1]):
