@@ -370,21 +370,21 @@ def test_arms_swing_against_the_legs() -> None:
 # ---- film
 
 
-def test_the_lens_is_a_gaussian_of_seven_tenths_of_a_pixel() -> None:
+def test_the_lens_is_a_gaussian_of_0_85_pixels() -> None:
     """A point of light becomes what a Gaussian is at whole pixels, cut
     at two: as wide, as bright in all, round, and the same at any size of the picture."""
     for height, width in ((16, 32), (33, 20)):
         light = torch.zeros(1, 3, height, width)
         light[:, :, 8, 9] = 5.0
         seen = film.through_lens(light)[0, 0].double()
-        taps = [math.exp(-0.5 * (x / 0.7) ** 2) for x in (-2, -1, 0, 1, 2)]
+        taps = [math.exp(-0.5 * (x / 0.85) ** 2) for x in (-2, -1, 0, 1, 2)]
         wanted = torch.tensor([[a * b for a in taps] for b in taps], dtype=torch.float64)
         torch.testing.assert_close(
             seen[6:11, 7:12], 5 * wanted / wanted.sum(), rtol=1e-5, atol=1e-6
         )
         assert float(seen.sum()) == pytest.approx(5, rel=1e-5)
         across = ((torch.arange(width) - 9.0) ** 2 * seen.sum(0) / 5).sum()
-        assert float(across) == pytest.approx(0.7**2, rel=0.02)
+        assert float(across) == pytest.approx(0.85**2, rel=0.03)
     flat = film.through_lens(torch.full((1, 3, 16, 16), 2.0))
     torch.testing.assert_close(flat, torch.full((1, 3, 16, 16), 2.0))
 
