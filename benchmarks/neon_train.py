@@ -1,4 +1,4 @@
-"""Training Neon on one GPU, a sitting's call at a time: `python benchmarks/neon_train.py run OUT`.
+"""Training Neon on one GPU, call by call: `python benchmarks/neon_train.py run OUT`.
 
     run OUT --stage features=1.5 --stage vae=7 --warm --keep-warm      first call: from nothing
     run OUT --from WEIGHTS --stage dit=8.7 --part 1/2 --warm --halve --size 256x144 --batch 128

@@ -1,4 +1,4 @@
-"""A sitting rehearsed: every call that a GPU is to run, on a CPU with a toy and a stand-in."""
+"""Training rehearsed: every call that a GPU is to run, on a CPU with a toy and a stand-in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from generator.lab.train.log import read_log  # noqa: E402
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
-def test_the_calls_of_a_sitting_go_on_from_each_other(
+def test_the_calls_of_the_plan_go_on_from_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Features and VAE, then the transformer from what came back, then the evaluation, then what is
