@@ -383,12 +383,10 @@ def speed(
 
 def of_prompts(models: Any, device: Any) -> Any:
     """What the archive's prompts show, as `generate` reads them, with seeds that are held out."""
-    import math
-
     import torch
 
     from generator.lab import prompts
-    from generator.lab.train.data import HELD_OUT, Condition
+    from generator.lab.train.data import HELD_OUT, as_read
 
     known, scenes = models.config.attributes, models.config.scenes
     readings = []
@@ -396,12 +394,8 @@ def of_prompts(models: Any, device: Any) -> Any:
         text = re.search(r'^text: "(.*)"$', path.read_text("utf-8"), re.MULTILINE)
         if text is not None:
             readings.append(prompts.read(text[1], known, scenes))
-    values = [[one.shares.get(name.name, math.nan) for name in known] for one in readings]
-    return Condition(
-        seeds=torch.arange(HELD_OUT, HELD_OUT + len(readings), device=device),
-        scene=torch.tensor([scenes.index(one.scene) for one in readings], device=device),
-        values=torch.tensor(values, device=device),
-    )
+    seeds = torch.arange(HELD_OUT, HELD_OUT + len(readings), device=device)
+    return as_read(readings, known, scenes, seeds)
 
 
 def sheet(models: Any, footage: Any, device: Any, width: int, height: int) -> Any:

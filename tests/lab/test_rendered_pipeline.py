@@ -27,6 +27,18 @@ REQUEST = Request(prompt="A detective in a rainy alley.", width=32, height=16, s
 TEXTS = {"dawn": "A drone over a metropolis at dusk."}
 
 
+def by_hand(footage: Any) -> Any:
+    """What the tables read in the prompt, put together without the project's own way to."""
+    reading = prompts.read(REQUEST.prompt, footage.attributes)
+    return replace(
+        footage.draw(torch.tensor([5])),
+        scene=torch.tensor([footage.scenes.index(reading.scene)]),
+        values=torch.tensor(
+            [[reading.shares.get(one.name, torch.nan) for one in footage.attributes]]
+        ),
+    )
+
+
 def test_a_stream_is_the_scene_that_the_renderer_makes_of_the_prompt() -> None:
     """Frame for frame: the renderer itself, told what the tables read in the words."""
     pipeline: Any = open_pipeline("rendered", PARTS)
@@ -34,14 +46,7 @@ def test_a_stream_is_the_scene_that_the_renderer_makes_of_the_prompt() -> None:
     first = next(iter(pipeline.stream()))
     assert first.shape == (12, 16, 32, 3)
     footage = rendered.footage()
-    reading = prompts.read(REQUEST.prompt, footage.attributes)
-    condition = replace(
-        footage.draw(torch.tensor([5])),
-        scene=torch.tensor([footage.scenes.index(reading.scene)]),
-        values=torch.tensor(
-            [[reading.shares.get(one.name, torch.nan) for one in footage.attributes]]
-        ),
-    )
+    condition = by_hand(footage)
     wanted = footage.render(condition, times_of(condition, 7, 1), 32, 16)[0, 0]
     gap = torch.tensor(first[7]).float() - (wanted * 255).round().permute(1, 2, 0)
     assert gap.abs().max() <= 1
@@ -59,14 +64,7 @@ def test_chunks_follow_each_other_and_every_stream_is_the_same() -> None:
     pipeline.wipe()
     two = list(islice(pipeline.stream(), 3))
     footage = shapes()
-    reading = prompts.read(REQUEST.prompt, footage.attributes)
-    condition = replace(
-        footage.draw(torch.tensor([5])),
-        scene=torch.tensor([footage.scenes.index(reading.scene)]),
-        values=torch.tensor(
-            [[reading.shares.get(known.name, torch.nan) for known in footage.attributes]]
-        ),
-    )
+    condition = by_hand(footage)
     whole = footage.render(condition, times_of(condition, 0, 36), 32, 16)[0]
     wanted = (whole * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     for chunk in range(3):

@@ -16,7 +16,7 @@ from generator.lab import prompts
 from generator.lab.models import devices
 from generator.lab.pipelines import Frames, Heard, Parts, Request
 from generator.lab.train import rendered
-from generator.lab.train.data import Condition, Footage, times_of
+from generator.lab.train.data import Condition, Footage, as_read, times_of
 
 __all__ = ["RenderedPipeline", "open_pipeline"]
 
@@ -53,14 +53,8 @@ class RenderedPipeline:
         if request.switches or request.context is not None:
             raise UsageError("rendering holds one prompt for a whole clip, and reads no context")
         reading = prompts.read(request.prompt, self.footage.attributes, self.footage.scenes)
-        condition = Condition(
-            seeds=torch.tensor([request.seed], device=self.device),
-            scene=torch.tensor([self.footage.scenes.index(reading.scene)], device=self.device),
-            values=torch.tensor(
-                [[reading.shares.get(one.name, torch.nan) for one in self.footage.attributes]],
-                device=self.device,
-            ),
-        )
+        seeds = torch.tensor([request.seed], device=self.device)
+        condition = as_read([reading], self.footage.attributes, self.footage.scenes, seeds)
         self._prepared = condition, request
 
     def step_list(self, request: Request) -> tuple[float, ...]:

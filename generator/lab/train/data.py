@@ -6,7 +6,7 @@ training count up from 0; those that measure (`HELD_OUT` and above) are never tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 
 from generator.lab.models.neon_vae import NeonVAE
 from generator.lab.pipelines import PIPELINES
-from generator.lab.prompts import Known
+from generator.lab.prompts import Known, Reading
 
 __all__ = [
     "HELD_OUT",
@@ -25,6 +25,7 @@ __all__ = [
     "Footage",
     "Latents",
     "Segments",
+    "as_read",
     "times_of",
 ]
 
@@ -69,6 +70,22 @@ class Footage:
     pixel of a frame lies in the next one."""
     report: Callable[[], list[dict[str, Any]]] = list
     """What was compiled of the renderer so far, and what was not and why."""
+
+
+def as_read(
+    readings: Sequence[Reading],
+    known: Sequence[Known],
+    scenes: Sequence[str],
+    seeds: torch.Tensor,
+) -> Condition:
+    """What prompts say, one for each of `seeds` [B], on the seeds' device."""
+    device = seeds.device
+    values = [[one.shares.get(each.name, torch.nan) for each in known] for one in readings]
+    return Condition(
+        seeds=seeds,
+        scene=torch.tensor([scenes.index(one.scene) for one in readings], device=device),
+        values=torch.tensor(values, device=device),
+    )
 
 
 def times_of(condition: Condition, first_frame: torch.Tensor | int, frames: int) -> torch.Tensor:
