@@ -3,6 +3,8 @@
     run OUT --stage features=1.5 --stage vae=7 --warm --keep-warm      first call: from nothing
     run OUT --from WEIGHTS --stage dit=8.7 --part 1/2 --warm --halve --size 256x144 --batch 128
     run OUT --from WEIGHTS --stage dit=7.5 --part 2/2 --warm --evaluate 24
+    run OUT --stage vae=6 --stage features=1.4 --farm FARM         with two GPUs, one of
+    run OUT --from WEIGHTS --stage dit=8.7 --part 1/4 --bank FARM --peers 2   which renders
     ship WEIGHTS weights/neon                        eight bits, what that loses measured
 
 OUT then holds eight files at most, none above 16 MiB: weights in float16 (at most 15 MB a piece),
@@ -28,6 +30,7 @@ import contextlib
 import itertools
 import json
 import re
+import shutil
 import struct
 import sys
 import tempfile
@@ -59,6 +62,9 @@ WARM_S = 120.0
 """For each scene, where all is warm: what a call can bear if it were not."""
 OTHER_SIZES = ((256, 144), (512, 288))
 CLIP_FRAMES = 40
+SHELF = 4096
+"""Clips of a second, 5.3 MB each at 512x288."""
+FARM_END_S = 25.0
 
 
 class Said:
@@ -96,7 +102,18 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
     device = torch.device("cpu" if toy else arguments.device)
     width, height = (48, 32) if toy else map(int, arguments.size.split("x"))
     said.say(f"torch {torch.__version__} on {device}, {width}x{height}")
+    if not toy and arguments.rank:
+        device = torch.device(f"cuda:{arguments.rank}")
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as ends:
+        farm = None
+        if arguments.farm:
+            farm = farmed(arguments, ways["eager"].scenes, width, height, Path(scratch))
+            ends.callback(lambda: said.say("farm", farm=farm_report(Path(arguments.farm), farm)))
+            ends.callback(farm.stop)
+        if arguments.peers > 1 and not arguments.rank:
+            others = neon_warm.Warming(others_of(arguments), Path(scratch) / "peers")
+            ends.callback(lambda: said.say("peers", peers=others.report()))
+            ends.callback(others.stop)
         if arguments.warm:
             warming = warmed(arguments, Path(scratch), ways["eager"].scenes, width, height)
             ends.callback(lambda: said.say("warm", warming=warming.report()))
@@ -107,7 +124,72 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
                 "eager": neon_warm.changing(eager, compiled, warming, (width, height), said.say)
             }
             said.say(f"compiling beside: {', '.join(warming.running()) or 'all is warm'}")
-        return stages_run(arguments, said, ways, device, (width, height), out, Path(scratch))
+        return stages_run(arguments, said, ways, device, (width, height), out, Path(scratch), farm)
+
+
+def farmed(
+    arguments: argparse.Namespace, scenes: Sequence[str], width: int, height: int, scratch: Path
+) -> neon_warm.Warming:
+    """The processes that render for this call, two for each scene, and encode at its end."""
+    folder = Path(arguments.farm)
+    folder.mkdir(parents=True, exist_ok=True)
+    toy = arguments.rehearse
+    commands = {}
+    for scene, kind in itertools.product(scenes, ("first", "whole")):
+        command = [sys.executable, str(ROOT / "benchmarks" / "neon_farm.py"), scene, str(folder)]
+        command += [
+            "--size",
+            f"{width}x{height}",
+            "--samples",
+            str(1 if toy else arguments.samples),
+        ]
+        command += ["--device", "cpu" if toy else arguments.farm_device]
+        command += ["--seed", str(arguments.seed)]
+        command += ["--first"] if kind == "first" else []
+        command += ["--eager", "--most", "16"] if toy else []
+        commands[f"{scene}-{kind}"] = command
+    return neon_warm.Warming(commands, scratch / "farm")
+
+
+def farm_report(folder: Path, farm: neon_warm.Warming) -> dict[str, Any]:
+    """What each of its processes said last, or how it failed."""
+    found = farm.report()
+    for path in sorted(folder.glob("*-*.json")):
+        found[path.stem] = {**found.get(path.stem, {}), **json.loads(path.read_text("utf-8"))}
+    found["bank_files"] = len(list(folder.glob("bank-*.safetensors")))
+    return found
+
+
+def hand_over(work: Path, folder: Path) -> None:
+    """The trained VAE, for the farm to encode with."""
+    beside = folder / "vae.partial"
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(work, beside)
+    beside.rename(folder / "vae")
+
+
+def harvest(said: Said, folder: Path, farm: neon_warm.Warming, farm_s: float) -> None:
+    """Let the farm go on until so many seconds into the call, and end it."""
+    while time.monotonic() - said.began < farm_s:
+        time.sleep(0.5)
+    (folder / "stop").touch()
+    ends = time.monotonic() + FARM_END_S
+    while farm.running() and time.monotonic() < ends:
+        time.sleep(0.5)
+    said.say(f"the farm has ended, but {farm.running()}")
+
+
+def others_of(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """The other processes that train with this one: the same call, told their number."""
+    meet = Path(tempfile.mkdtemp()) / "meet"
+    arguments.meet = str(meet)
+    mine = [one for one in sys.argv[1:] if one != arguments.out]
+    found = {}
+    for rank in range(1, arguments.peers):
+        command = [sys.executable, str(Path(__file__).resolve()), mine[0]]
+        command += [str(meet.parent / f"out-{rank}"), *mine[1:]]
+        found[f"rank-{rank}"] = [*command, "--rank", str(rank), "--meet", str(meet)]
+    return found
 
 
 def warmed(
@@ -135,10 +217,13 @@ def stages_run(
     size: tuple[int, int],
     out: Path,
     scratch: Path,
+    farm: neon_warm.Warming | None = None,
 ) -> int:
     """The stages one after the other, then the sheet and the evaluation; the exit status."""
     from generator.lab.train import training
+    from generator.lab.train.data import Shelf, read_bank
     from generator.lab.train.evaluate import STEPS, evaluate
+    from generator.lab.train.peers import Peers
 
     toy = arguments.rehearse
     width, height = size
@@ -153,19 +238,37 @@ def stages_run(
     source = Path(arguments.source) if arguments.source else None
     clips, failed = None, []
     work = scratch / "neon"
+    banks, peers = [], None
+    if arguments.bank:
+        for sides in sizes_of(arguments, width, height):
+            banks.append(read_bank(Path(arguments.bank), *sides, device))
+            said.say(f"{banks[-1].filled} clips of {sides[0]}x{sides[1]}")
+    if arguments.peers > 1:
+        peers = Peers.meet(arguments.rank, arguments.peers, Path(arguments.meet), device)
+        said.say(f"process {peers.rank} of {peers.count}")
+    if arguments.farm:
+        clips = Shelf(
+            Path(arguments.farm),
+            footage,
+            count=8 if toy else arguments.pool or SHELF,
+            frames=12,
+            width=width,
+            height=height,
+            device=device,
+        )
     for stage, minutes in stages:
         plan = training.Plan(
             stage=stage,
             out=work,
             resume=source,
-            minutes=1 if toy else minutes,
+            minutes=5 if toy else minutes,
             steps=5 if toy else None,
             part=(k, n),
             width=width,
             height=height,
             batch=None if toy else arguments.batch,
-            pool=2 if toy else arguments.pool,
-            refresh=0 if toy else 8,
+            pool=len(clips.pixels) if arguments.farm else 2 if toy else arguments.pool,
+            refresh=0 if toy else 64 if arguments.farm else 8,
             rate=arguments.rate,
             seed=arguments.seed,
             device=str(device),
@@ -174,19 +277,32 @@ def stages_run(
         )
         try:
             # what there is comes back as soon as it is there, whatever happens next
-            came = training.train(plan, footage, clips=clips, kept=partial(bring, work, out))
+            came = training.train(
+                plan,
+                footage,
+                clips=clips,
+                banks=banks,
+                peers=peers,
+                kept=partial(bring, work, out),
+            )
         except Exception as error:  # the next stage may still do its work
             failed.append(stage)
             told = traceback.format_exc()[-4000:]
             said.say(f"{stage} FAILED: {type(error).__name__}: {error}"[:2000], failed=told)
         else:
             clips = came.clips
+            if stage == "vae" and arguments.farm:
+                hand_over(work, Path(arguments.farm))
             said.say(
                 f"{stage}: {came.steps} steps in {came.seconds:.0f} s, "
                 f"loss {came.first_loss:.4g} to {came.last_loss:.4g}"
             )
         source = None if (work / "config.json").is_file() else source
-    clips = None
+    clips, banks = None, []
+    if peers is not None:
+        peers.part()
+        if arguments.rank:
+            return 1 if failed else 0
     folder = work if (work / "config.json").is_file() else source
     if folder is None and arguments.stage:
         said.say("done")
@@ -205,6 +321,8 @@ def stages_run(
         else:
             write_png(out / "sheet.png", rows)
             said.say(f"sheet.png: {rows.shape[1]}x{rows.shape[0]}")
+    if farm is not None:
+        harvest(said, Path(arguments.farm), farm, 0 if toy else 60 * arguments.farm_minutes)
     if models.trained["neon"]:
         levels = flow_loss(models, footage, device, width, height, 2 if toy else LOSS_SEEDS)
         said.say(f"held-out loss of the flow: {levels}", flow_loss=levels)
@@ -237,6 +355,15 @@ def stages_run(
 
 def stages_of(stated: Sequence[str]) -> list[tuple[str, float]]:
     return [(name, float(minutes)) for name, _, minutes in (one.partition("=") for one in stated)]
+
+
+def sizes_of(arguments: argparse.Namespace, width: int, height: int) -> list[tuple[int, int]]:
+    """Those that the transformer is trained at, the chief one first."""
+    found = [(width, height)]
+    if arguments.beside:
+        w, h = map(int, arguments.beside.split("x"))
+        found.append((w, h))
+    return found
 
 
 def shortened(stages: list[tuple[str, float]], spent_s: float) -> list[tuple[str, float]]:
@@ -484,6 +611,7 @@ def flow_loss(
             pass
         generator = torch.Generator(device).manual_seed(0)
         noise = torch.randn(bank.x.shape, generator=generator, device=device)
+        spread = models.vae.latents_spread.float().view(-1, 1, 1)
         told = {"told": (bank.scene, bank.values)}
         told["told another's"] = (bank.scene.roll(1, 0), bank.values.roll(1, 0))
         for name, condition in told.items():
@@ -494,7 +622,7 @@ def flow_loss(
                 sigma[:, -1] = level
                 x = mixed(bank.x, noise, sigma, shape.chunk)
                 made = flow(models.neon.dit, x, 1000 * sigma, bank.starts, texts).float()
-                made = made + known_share(level) * x
+                made = made + known_share(level, spread) * x
                 off = (made - (noise - bank.x))[:, -shape.chunk :]
                 found[name][str(level)] = round(float(off.pow(2).mean()), 4)
     return found
@@ -596,6 +724,20 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="with --warm: leave what was compiled in OUT, for --from on another machine",
     )
+    one.add_argument(
+        "--farm", metavar="FOLDER", help="processes render into it, for this call and later ones"
+    )
+    one.add_argument("--farm-device", default="cuda:1")
+    one.add_argument(
+        "--farm-minutes", type=float, default=9.2, help="into the call, until it is ended"
+    )
+    one.add_argument("--bank", metavar="FOLDER", help="encoded clips that a farm has left")
+    one.add_argument(
+        "--beside", metavar="SIZE", help="with --bank: another size in a fifth of steps"
+    )
+    one.add_argument("--peers", type=int, default=1, help="GPUs that train the transformer")
+    one.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    one.add_argument("--meet", help=argparse.SUPPRESS)
     one.add_argument("--halve", action="store_true", help="render at twice the size")
     one.add_argument(
         "--compile-s",

@@ -142,7 +142,7 @@ class NeonVAEShape:
 
     encoder: tuple[int, int, int] = (32, 64, 128)
     decoder: tuple[int, int, int] = (160, 96, 48)
-    latent_channels: int = 16
+    latent_channels: int = 32
     blocks: int = 2
     """Residual blocks with a memory, in each level."""
 
@@ -155,6 +155,7 @@ NEON_DIT = DiTShape(
     dim=320,
     heads=5,
     ffn=1280,
+    latent_channels=32,
     text_dim=64,
     text_tokens=21,
     sink=3,

@@ -51,6 +51,7 @@ def a_folder(path: Path, **options: Any) -> tuple[Path, Any, Any, Any]:
     fill_randomly(neon, 1)
     fill_randomly(vae, 2)
     vae.latents_std.fill_(0.7)
+    vae.latents_spread.copy_(torch.linspace(0.5, 1.5, len(vae.latents_spread)))
     stored.save(path, {"neon": neon, "vae": vae}, config, **options)
     return path, config, neon, vae
 
@@ -122,8 +123,9 @@ def test_a_stream_is_the_batched_one_that_is_measured_with() -> None:
     reading = nets_reading(pipeline)
     texts = pipeline.neon.texts(*reading)
     steps = timesteps_for(2, pipeline.config.shift)
-    assert steps == pytest.approx((1000.0, 2000 / 3))
-    made = nets.stream(pipeline.neon, texts, steps, lambda chunk: noise[chunk].unsqueeze(0))
+    assert steps == pytest.approx((1000.0, 750.0))
+    spread = pipeline.decoder.vae.latents_spread
+    made = nets.stream(pipeline.neon, texts, steps, lambda chunk: noise[chunk].unsqueeze(0), spread)
     with torch.inference_mode():
         wanted = torch.cat([next(made) for _ in range(4)])
     torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-4)

@@ -18,7 +18,7 @@ from neon_stand_in import shapes  # noqa: E402
 from generator.cli import main  # noqa: E402
 from generator.errors import UsageError  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
-from generator.lab.models.neon_vae import NeonVAE  # noqa: E402
+from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE  # noqa: E402
 from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
 from generator.lab.train import loops, losses, training  # noqa: E402
 from generator.lab.train.data import HELD_OUT, Clips, Latents, Segments, times_of  # noqa: E402
@@ -231,8 +231,25 @@ def test_latents_are_whitened(trained: tuple[Path, dict[str, Any]]) -> None:
     with torch.inference_mode():
         latents = models.vae.encode(clips.pixels.float() / 255)
     spread = latents.transpose(1, 2).flatten(3).permute(1, 0, 2, 3).flatten(1).std(dim=1)
-    assert ((spread > 0.5) & (spread < 2)).all()
+    share = spread / models.vae.latents_spread
+    assert ((share > 0.5) & (share < 2)).all()
     assert not torch.equal(state["vae.latents_std"], torch.ones(16))
+
+
+def test_channels_are_spread_by_what_they_move() -> None:
+    """Of a linear code, whose channels have a spread of 1 and move a picture by the root of their
+    component's variance: spreads stand to each other as these to the power of a half."""
+    vae = NeonVAE(TINY_NEON_VAE)
+    clips = Clips(shapes(), count=16, frames=12, width=48, height=32, device=CPU)
+    assert list(clips.fill()) == [16]
+    mean, covariance = loops.block_moments(clips.pixels, clips.filled)
+    vae.set_linear(mean, covariance)
+    loops.whiten(vae, clips, 4, 4, 0)
+    largest = torch.linalg.eigvalsh(covariance)[-16:].flip(0).clamp_min(1e-8).float()
+    wanted = largest**0.25
+    wanted /= wanted.pow(2).mean().sqrt()
+    torch.testing.assert_close(vae.latents_spread, wanted, rtol=0.15, atol=0.02)
+    assert float(vae.latents_spread.pow(2).mean()) == pytest.approx(1)
 
 
 def test_what_was_trained_is_generated_by_the_pipeline(

@@ -185,11 +185,11 @@ def test_size_and_work_are_as_counted() -> None:
     """Parameters by hand, operations by torch's own counter, both at full size."""
     with torch.device("meta"):
         full = NeonVAE(roofline.NEON_VAE)
-        latents = torch.zeros(1, 3, 16, 36, 64)
+        latents = torch.zeros(1, 3, roofline.NEON_VAE.latent_channels, 36, 64)
         with FlopCounterMode(display=False) as counter:
             full.decode(latents)
     encoder = sum(p.numel() for p in full.encoder.parameters())
     decoder = sum(p.numel() for p in full.decoder.parameters())
-    assert (round(encoder / 1e6, 2), round(decoder / 1e6, 2)) == (1.30, 2.30)
+    assert (round(encoder / 1e6, 2), round(decoder / 1e6, 2)) == (1.33, 2.33)
     counted = roofline.neon_vae_chunk(roofline.NEON_VAE, 512, 288).flop
     assert counter.get_total_flops() == counted

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -289,12 +288,13 @@ def stream(
     texts: Texts,
     timesteps: Sequence[float],
     draw: Callable[[int], torch.Tensor],
+    spread_C: torch.Tensor,
     *,
     given: Sequence[torch.Tensor] = (),
 ) -> Iterator[torch.Tensor]:
     """Clean latents [B, T, C, H, W] of chunk after chunk, for a batch of clips at once: the twin of
     the pipeline's stream, for measuring. `draw` gives the noise of a chunk; first chunks that are
-    `given` are gone on from."""
+    `given` are gone on from. `spread_C` as for `known_share`."""
     dit, chunk = neon.dit, 0
     kept = [Kept(before=[]) for _ in dit.blocks]
     pasts: list[dict[int, Pair]] = [{} for _ in dit.blocks]
@@ -307,7 +307,7 @@ def stream(
         def passed(x: torch.Tensor, t: float, start: torch.Tensor = start) -> torch.Tensor:
             return flow(dit, x, torch.full_like(start, t, dtype=x.dtype), start, texts, kept=kept)
 
-        x = given[chunk] if chunk < len(given) else euler_chunk(passed, noise, timesteps)
+        x = given[chunk] if chunk < len(given) else euler_chunk(passed, noise, timesteps, spread_C)
         passed(x, 0.0)
         wanted = seen_chunks(dit.shape, chunk + 1)
         for past, of_block in zip(pasts, kept, strict=True):
@@ -342,22 +342,22 @@ def euler_chunk(
     passed: Callable[[torch.Tensor, float], torch.Tensor],
     noise: torch.Tensor,
     timesteps: Sequence[float],
+    spread_C: torch.Tensor,
 ) -> torch.Tensor:
-    """Noise carried to clean latents by Euler steps down `timesteps`, which begin at 1000. `passed`
+    """Noise [..., C, H, W] carried to clean latents by Euler steps down `timesteps`, which begin at 1000. `passed`
     is the network, which adds to what is known without it."""
-    x = noise
+    x, spread = noise, spread_C.float().view(-1, 1, 1)
     for t, after in zip(timesteps, (*timesteps[1:], 0.0), strict=True):
-        v = passed(x, t).to(x.dtype) + known_share(t / 1000) * x
+        v = passed(x, t).to(x.dtype) + known_share(t / 1000, spread) * x
         x = x + (after - t) / 1000 * v
     return x
 
 
-Level = TypeVar("Level", float, torch.Tensor)
-
-
-def known_share(sigma: Level) -> Level:
-    """How much of x is expected to be flow at a noise level 0 to 1, where nothing else is known of
-    whitened latents: E[noise - x_0 | x] = share * x, the best linear guess. The network is trained
-    to add what that leaves out (the skip of Karras et al., 2022, for a rectified flow), for a norm
-    stands before its last layer, and the size of what goes in is lost on the way."""
-    return (2 * sigma - 1) / ((1 - sigma) ** 2 + sigma**2)
+def known_share(sigma: float | torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """How much of x is expected to be flow at a noise level 0 to 1, where nothing is known of
+    latents but their spread (standard deviation, shaped to fit x): E[noise - x_0 | x] = share * x,
+    the best linear guess. The network is trained to add what that leaves out (the skip of Karras et
+    al., 2022, for a rectified flow), for a norm stands before its last layer, and the size of what
+    goes in is lost on the way."""
+    square = spread**2
+    return (sigma - (1 - sigma) * square) / ((1 - sigma) ** 2 * square + sigma**2)

@@ -1,6 +1,6 @@
 """Neon's VAE: a small causal autoencoder that encodes and decodes video while it arrives.
 
-f8t4: pixel-unshuffle 2 and two convolutions of stride 2 in space, two poolings by 2 in time, 16
+f8t4: pixel-unshuffle 2 and two convolutions of stride 2 in space, two poolings by 2 in time, 32
 channels. Ideas of the blocks: TAEHV (Bohan, 2025), whose blocks see the frame before beside the
 present one, pool frames by stacking them and grow them by channels. Nothing else crosses frames,
 so what a stream has to remember is the last frame that each block saw.
@@ -13,7 +13,9 @@ Beside each network runs a linear path: the code of a block of 4 frames x 8 x 8 
 principal components, which training begins with and the networks improve on.
 
 The encoder gives one latent, not a distribution; training adds noise to it (`train/loops.py`).
-Latents that leave and enter are whitened by `latents_mean` and `latents_std`, channel by channel.
+Latents that leave and enter are scaled by `latents_mean` and `latents_std`, channel by channel, to
+mean 0 and a spread (`latents_spread`) between 1 for all and what each channel moves in the picture,
+so that what is seen most counts most in the transformer's loss.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ __all__ = ["TINY_NEON_VAE", "Memory", "NeonDecoder", "NeonVAE", "blocks_of", "fr
 
 # Shapes: B clips, F frames of video, T latent frames (F = 4 T), C channels, H and W sides
 
-TINY_NEON_VAE = NeonVAEShape(encoder=(4, 6, 8), decoder=(8, 6, 4), blocks=1)
+TINY_NEON_VAE = NeonVAEShape(encoder=(4, 6, 8), decoder=(8, 6, 4), latent_channels=16, blocks=1)
 MOST = 5.0
 """Latents are bent softly into -5 to 5 before the decoder's network sees them, so that one that is
 far out upsets nothing."""
@@ -199,16 +201,18 @@ class NeonVAE(nn.Module):
         self.encoder, self.decoder = Encoder(shape), Decoder(shape)
         self.latents_mean: torch.Tensor
         self.latents_std: torch.Tensor
+        self.latents_spread: torch.Tensor
         self.register_buffer("latents_mean", torch.zeros(shape.latent_channels))
         self.register_buffer("latents_std", torch.ones(shape.latent_channels))
+        self.register_buffer("latents_spread", torch.ones(shape.latent_channels))
 
     def encode(self, video_BFCHW: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
-        """Whitened latents [B, F / 4, 16, H / 8, W / 8] of the next frames, 0 to 1."""
+        """Scaled latents [B, F / 4, C, H / 8, W / 8] of the next frames, 0 to 1."""
         raw = self.encoder(2 * video_BFCHW - 1, memory)
         return (raw - _by_channel(self.latents_mean)) / _by_channel(self.latents_std)
 
     def decode(self, latents_BTCHW: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
-        """Frames [B, 4 T, 3, 8 H, 8 W] of the next whitened latents: about 0 to 1, not clamped."""
+        """Frames [B, 4 T, 3, 8 H, 8 W] of the next scaled latents: about 0 to 1, not clamped."""
         raw = latents_BTCHW * _by_channel(self.latents_std) + _by_channel(self.latents_mean)
         return (self.decoder(raw, memory) + 1) / 2
 
@@ -245,7 +249,7 @@ class NeonDecoder:
         self._memory = self.vae.fresh_memory()
 
     def decode(self, latents_TCHW: torch.Tensor) -> torch.Tensor:
-        """Pictures [4 T, 3, 8 H, 8 W], 0 to 1, of the next whitened latents."""
+        """Pictures [4 T, 3, 8 H, 8 W], 0 to 1, of the next scaled latents."""
         dtype = self.vae.decoder.linear.weight.dtype
         pictures = self.vae.decode(latents_TCHW.unsqueeze(0).to(dtype), self._memory)
         return pictures[0].clamp(0, 1)

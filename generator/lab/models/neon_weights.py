@@ -63,7 +63,7 @@ class NeonConfig:
     scenes: tuple[str, ...]
     attributes: tuple[Known, ...]
     """In the order of the network's tokens."""
-    shift: float = 2.0
+    shift: float = 3.0
     """Of the timesteps, in training and in sampling."""
     frame_rate_hz: int = 12
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +80,7 @@ def build(config: NeonConfig, *, device: torch.device, dtype: torch.dtype) -> tu
         part.to(dtype).to_empty(device=device).eval().requires_grad_(False)
     vae.latents_mean.zero_()
     vae.latents_std.fill_(1)
+    vae.latents_spread.fill_(1)
     return neon, vae
 
 

@@ -170,7 +170,7 @@ class NeonPipeline:
             noise = self.noise.draw(
                 (shape.chunk, shape.latent_channels, height, width), done.request.seed
             )
-            x = euler_chunk(flow, noise, done.timesteps)
+            x = euler_chunk(flow, noise, done.timesteps, self.decoder.vae.latents_spread)
             self.passes.remember(
                 x.to(self.dtype), done.modulations[0.0], rotation, cache, self.text
             )

@@ -6,26 +6,36 @@ training count up from 0; those that measure (`HELD_OUT` and above) are never tr
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch.nn import functional
 
 from generator.lab.models.neon_vae import NeonVAE
 from generator.lab.pipelines import PIPELINES
 from generator.lab.prompts import Known, Reading
 
 __all__ = [
+    "ENOUGH",
     "HELD_OUT",
     "RATE_HZ",
+    "Bank",
     "Clips",
     "Condition",
     "Footage",
     "Latents",
     "Segments",
+    "Shelf",
     "as_read",
+    "half_size",
+    "read_bank",
     "times_of",
 ]
 
@@ -36,6 +46,10 @@ RATE_HZ = int(PIPELINES["neon"].content_rate_hz)
 HELD_OUT = 2**40
 WARM_FRAMES = 4
 """Frames before a segment that the encoder sees first, so that it does not begin with nothing."""
+HALF_LENS_PX = 0.736
+"""What a lens of 0.85 pixels (`scenes.film.LENS_PX`) lacks after halving, where it is 0.425."""
+ENOUGH = "enough"
+"""The file by which a shelf says that it is full."""
 LATEST_S = 100.0
 """Clips begin at moments of a scene up to this one."""
 
@@ -96,6 +110,19 @@ def times_of(condition: Condition, first_frame: torch.Tensor | int, frames: int)
     return (begins.unsqueeze(1) + numbers / RATE_HZ).float()
 
 
+def half_size(frames: torch.Tensor) -> torch.Tensor:
+    """Frames [..., 3, H, W] at half their sides, as if they had been rendered there: means of 2 x 2
+    behind what is missing of the lens then."""
+    small = functional.avg_pool2d(frames.flatten(0, -4), 2)
+    at = torch.arange(-2, 3, device=small.device, dtype=small.dtype)
+    weights = torch.exp(-(at**2) / (2 * HALF_LENS_PX**2))
+    weights = (weights / weights.sum()).expand(3, 1, 1, 5)
+    small = functional.pad(small, (2, 2, 2, 2), mode="replicate")
+    small = functional.conv2d(small, weights, groups=3)
+    small = functional.conv2d(small, weights.transpose(2, 3), groups=3)
+    return small.unflatten(0, frames.shape[:-3])
+
+
 class Clips:
     """A pool of rendered clips [N, F, 3, H, W] in 8 bits, the oldest of which give way. Empty until
     it is filled."""
@@ -122,19 +149,23 @@ class Clips:
         self.values = torch.zeros((count, len(footage.attributes)), device=device)
 
     @torch.no_grad()
-    def refresh(self, clips: int) -> None:
-        """Render so many new clips in place of the oldest."""
-        count = len(self.pixels)
+    def refresh(self, clips: int) -> int:
+        """Render so many new clips in place of the oldest; how many they are."""
         seeds = torch.arange(self.next_seed, self.next_seed + clips, device=self.device)
         self.next_seed += clips
         condition = self.footage.draw(seeds)
         times = times_of(condition, 0, self.frames)
         pixels = self.footage.render(condition, times, self.width, self.height)
-        where = (self.oldest + torch.arange(clips, device=self.device)) % count
-        self.pixels[where] = (pixels * 255).round().to(torch.uint8)
-        self.scene[where], self.values[where] = condition.scene, condition.values.float()
-        self.oldest = (self.oldest + clips) % count
-        self.filled = min(count, self.filled + clips)
+        self._put((pixels * 255).round().to(torch.uint8), condition.scene, condition.values)
+        return clips
+
+    def _put(self, pixels: torch.Tensor, scene: torch.Tensor, values: torch.Tensor) -> None:
+        count, new = len(self.pixels), len(pixels)
+        where = (self.oldest + torch.arange(new, device=self.device)) % count
+        self.pixels[where], self.scene[where] = pixels, scene
+        self.values[where] = values.float()
+        self.oldest = (self.oldest + new) % count
+        self.filled = min(count, self.filled + new)
 
     def fill(self) -> Iterator[int]:
         """Fill the pool, telling after each step how many clips are in it."""
@@ -166,6 +197,45 @@ class Clips:
         return torch.randint(below, (size,), generator=generator, device=self.device)
 
 
+class Shelf(Clips):
+    """Clips that other processes render, and leave as files in a folder; nothing is rendered here.
+    When the pool is full, it says so by a file, and they need leave no more."""
+
+    def __init__(self, folder: Path, footage: Footage, **options: Any) -> None:
+        """`options` as for `Clips`."""
+        super().__init__(footage, **options)
+        self.folder = folder
+
+    @torch.no_grad()
+    def refresh(self, clips: int) -> int:
+        """Take up to so many clips that are new, a file at least where there is one."""
+        came = 0
+        for path in sorted(self.folder.glob("clips-*.safetensors"), key=_written):
+            if came >= clips or self.filled == len(self.pixels):
+                break
+            found = load_file(path, device=str(self.device))
+            room = len(self.pixels) - self.filled
+            new = [found[name][:room] for name in ("pixels", "scene", "values")]
+            self._put(*new)
+            path.unlink()
+            came += len(new[0])
+        self.next_seed += came
+        if self.filled == len(self.pixels):
+            (self.folder / ENOUGH).touch()
+        return came
+
+    def fill(self) -> Iterator[int]:
+        """Take what comes, telling every time how many clips there are."""
+        while self.filled < len(self.pixels):
+            if not self.refresh(self.at_once):
+                time.sleep(0.2)
+            yield self.filled
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segments:
     """How clips are cut for the transformer: their first chunk, then chunks in a row from a later
@@ -191,9 +261,57 @@ class Segments:
         row = begins.unsqueeze(1) + torch.arange(self.chunks - 1, device=begins.device)
         return self.chunk_latents * torch.cat([torch.zeros_like(begins).unsqueeze(1), row], dim=1)
 
+    def times(self, condition: Condition, begins: torch.Tensor) -> torch.Tensor:
+        """Times [B, F] of the frames that make a clip: of its first chunk, of a few before the row,
+        from where the encoder comes to it, and of the row."""
+        frames = WARM_FRAMES + (self.chunks - 1) * self.chunk_frames
+        row = times_of(condition, begins * self.chunk_frames - WARM_FRAMES, frames)
+        return torch.cat([times_of(condition, 0, self.chunk_frames), row], dim=1)
 
-class Latents:
-    """A bank of encoded clips [N, T, 16, H / 8, W / 8], the oldest of which give way."""
+    def encoded(self, vae: NeonVAE, video: torch.Tensor) -> torch.Tensor:
+        """Latents in float32 of frames [B, F, 3, H, W] at these times."""
+        first, row = video[:, : self.chunk_frames], video[:, self.chunk_frames :]
+        latents = [vae.encode(first).float(), vae.encode(row).float()[:, WARM_FRAMES // 4 :]]
+        return torch.cat(latents, dim=1)
+
+
+class Bank:
+    """Encoded clips [N, T, C, H / 8, W / 8], of which so many are `filled`."""
+
+    def __init__(
+        self, x: torch.Tensor, starts: torch.Tensor, scene: torch.Tensor, values: torch.Tensor
+    ) -> None:
+        """`starts` [N, n] first latent frame of each chunk, `scene` [N], `values` [N, A]."""
+        self.x, self.starts, self.scene, self.values = x, starts, scene, values
+        self.filled = len(x)
+
+    def batch(
+        self, generator: torch.Generator, size: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(latents [B, T, C, H, W] in float32, starts [B, n], scene [B], values [B, A])"""
+        device = self.x.device
+        chosen = torch.randint(self.filled, (size,), generator=generator, device=device)
+        return self.x[chosen].float(), self.starts[chosen], self.scene[chosen], self.values[chosen]
+
+
+def read_bank(folder: Path, width: int, height: int, device: torch.device) -> Bank:
+    """All clips of a size that processes have encoded into a folder (`bank-*.safetensors`).
+
+    Raises FileNotFoundError where there is none.
+    """
+    parts: dict[str, list[torch.Tensor]] = {}
+    names = (f"x-{width}x{height}", "starts", "scene", "values")
+    for path in sorted(folder.glob("bank-*.safetensors")):
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            for name in names:
+                parts.setdefault(name, []).append(file.get_tensor(name))
+    if not parts:
+        raise FileNotFoundError(f"{folder}: no bank-*.safetensors")
+    return Bank(*(torch.cat(parts[name]) for name in names))
+
+
+class Latents(Bank):
+    """Clips that are rendered and encoded when they are needed, the oldest of which give way."""
 
     def __init__(
         self,
@@ -213,17 +331,20 @@ class Latents:
         """`half` is what the encoder runs in, such as autocast."""
         self.footage, self.vae, self.segments, self.half = footage, vae, segments, half
         self.width, self.height, self.device, self.at_once = width, height, device, at_once
-        self.next_seed, self.oldest, self.filled = first_seed, 0, 0
+        self.next_seed, self.oldest = first_seed, 0
         frames = segments.chunks * segments.chunk_latents
         channels = vae.shape.latent_channels
         size = (count, frames, channels, height // 8, width // 8)
-        self.x = torch.zeros(size, dtype=dtype, device=device)
-        self.starts = torch.zeros((count, segments.chunks), dtype=torch.long, device=device)
-        self.scene = torch.zeros(count, dtype=torch.long, device=device)
-        self.values = torch.zeros((count, len(footage.attributes)), device=device)
+        super().__init__(
+            torch.zeros(size, dtype=dtype, device=device),
+            torch.zeros((count, segments.chunks), dtype=torch.long, device=device),
+            torch.zeros(count, dtype=torch.long, device=device),
+            torch.zeros((count, len(footage.attributes)), device=device),
+        )
+        self.filled = 0
 
     @torch.no_grad()
-    def refresh(self, clips: int) -> None:
+    def refresh(self, clips: int) -> int:
         """Render and encode so many new clips in place of the oldest."""
         seeds = torch.arange(self.next_seed, self.next_seed + clips, device=self.device)
         self.next_seed += clips
@@ -235,33 +356,17 @@ class Latents:
         self.scene[where], self.values[where] = condition.scene, condition.values.float()
         self.oldest = (self.oldest + clips) % len(self.x)
         self.filled = min(len(self.x), self.filled + clips)
+        return clips
 
     def encoded(self, condition: Condition, begins: torch.Tensor) -> torch.Tensor:
-        """Latents of a clip's first chunk and of the row from `begins` on; the encoder comes to the
-        row from a few frames before it."""
-        cut, render = self.segments, self.footage.render
-        frames = WARM_FRAMES + (cut.chunks - 1) * cut.chunk_frames
-        times = [
-            times_of(condition, 0, cut.chunk_frames),
-            times_of(condition, begins * cut.chunk_frames - WARM_FRAMES, frames),
-        ]
-        video = render(condition, torch.cat(times, dim=1), self.width, self.height)
-        first, row = map(self._latents, video.split([cut.chunk_frames, frames], dim=1))
-        return torch.cat([first, row[:, WARM_FRAMES // 4 :]], dim=1)
-
-    def _latents(self, video: torch.Tensor) -> torch.Tensor:
+        """Latents of a clip's first chunk and of the row from `begins` on."""
+        times = self.segments.times(condition, begins)
+        video = self.footage.render(condition, times, self.width, self.height)
         with self.half():
-            return self.vae.encode(video).float()
+            return self.segments.encoded(self.vae, video)
 
     def fill(self) -> Iterator[int]:
         """Fill the bank, telling after each step how many clips are in it."""
         while self.filled < len(self.x):
             self.refresh(min(self.at_once, len(self.x) - self.filled))
             yield self.filled
-
-    def batch(
-        self, generator: torch.Generator, size: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(latents [B, T, C, H, W] in float32, starts [B, n], scene [B], values [B, A])"""
-        chosen = torch.randint(self.filled, (size,), generator=generator, device=self.device)
-        return self.x[chosen].float(), self.starts[chosen], self.scene[chosen], self.values[chosen]

@@ -153,7 +153,7 @@ def streamed(
     *,
     given: Sequence[torch.Tensor] = (),
 ) -> torch.Tensor:
-    """Latents [B, T, 16, h, w]; the noise follows from the seeds alone."""
+    """Latents [B, T, C, h, w]; the noise follows from the seeds alone."""
     device, shape = condition.scene.device, models.config.dit
     size = (shape.chunk, shape.latent_channels, sides[1] // 8, sides[0] // 8)
     generators = [
@@ -164,7 +164,10 @@ def streamed(
         return torch.stack([torch.randn(size, generator=g, device=device) for g in generators])
 
     texts = models.neon.texts(condition.scene, condition.values)
-    made = stream(models.neon, texts, timesteps_for(steps, models.config.shift), draw, given=given)
+    timesteps = timesteps_for(steps, models.config.shift)
+    made = stream(
+        models.neon, texts, timesteps, draw, models.vae.latents_spread.float(), given=given
+    )
     return torch.cat(list(islice(made, chunks)), dim=1)
 
 

@@ -12,8 +12,9 @@ from torch import nn
 from generator.lab.models.neon import Neon, block_pass, dropped, flow, known_share
 from generator.lab.models.neon_vae import NeonVAE, blocks_of
 from generator.lab.train import losses
-from generator.lab.train.data import Clips, Latents
+from generator.lab.train.data import Bank, Clips, half_size
 from generator.lab.train.metrics import AttributeNetwork, attribute_loss
+from generator.lab.train.peers import Peers
 
 __all__ = [
     "SIDED",
@@ -38,6 +39,8 @@ SIDED = ("side",)
 """Attributes that a mirror turns over: their spans are as long to the left as to the right."""
 LEAST_WINDOW = 0.92
 """Of a picture's sides, for the attribute network: one that is smaller shows another distance."""
+MOVED = 0.5
+"""Between 0, all channels of one spread, and 1, spread as much as they move the picture."""
 LINEAR_SHARE = 0.05
 """Of the learning rate, for the VAE's linear paths: they begin where no better ones are."""
 
@@ -59,6 +62,8 @@ class Recipe:
     critic: float = 0.004
     critic_from: float = 0.8
     """Of the schedule; 1 for never."""
+    halved: float = 0.3
+    """Share of the VAE's steps that see clips at half their size."""
     latent_noise: float = 0.03
     """Added to latents before they are decoded, so that small errors of the transformer do not
     show."""
@@ -150,10 +155,17 @@ def or_plain(fast: Step, plain: Step, part: nn.Module, told: Callable[[str], Non
     return step
 
 
-def stepped(optimiser: torch.optim.Optimizer, loss: torch.Tensor, part: nn.Module) -> torch.Tensor:
+def stepped(
+    optimiser: torch.optim.Optimizer,
+    loss: torch.Tensor,
+    part: nn.Module,
+    peers: Peers | None = None,
+) -> torch.Tensor:
     """Backwards and one step; the gradients' norm, which is cut at 1. A step whose gradients are
     not finite changes nothing."""
     loss.backward()
+    if peers is not None:
+        peers.average(part)
     size = nn.utils.clip_grad_norm_(part.parameters(), 1.0)
     for parameter in part.parameters():
         if parameter.grad is not None:
@@ -269,10 +281,14 @@ def vae_step(
     reconstruct: Reconstruct,
 ) -> Step:
     """`reconstruct` is `reconstruction` of the VAE, or the same compiled."""
-    channels = vae.shape.latent_channels
+    channels, least = vae.shape.latent_channels, min(clips.width, clips.height)
+    dice = torch.Generator().manual_seed(generator.initial_seed())
 
     def step(done: float) -> Mapping[str, torch.Tensor]:
-        pixels, _, _ = clips.batch(generator, batch.size, crop=crop)
+        if float(torch.rand((), generator=dice)) < recipe.halved and 2 * crop <= least:
+            pixels = half_size(clips.batch(generator, batch.size, crop=2 * crop)[0])
+        else:
+            pixels, _, _ = clips.batch(generator, batch.size, crop=crop)
         size = (len(pixels), pixels.shape[1] // 4, channels, crop // 8, crop // 8)
         noise = torch.randn(size, generator=generator, device=pixels.device)
         with half():
@@ -307,7 +323,9 @@ def vae_step(
 
 @torch.no_grad()
 def whiten(vae: NeonVAE, clips: Clips, batches: int, size: int, seed: int) -> None:
-    """Measure mean and spread of each latent channel over whole clips."""
+    """Measure mean and standard deviation of each latent channel over whole clips, and how much of
+    the picture it moves: root of the mean square difference that noise of half its deviation makes.
+    To the power of `MOVED` this is the spread that it is given, all of them 1 in mean square."""
     generator = torch.Generator(clips.device).manual_seed(seed)
     raw = torch.cat(
         [
@@ -315,21 +333,39 @@ def whiten(vae: NeonVAE, clips: Clips, batches: int, size: int, seed: int) -> No
             for _ in range(batches)
         ]
     )
+    shape = (-1, clips.height // 8, clips.width // 8)
     by_channel = raw.transpose(0, 1).flatten(1)
+    std = by_channel.std(dim=1).clamp_min(1e-3)
+    moved = torch.ones_like(std)
+    exact = vae.decoder(raw[:1].unflatten(2, shape).transpose(1, 2)).float()
+    for channel in range(len(std)):
+        other = raw[:1].clone()
+        noise = torch.randn(other[:, channel].shape, generator=generator, device=other.device)
+        other[:, channel] += std[channel] / 2 * noise
+        off = vae.decoder(other.unflatten(2, shape).transpose(1, 2)).float() - exact
+        moved[channel] = off.pow(2).mean().sqrt()
+    spread = moved.clamp_min(1e-6) ** MOVED
+    spread /= spread.pow(2).mean().sqrt()
     vae.latents_mean.copy_(by_channel.mean(dim=1))
-    vae.latents_std.copy_(by_channel.std(dim=1).clamp_min(1e-3))
+    vae.latents_std.copy_(std / spread)
+    vae.latents_spread.copy_(spread)
 
 
 def dit_step(
     neon: Neon,
-    bank: Latents,
+    bank: Bank,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
     recipe: Recipe,
     *,
     batch: Batch,
     shift: float,
+    spread_C: torch.Tensor,
     half: Callable[[], torch.autocast],
+    beside: Bank | None = None,
+    beside_share: float = 0.0,
+    seed: int = 0,
+    peers: Peers | None = None,
     run: Callable[..., torch.Tensor] = block_pass,
 ) -> Step:
     """Rectified flow (Liu et al., 2023) with a noise level for each chunk.
@@ -337,15 +373,18 @@ def dit_step(
     In the last part of the schedule some steps have histories that the model made itself: the clip
     is noised half way, denoised by three Euler steps, and the last chunk's target stays the truth,
     from which such a history does not stray far.
+
+    A share of steps is of clips of another size, `beside`, with about as many tokens. `seed` is for
+    what all `peers` do alike from step to step.
     """
-    chunk = neon.dit.shape.chunk
+    chunk, spread = neon.dit.shape.chunk, spread_C.float().view(-1, 1, 1)
 
     def passed(
         x: torch.Tensor, sigma: torch.Tensor, starts: torch.Tensor, texts: object
     ) -> torch.Tensor:
         with half():
             out = flow(neon.dit, x, 1000 * sigma, starts, texts, run=run)  # type: ignore[arg-type]
-        return out.float() + by_frame(known_share(sigma), x, chunk) * x
+        return out.float() + known_share(by_frame(sigma, x, chunk), spread) * x
 
     @torch.no_grad()
     def own(x_0: torch.Tensor, starts: torch.Tensor, texts: object) -> torch.Tensor:
@@ -361,7 +400,11 @@ def dit_step(
         return x + recipe.own_noise * noise
 
     def step(done: float) -> Mapping[str, torch.Tensor]:
-        x_0, starts, scene, values = bank.batch(generator, batch.size)
+        chosen, clips = bank, batch.size
+        if beside is not None and float(torch.rand((), generator=dice)) < beside_share:
+            chosen = beside
+            clips = max(1, clips * bank.x[0].numel() // beside.x[0].numel())
+        x_0, starts, scene, values = chosen.batch(generator, clips)
         told = dropped(scene, values, generator, share=recipe.unstated)
         with half():
             texts = neon.texts(*told)
@@ -378,10 +421,10 @@ def dit_step(
         off = (passed(x, sigma, starts, texts) - (noise - x_0)).pow(2)
         by_chunk = off.unflatten(1, (-1, chunk)).mean(dim=(2, 3, 4, 5))
         loss = (by_chunk * weight).sum() / weight.sum().clamp_min(1)
-        size = stepped(optimiser, loss, neon)
+        size = stepped(optimiser, loss, neon, peers)
         return {"loss": loss.detach(), "last": by_chunk[:, -1].mean().detach(), "gradient": size}
 
-    dice = torch.Generator().manual_seed(generator.initial_seed())
+    dice = torch.Generator().manual_seed(seed)
     return step
 
 

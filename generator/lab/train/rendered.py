@@ -7,11 +7,10 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from generator.errors import UsageError
 from generator.lab.prompts import Known
-from generator.lab.train.data import RATE_HZ, Condition, Footage
+from generator.lab.train.data import RATE_HZ, Condition, Footage, half_size
 
 __all__ = ["COMPILE_S", "footage"]
 
@@ -96,7 +95,7 @@ def footage(samples: int = 2, *, compile_s: float = 0.0, halve: bool = False) ->
             compiler=compiler,
         ).frames
         if halve:
-            frames = functional.avg_pool2d(frames.flatten(0, 1), 2).unflatten(0, frames.shape[:2])
+            frames = half_size(frames)
         return frames
 
     def flow(condition: Condition, times: torch.Tensor, width: int, height: int) -> torch.Tensor:

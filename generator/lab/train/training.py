@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -25,10 +25,11 @@ from generator.lab.models.neon import TINY_NEON_DIT, Neon, block_pass, initialis
 from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE
 from generator.lab.models.neon_weights import NeonConfig
 from generator.lab.train import loops
-from generator.lab.train.data import HELD_OUT, Clips, Footage, Latents, Segments
+from generator.lab.train.data import HELD_OUT, Bank, Clips, Footage, Latents, Segments, Shelf
 from generator.lab.train.log import LOG, Log, carry_log, rounded
 from generator.lab.train.losses import PatchCritic
 from generator.lab.train.metrics import AttributeNetwork, attribute_error, attribute_loss, psnr
+from generator.lab.train.peers import Peers
 from generator.measure.roofline import NEON_DIT, NEON_VAE, DiTShape, tokens_per_frame
 
 __all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
@@ -49,6 +50,10 @@ FILL_SHARE = 0.25
 """Of a run's time, after which clips that are still to be rendered come on the way."""
 REFRESH_SHARE = 0.3
 """Of the time since then, which rendering on the way may take."""
+SHELF_BATCHES = 3
+"""Clips of so many steps are waited for, where other processes render."""
+BESIDE_SHARE = 0.2
+"""Of the transformer's steps, for clips of the other size."""
 SAVE_S = 150.0
 CHECK_S = 30.0
 """From one look at held-out clips to the next."""
@@ -127,12 +132,16 @@ def train(
     footage: Footage,
     *,
     clips: Clips | None = None,
+    banks: Sequence[Bank] = (),
+    peers: Peers | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
     kept: Callable[[], None] = lambda: None,
     now: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Train one stage. What was reached is kept when the run is interrupted, too; `kept` is called
-    whenever `plan.out` was written. `clips` of a stage before are taken where they fit.
+    whenever `plan.out` was written. `clips` of a stage before, or of another process, are taken
+    where they fit; the transformer takes `banks`, where there are some, instead of rendering: one
+    of its size, and one of another that it sees beside it. `peers` train the transformer as well.
 
     Raises UsageError for what cannot be had, MediaError for weights that cannot be read.
     """
@@ -155,7 +164,9 @@ def train(
     network: nn.Module = getattr(models, part)
     network.train().requires_grad_(True)
     end_s = plan.minutes * 60 - MARGIN_S
-    generator = torch.Generator(device).manual_seed(plan.seed * 1000 + plan.part[0])
+    peers = peers or Peers()
+    seed = plan.seed * 1000 + plan.part[0]
+    generator = torch.Generator(device).manual_seed(seed + 100_003 * peers.rank)
     stage = prepared(
         plan,
         models,
@@ -165,6 +176,8 @@ def train(
         told(progress, "rendering"),
         lambda: now() - began > FILL_SHARE * end_s,
         clips,
+        banks,
+        peers,
         log,
     )
     average = loops.Average(network, plan.recipe.average)
@@ -192,6 +205,7 @@ def train(
                 if plan.steps is not None
                 else (spent - ready) / max(1e-9, end_s - ready)
             )
+            spent, local = peers.agreed(spent, local)
             if local >= 1 or spent >= end_s:
                 break
             done = (plan.part[0] - 1 + local) / plan.part[1]
@@ -221,10 +235,10 @@ def train(
                     plan.steps or rendering_s <= REFRESH_SHARE * (now() - began - ready)
                 ):
                     before = now()
-                    refresh(plan.refresh)
+                    came = refresh(plan.refresh)
                     synchronise(device)
                     rendering_s += now() - before
-                    if plan.steps or stage.full():
+                    if plan.steps or stage.full() or not came:
                         break
                 if plan.stage != "dit" and now() - checked > CHECK_S:
                     checked = now()
@@ -359,7 +373,8 @@ class Stage:
     attention: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds of the kernels that were tried, forwards and backwards."""
     optimiser: torch.optim.Optimizer
-    refresh: Callable[[int], None]
+    refresh: Callable[[int], int]
+    """Up to so many new clips; how many came."""
     finish: Callable[[], None]
     rendered: Callable[[], int]
     full: Callable[[], bool]
@@ -381,6 +396,8 @@ def prepared(
     progress: Callable[[int, int], None],
     enough: Callable[[], bool],
     before: Clips | None,
+    banks: Sequence[Bank],
+    peers: Peers,
     log: Log,
 ) -> Stage:
     """Footage on the device, that of the stage `before` where it fits, and the step that trains on
@@ -397,22 +414,25 @@ def prepared(
     if plan.stage == "dit":
         shape = models.config.dit
         segments = Segments(chunk_latents=shape.chunk, chunk_frames=4 * shape.chunk)
-        bank = Latents(
-            footage,
-            models.vae,
-            segments,
-            count=count,
-            **sides,
-            device=device,
-            dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
-            first_seed=first_seed,
-            half=half,
-        )
-        for filled in bank.fill():
-            progress(filled, count)
-            synchronise(device)
-            if enough() and filled >= batch.size:
-                break  # the rest comes with every refresh
+        latents = None
+        if not banks:
+            latents = Latents(
+                footage,
+                models.vae,
+                segments,
+                count=count,
+                **sides,
+                device=device,
+                dtype=torch.bfloat16 if device.type == "cuda" else torch.float32,
+                first_seed=first_seed,
+                half=half,
+            )
+            for filled in latents.fill():
+                progress(filled, count)
+                synchronise(device)
+                if enough() and filled >= batch.size:
+                    break  # the rest comes with every refresh
+        bank = latents or banks[0]
         optimiser = loops.optimiser(models.neon.parameters(), rate)
         stepping = partial(
             loops.dit_step,
@@ -423,7 +443,12 @@ def prepared(
             plan.recipe,
             batch=batch,
             shift=models.config.shift,
+            spread_C=models.vae.latents_spread,
             half=half,
+            beside=banks[1] if len(banks) > 1 else None,
+            beside_share=BESIDE_SHARE,
+            seed=plan.seed * 1000 + plan.part[0],
+            peers=peers,
         )
         compiled = device.type == "cuda" if plan.compile is None else plan.compile
         tried = attention_tried(shape, batch.size, plan.width, plan.height, segments.chunks, device)
@@ -433,10 +458,10 @@ def prepared(
             kernel=min(tried, key=lambda name: tried[name], default="torch"),
             attention=tried,
             optimiser=optimiser,
-            refresh=bank.refresh,
+            refresh=latents.refresh if latents else lambda clips: 0,
             finish=lambda: None,
-            rendered=lambda: bank.next_seed - first_seed,
-            full=lambda: bank.filled == count,
+            rendered=lambda: latents.next_seed - first_seed if latents else 0,
+            full=lambda: latents is None or latents.filled == count,
             rate=rate,
             clips=bank.filled,
             batch=batch,
@@ -453,7 +478,9 @@ def prepared(
         for filled in clips.fill():
             progress(filled, count)
             synchronise(device)
-            if enough() and filled >= min(batch.size, count):
+            if isinstance(clips, Shelf) and filled >= min(SHELF_BATCHES * batch.size, count):
+                break
+            if not isinstance(clips, Shelf) and enough() and filled >= min(batch.size, count):
                 break
     unseen = Clips(
         footage,
