@@ -48,6 +48,13 @@ RENDERED_MEANS = "frames per wall second of the steady state, transfer to host i
 TOY = (
     "A toy network of a few thousand parameters, to rehearse with: no figure of it means anything."
 )
+TITLES = {
+    "memflow": "MemFlow",
+    "helios": "Helios (diffusers' pipeline)",
+    "neon": "Neon",
+    "rendered": "Rendered scenes, no model",
+}
+THIS_PROJECT = "This project"
 NOTE = "Random weights: the clips show noise, and only their timing means anything."
 
 
@@ -93,7 +100,7 @@ class RunAbout:
     title: str
     machine: str
     """Id of a machine of content/machines."""
-    measured_by: str = "This project"
+    measured_by: str = THIS_PROJECT
     rights: str = "Made by this project's own code and free under its licence (MIT)."
     publish_media: bool = False
     protocol: tuple[str, ...] = field(default_factory=tuple)
@@ -326,11 +333,12 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
     failed = sum(bool(cell["failed"]) for cell in cells)
     apart = _other_words(cells)
     machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
+    by = "this project" if run.measured_by == THIS_PROJECT else run.measured_by
     summary = (
         (
-            f"{len(cells)} cells of {pipeline}, generated and measured by this project"
+            f"{len(cells)} cells of {pipeline}, generated and measured by {by}"
             if cells[0]["steps"]
-            else f"{len(cells)} cells rendered, not generated, and measured by this project"
+            else f"{len(cells)} cells rendered, not generated, and measured by {by}"
         )
         + (" as a toy network, to rehearse" if toy else "")
         + (" with random weights: speed only" if random and not toy else "")
@@ -447,13 +455,7 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
-    titles = {
-        "memflow": "MemFlow",
-        "helios": "Helios (diffusers' pipeline)",
-        "neon": "Neon",
-        "rendered": "Rendered scenes, no model",
-    }
-    title = titles.get(pipeline, pipeline)
+    title = TITLES.get(pipeline, pipeline)
     mode = said.get("compile mode", "none").split()[0]
     return (
         f"{title}, this project's code"
