@@ -485,7 +485,8 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             made[name] = tuple(dict.fromkeys(parsed))
         return replace(base, **made)
 
-    base = axes(data, Axes(sizes=(PIPELINES[pipeline].size,)), "")
+    usual = Axes(sizes=(PIPELINES[pipeline].size,))
+    base = axes(data, usual if stages else replace(usual, steps=((),)), "")
     blocks = [base] if "cells" not in data or any(name in data for name in AXES) else []
     listed = data.get("cells", [])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):

@@ -216,6 +216,13 @@ def test_what_becomes_of_clips_is_said_rightly(tmp_path: Path, line: str, said: 
         read(tmp_path, f"{line}\n")
 
 
+def test_a_file_for_a_renderer_has_no_steps(tmp_path: Path) -> None:
+    found = read(tmp_path, 'pipeline = "rendered"\nprompts = ["dawn"]\nsizes = ["32x16"]\n')
+    assert ids(found) == ["dawn-32x16"]
+    with pytest.raises(ContentError, match=r"steps\[0\]: .* does not denoise"):
+        read(tmp_path, 'pipeline = "rendered"\nsteps = [4]\n')
+
+
 def test_a_run_that_nobody_named_claims_nobodys_machine() -> None:
     """Of shipped weights; another length or mode is another run, so that numbers never mix."""
     ordered = matrix.with_options(matrix.Matrix(), pipeline="neon", seconds=2.0)
