@@ -867,6 +867,7 @@ def generate(
     if prove_wipe:
         return _prove_wipe(matrix.pipeline, parts, cells[0], context)
     from generator.lab import generate as making
+    from generator.lab import record as recording
 
     run_about = ordering.about_of(matrix)
     plan = making.Plan(
@@ -892,6 +893,8 @@ def generate(
         + (f", {len(outcome.there)} were there" if outcome.there else "")
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
     )
+    for made in outcome.made:
+        click.echo(f"  {made}: {recording.speed_of(project.runs / run_about.id, made)}")
     for prompt, words in outcome.unread.items():
         click.echo(f"{prompt}: says nothing to {matrix.pipeline}: {', '.join(words)}", err=True)
     for cell, why in outcome.failed.items():

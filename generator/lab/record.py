@@ -33,6 +33,7 @@ __all__ = [
     "finished",
     "keep",
     "measured",
+    "speed_of",
     "start",
     "weights_of",
 ]
@@ -270,6 +271,17 @@ def timings_of(cell: Mapping[str, Any]) -> list[Timing]:
         )
         for take in cell["takes"]
     ]
+
+
+def speed_of(folder: Path, cell_id: str) -> str:
+    """How fast a finished cell was made, in words."""
+    cell = read_json(folder / CELLS / f"{cell_id}.json")
+    rate_hz = about(cell["conditions"]["pipeline"]).content_rate_hz
+    told = summarised(timings_of(cell), rate_hz)
+    return (
+        f"{told.fps:.2f} FPS, {told.real_time_factor:.2f} of the rate that it plays at; "
+        f"first frames after {told.first_frame_s:.2f} s"
+    )
 
 
 def _row(cell: Mapping[str, Any]) -> dict[str, str]:

@@ -110,6 +110,7 @@ def test_shipped_weights_run_without_a_word_about_run_or_machine(
     arguments = ["generate", "--root", str(project.root), "--pipeline", "neon", "--seconds", "2"]
     arguments += ["--size", "48x32", "--repeats", "1", "--device", "cpu"]
     assert main([*arguments, "--steps", "1"]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
     assert main([*arguments, "--steps", "1"]) == 0
     assert "0 cells made, 1 were there" in capsys.readouterr().out
     assert main([*arguments, "--steps", "2"]) == 0
@@ -121,6 +122,7 @@ def test_shipped_weights_run_without_a_word_about_run_or_machine(
     assert "threads" in run.machine_stated
     assert "random" not in run.weights
     clips = [clip for clip in catalogue.clips if clip.run == run.id]
+    assert f"-48x32-1: {float(clips[0].fps or 0):.2f} FPS, " in said
     assert [clip.steps for clip in clips] == [(1,), (2,)]
     for clip in clips:
         facts = probe(run.folder / "media" / str(clip.file))
