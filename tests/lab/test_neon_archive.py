@@ -210,3 +210,18 @@ def test_a_command_ends_when_its_time_is_over(script: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr(cli, "main", long)
     assert script.generated(["generate"], 1.0, "") == 130
+
+
+def test_the_demo_says_that_there_are_no_weights_before_it_installs_anything(
+    tmp_path: Path,
+) -> None:
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("no make here")
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    command = [make, "-C", str(tmp_path), "demo", "VENV=mine"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60)
+    assert done.returncode != 0
+    assert "weights/neon/config.json is missing" in done.stderr
+    assert "docs/neon.md" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["Makefile"]
