@@ -365,16 +365,17 @@ def about_of(matrix: Matrix) -> RunAbout:
 
 
 def own_run(matrix: Matrix) -> Matrix:
-    """What a run of shipped weights is called where nobody says so: a name for each length and
-    compile mode, of nobody's machine, measured by nobody in particular. Its clips are free."""
-    if matrix.run or matrix.machine:
+    """A run of shipped weights where nobody names a machine: of nobody's in particular, measured by
+    whoever gave the command, and called by length and compile mode if it has no name. Its clips
+    are free."""
+    if matrix.machine:
         return matrix
     compiled = "" if matrix.compile == "none" else f"-{matrix.compile}"
     length = record.seconds_text(matrix.seconds)
     ours = matrix.measured_by == record.THIS_PROJECT
     return replace(
         matrix,
-        run=f"own-{matrix.pipeline}-{length}s{compiled}",
+        run=matrix.run or f"own-{matrix.pipeline}-{length}s{compiled}",
         title=matrix.title
         or f"{record.TITLES[matrix.pipeline]}, clips of {length} s, made where this site was built",
         machine=OWN_COMPUTER,

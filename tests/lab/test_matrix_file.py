@@ -232,9 +232,10 @@ def test_a_run_that_nobody_named_claims_nobodys_machine() -> None:
     other = matrix.with_options(ordered, seconds=2.5, compile="fused", measured_by="Our lab")
     run = matrix.about_of(matrix.own_run(other))
     assert (run.id, run.measured_by) == ("own-neon-2.5s-fused", "Our lab")
-    for stated in ({"run": "r"}, {"machine": "m"}):
-        half = matrix.with_options(ordered, **stated)  # type: ignore[arg-type]
-        assert matrix.own_run(half) == half
+    run = matrix.about_of(matrix.own_run(matrix.with_options(ordered, run="mine")))
+    assert (run.id, run.machine) == ("mine", "own-computer")
+    named = matrix.with_options(ordered, machine="m")
+    assert matrix.own_run(named) == named
 
 
 def test_compile_modes_are_ordered_by_file_or_option(tmp_path: Path) -> None:
