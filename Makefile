@@ -1,6 +1,7 @@
 # make site    set up and build site/
 # make test    set up (with two browsers and an HTML checker) and run all tests
 # make serve   look at site/ on http://127.0.0.1:8000/
+# make demo    generate a clip with Neon on this computer, and build site/ with it (needs make lab's)
 # make lab     what the lab needs, too: torch and diffusers (large); tests of it skip without
 # make check   format, lint, types and tests
 # make lock    refresh the locked dependencies
@@ -13,14 +14,25 @@ BIN := $(VENV)/bin
 ARGS ?=
 MARKS ?=
 
-.PHONY: site lab test serve check lint format lock docs golden browser licences release clean
+.PHONY: site demo lab test serve check lint format lock docs golden browser licences release clean
 
 site: $(VENV)/.base
 	$(BIN)/python -m generator build $(ARGS)
 
-lab: $(VENV)/.dev
-	$(BIN)/pip install -q --disable-pip-version-check torch==2.13.0
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[lab]'
+# Looks for the weights before it installs anything. A second call makes nothing anew.
+demo: weights/neon/config.json $(VENV)/.lab
+	$(BIN)/python -m generator generate --pipeline neon --prompt cyberpunk-detective \
+	  --steps 4 --seconds 2
+	$(BIN)/python -m generator build
+	@echo "Generated on this computer: run 'make serve', then open"
+	@echo "  http://127.0.0.1:8000/clips/own-neon-2s--cyberpunk-detective-512x288-4/"
+
+weights/neon/config.json:
+	@echo "$@ is missing: this checkout holds no weights of Neon, and nothing can be generated" >&2
+	@echo "without. docs/neon.md says whether it is trained yet, and how to train it." >&2
+	@exit 1
+
+lab: $(VENV)/.dev $(VENV)/.lab
 
 test: $(VENV)/.dev browser
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --ignore tests/browser tests $(MARKS)
@@ -76,6 +88,11 @@ $(VENV)/.base: requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.base requirements-dev.lock
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.base
+	$(BIN)/pip install -q --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[lab]'
 	@touch $@
 
 clean:

@@ -766,7 +766,15 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     metavar="MB",
     help="What a clip's file may weigh at most; the larger are made again in two passes.",
 )
+@click.option(
+    "--clips/--no-clips",
+    "clips",
+    default=None,
+    help="Whether clips are kept, or speed only.  [default: clips]",
+)
 @click.option("--keep-noise", is_flag=True, help="Keep clips of random weights, too.")
+@click.option("--publish-media", is_flag=True, default=None, help="The clips may enter the site.")
+@click.option("--measured-by", metavar="NAME", help="Who measures.  [default: This project]")
 @click.option(
     "--dry-run", is_flag=True, help="Only say what would be made, and how long it may take."
 )
@@ -787,6 +795,7 @@ def _name_and_version(entry: str) -> tuple[str, str]:
     "--control depth.mp4 --mask mask.png --run 2026-11-vace --machine h200-141gb",
     "python -m generator generate --pipeline helios --weights ~/Helios-Distilled --size 640x384 "
     "--steps 1/1/1 --steps 2/2/2 --compile fused --run 2026-11-helios --machine h200-141gb",
+    "python -m generator generate --pipeline neon --steps 4 --seconds 2",
     "python -m generator generate --pipeline neon --steps 4 --steps 12 --run 2026-12-neon "
     "--machine h200-141gb",
 )
@@ -800,7 +809,6 @@ def generate(
     seconds: float | None,
     run_id: str | None,
     tiny: bool,
-    clip_mb: float | None,
     keep_noise: bool,
     dry_run: bool,
     prove_wipe: bool,
@@ -810,6 +818,9 @@ def generate(
 
     Each cell is wiped, warmed up, measured and written before the next begins. Give the same
     command again to go on where one was interrupted. Needs the extra `lab`; --dry-run does not.
+
+    With the project's own weights (neon) neither --run nor --machine is needed: the run is then
+    called own-..., of the computer that it names itself, and its clips may enter the site.
     """
     from generator.catalogue import load
     from generator.lab import matrix as ordering
@@ -830,6 +841,8 @@ def generate(
     )
     cells = ordering.cells_of(matrix, {prompt.id: prompt.text for prompt in catalogue.prompts})
     machines = {machine.id: machine for machine in catalogue.machines}
+    if about(matrix.pipeline).ships:
+        matrix = _at_home(project, matrix, options, machines)
     if matrix.machine and matrix.machine not in machines:
         raise UsageError(
             f'--machine "{matrix.machine}": no such machine in content/machines; '
@@ -842,8 +855,6 @@ def generate(
             f'"{matrix.pipeline}" to record clips of; write {matrix.pipeline}.toml there first'
         )
     context = _context(matrix, cells)
-    if about(matrix.pipeline).ships:
-        matrix = _at_home(project, matrix, options)
     if dry_run:
         _print_forecast(matrix, cells, machines.get(matrix.machine))
         return 0
@@ -856,6 +867,7 @@ def generate(
     if prove_wipe:
         return _prove_wipe(matrix.pipeline, parts, cells[0], context)
     from generator.lab import generate as making
+    from generator.lab import record as recording
 
     run_about = ordering.about_of(matrix)
     plan = making.Plan(
@@ -865,8 +877,9 @@ def generate(
         seconds=matrix.seconds,
         repeats=matrix.repeats,
         context=context,
+        keep_clips=matrix.clips,
         keep_noise=keep_noise,
-        most_clip_bytes=None if clip_mb is None else int(clip_mb * 1e6),
+        most_clip_bytes=None if matrix.clip_mb is None else int(matrix.clip_mb * 1e6),
     )
     from generator.clips.encode import encode
 
@@ -880,6 +893,8 @@ def generate(
         + (f", {len(outcome.there)} were there" if outcome.there else "")
         + (f", {len(outcome.failed)} failed" if outcome.failed else "")
     )
+    for made in outcome.made:
+        click.echo(f"  {made}: {recording.speed_of(project.runs / run_about.id, made)}")
     for prompt, words in outcome.unread.items():
         click.echo(f"{prompt}: says nothing to {matrix.pipeline}: {', '.join(words)}", err=True)
     for cell, why in outcome.failed.items():
@@ -887,14 +902,18 @@ def generate(
     return 1 if outcome.failed else 0
 
 
-def _at_home(project: Any, matrix: Any, options: dict[str, Any]) -> Any:
+def _at_home(project: Any, matrix: Any, options: dict[str, Any], machines: Any) -> Any:
     """A pipeline that the project ships runs without being told where: with the project's weights,
-    on a GPU where torch sees one, else on the CPU, there in float32."""
+    as a run of whoever gives the command, on a GPU where torch sees one, else on the CPU, there in
+    float32."""
     from generator.lab.clock import usual_device
+    from generator.lab.matrix import OWN_COMPUTER, own_run
 
     stated = {name for name, value in options.items() if value is not None} | set(matrix.given)
     if not matrix.weights:
         matrix = replace(matrix, weights=str(project.weights / matrix.pipeline))
+        if OWN_COMPUTER in machines:
+            matrix = own_run(matrix)
     if "device" not in stated:
         matrix = replace(matrix, device=usual_device())
     if "dtype" not in stated and matrix.device == "cpu":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -137,12 +138,12 @@ def usual_device() -> str:
 
 
 def machine(device: str) -> Mapping[str, str]:
-    """What the device says of itself: name, memory, driver, host."""
+    """What the device says of itself: name, memory, driver, host; of a CPU its threads."""
     import torch
 
     host = {"host": f"{platform.machine()}, {platform.system()} {platform.release()}"}
     if torch.device(device).type != "cuda":
-        return {"device": platform.processor() or platform.machine(), **host}
+        return {"device": _processor(), "threads": str(torch.get_num_threads()), **host}
     found = torch.cuda.get_device_properties(torch.device(device))
     return {
         "device": found.name,
@@ -183,6 +184,16 @@ def _commit(folder: Path) -> str:
         return _version("matrix-archive")
     changed = _answer("git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no")
     return f"commit {said}" + (", with changes" if changed else "")
+
+
+def _processor() -> str:
+    """A CPU's name, as far as the system tells it."""
+    try:
+        told = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        told = "model name: " + _answer("sysctl", "-n", "machdep.cpu.brand_string")
+    named = re.search(r"^model name\s*:[ \t]*(\S.*)$", told, re.MULTILINE)
+    return named[1] if named else platform.processor() or platform.machine()
 
 
 def _driver() -> str:

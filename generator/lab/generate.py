@@ -33,6 +33,7 @@ __all__ = ["Encode", "Outcome", "Plan", "conditions_of", "measure_cell", "protoc
 
 LIGHT = "Files are H.264; one that would weigh more than {:,} bytes was made again in two passes."
 NOISE = "random weights: the pictures are noise, and only their timing was kept"
+SPEED_ONLY = "speed only: this run kept no clips"
 
 
 class Encode(Protocol):
@@ -63,6 +64,8 @@ class Plan:
     repeats: int = 1
     context: VaceContext | None = None
     """What VACE heeds, in all cells; the parts must have its branch."""
+    keep_clips: bool = True
+    """Whether pictures are encoded, or measured only."""
     keep_noise: bool = False
     """Encode clips of random weights, too."""
     most_clip_bytes: int | None = None
@@ -109,7 +112,7 @@ def run(
     sentences = protocol(
         plan.pipeline, pipeline.memories, plan.seconds, conditions["clock_includes"]
     )
-    if plan.most_clip_bytes is not None:
+    if plan.most_clip_bytes is not None and plan.keep_clips:
         sentences = (*sentences, LIGHT.format(plan.most_clip_bytes))
     run_about = replace(run_about, protocol=sentences)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +142,8 @@ def run(
                 continue
             clip, why = None, ""
             path = Path(scratch) / f"{cell.id}.mp4"
-            if encode is not None and (plan.keep_noise or plan.parts.weights != "random"):
+            noise = plan.parts.weights == "random" and not plan.keep_noise
+            if encode is not None and plan.keep_clips and not noise:
                 encode(
                     takes[0].frames,
                     path,
@@ -148,7 +152,7 @@ def run(
                 )
                 clip = path
             else:
-                why = NOISE
+                why = NOISE if plan.parts.weights == "random" else SPEED_ONLY
             entry = _entry(cell, takes, frames, pipeline, conditions, clip, why, "")
             _tell_heard(entry, heard)
             record.keep(folder, run_about, entry, media=clip)

@@ -10,6 +10,10 @@ repeats = 3
 compile = "graphs"    # none, fused or graphs
 switches = ["5=lighthouse", "12.5=cyberpunk-detective"]    # SECONDS=PROMPT, in order
 references = ["figure.png"]    # a VACE context; also control, mask and context_scale
+clip_mb = 0.85        # what a clip's file may weigh, in 10^6 bytes
+clips = true          # false measures speed only
+publish_media = true  # whether the clips may enter the site
+measured_by = "Our lab"
 
 [[cells]]          # further ones; what is left out is as above
 sizes = ["832x480"]
@@ -29,6 +33,7 @@ from typing import Any
 
 from generator.errors import Complaint, ContentError, UsageError
 from generator.intake import TEXT, Refusal, printable, text_of
+from generator.lab import record
 from generator.lab.context import ContextFiles
 from generator.lab.pipelines import PIPELINES, Parts, about
 from generator.lab.record import Cell, RunAbout, Switch
@@ -41,6 +46,7 @@ __all__ = [
         "context_files",
         "parse_size",
         "parse_steps",
+        "own_run",
         "parts_of",
         "read_matrix",
     ),
@@ -50,6 +56,9 @@ __all__ = [
 LARGEST_SIDE = 4096
 MOST_CELLS = 1000
 AXES = ("prompts", "sizes", "steps", "seeds")
+OWN_COMPUTER = "own-computer"
+"""The machine of content/machines that is nobody's in particular: a run of it names its own."""
+OWN_MEASURER = "whoever built this site"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +95,12 @@ class Matrix:
     control: str = ""
     mask: str = ""
     context_scale: float = 1.0
+    clips: bool = True
+    """Whether pictures are kept, or speed only."""
+    clip_mb: float | None = None
+    """What a clip's file may weigh, in 10^6 bytes."""
+    publish_media: bool = False
+    measured_by: str = record.THIS_PROJECT
     given: frozenset[str] = field(default_factory=frozenset)
     """Keys that the file states."""
 
@@ -340,17 +355,44 @@ def about_of(matrix: Matrix) -> RunAbout:
         raise UsageError(
             "--machine: numbers are measured on something; name a machine of content/machines"
         )
-    return RunAbout(id=matrix.run, title=matrix.title or matrix.run, machine=matrix.machine)
+    return RunAbout(
+        id=matrix.run,
+        title=matrix.title or matrix.run,
+        machine=matrix.machine,
+        measured_by=matrix.measured_by,
+        publish_media=matrix.publish_media,
+    )
+
+
+def own_run(matrix: Matrix) -> Matrix:
+    """A run of shipped weights where nobody names a machine: of nobody's in particular, measured by
+    whoever gave the command, and called by length and compile mode if it has no name. Its clips
+    are free."""
+    if matrix.machine:
+        return matrix
+    compiled = "" if matrix.compile == "none" else f"-{matrix.compile}"
+    length = record.seconds_text(matrix.seconds)
+    ours = matrix.measured_by == record.THIS_PROJECT
+    return replace(
+        matrix,
+        run=matrix.run or f"own-{matrix.pipeline}-{length}s{compiled}",
+        title=matrix.title
+        or f"{record.TITLES[matrix.pipeline]}, clips of {length} s, made where this site was built",
+        machine=OWN_COMPUTER,
+        measured_by=OWN_MEASURER if ours else matrix.measured_by,
+        publish_media=True,
+    )
 
 
 _TEXTS = (
     *("run", "title", "machine", "device", "dtype", "weights", "text", "control", "mask"),
-    "compile",
+    *("compile", "measured_by"),
 )
+_FLAGS = ("sparse_memory", "clips", "publish_media")
 _LISTS = ("switches", "references")
 _KNOWN = (
-    *("pipeline", "seconds", "repeats", "weights_seed", "sparse_memory", "cells"),
-    *(*_TEXTS, *_LISTS, "context_scale", *AXES),
+    *("pipeline", "seconds", "repeats", "weights_seed", "cells"),
+    *(*_TEXTS, *_LISTS, *_FLAGS, "context_scale", "clip_mb", *AXES),
 )
 
 
@@ -405,10 +447,19 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             numbers[name] = value
         else:
             complain(name, f"{value!r} is no whole number from {least}", f"write {least} or more")
-    sparse = data.get("sparse_memory", False)
-    if not isinstance(sparse, bool):
-        complain("sparse_memory", f"{sparse!r} is neither true nor false", "write true or false")
-        sparse = False
+    flags: dict[str, Any] = {}
+    for name in _FLAGS:
+        value = data.get(name, getattr(Matrix(), name))
+        if isinstance(value, bool):
+            flags[name] = value
+        else:
+            complain(name, f"{value!r} is neither true nor false", "write true or false")
+    clip_mb = data.get("clip_mb")
+    if clip_mb is not None and (
+        not isinstance(clip_mb, int | float) or isinstance(clip_mb, bool) or not 0 < clip_mb < 1e6
+    ):
+        complain("clip_mb", f"{clip_mb!r} is no size of a file", "write megabytes, such as 0.85")
+        clip_mb = None
     seconds = data.get("seconds", 20)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= 3600:
         complain("seconds", f"{seconds!r} is no length", "write seconds, such as 20")
@@ -435,7 +486,8 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             made[name] = tuple(dict.fromkeys(parsed))
         return replace(base, **made)
 
-    base = axes(data, Axes(sizes=(PIPELINES[pipeline].size,)), "")
+    usual = Axes(sizes=(PIPELINES[pipeline].size,))
+    base = axes(data, usual if stages else replace(usual, steps=((),)), "")
     blocks = [base] if "cells" not in data or any(name in data for name in AXES) else []
     listed = data.get("cells", [])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
@@ -450,9 +502,10 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
         pipeline=pipeline,
         blocks=tuple(blocks),
         seconds=Fraction(str(seconds)),
-        sparse_memory=sparse,
         context_scale=float(scale),
+        clip_mb=None if clip_mb is None else float(clip_mb),
         given=frozenset(data),
+        **flags,
         **texts,
         **lists,
         **numbers,

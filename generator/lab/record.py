@@ -33,6 +33,7 @@ __all__ = [
     "finished",
     "keep",
     "measured",
+    "speed_of",
     "start",
     "weights_of",
 ]
@@ -48,6 +49,13 @@ RENDERED_MEANS = "frames per wall second of the steady state, transfer to host i
 TOY = (
     "A toy network of a few thousand parameters, to rehearse with: no figure of it means anything."
 )
+TITLES = {
+    "memflow": "MemFlow",
+    "helios": "Helios (diffusers' pipeline)",
+    "neon": "Neon",
+    "rendered": "Rendered scenes, no model",
+}
+THIS_PROJECT = "This project"
 NOTE = "Random weights: the clips show noise, and only their timing means anything."
 
 
@@ -93,7 +101,7 @@ class RunAbout:
     title: str
     machine: str
     """Id of a machine of content/machines."""
-    measured_by: str = "This project"
+    measured_by: str = THIS_PROJECT
     rights: str = "Made by this project's own code and free under its licence (MIT)."
     publish_media: bool = False
     protocol: tuple[str, ...] = field(default_factory=tuple)
@@ -265,6 +273,17 @@ def timings_of(cell: Mapping[str, Any]) -> list[Timing]:
     ]
 
 
+def speed_of(folder: Path, cell_id: str) -> str:
+    """How fast a finished cell was made, in words."""
+    cell = read_json(folder / CELLS / f"{cell_id}.json")
+    rate_hz = about(cell["conditions"]["pipeline"]).content_rate_hz
+    told = summarised(timings_of(cell), rate_hz)
+    return (
+        f"{told.fps:.2f} FPS, {told.real_time_factor:.2f} of the rate that it plays at; "
+        f"first frames after {told.first_frame_s:.2f} s"
+    )
+
+
 def _row(cell: Mapping[str, Any]) -> dict[str, str]:
     pipeline = cell["conditions"]["pipeline"]
     row = {
@@ -326,11 +345,12 @@ def _run_toml(run: RunAbout, cells: Sequence[Mapping[str, Any]]) -> str:
     failed = sum(bool(cell["failed"]) for cell in cells)
     apart = _other_words(cells)
     machine = ", ".join(f"{name} {value}" for name, value in conditions["machine"].items())
+    by = "this project" if run.measured_by == THIS_PROJECT else run.measured_by
     summary = (
         (
-            f"{len(cells)} cells of {pipeline}, generated and measured by this project"
+            f"{len(cells)} cells of {pipeline}, generated and measured by {by}"
             if cells[0]["steps"]
-            else f"{len(cells)} cells rendered, not generated, and measured by this project"
+            else f"{len(cells)} cells rendered, not generated, and measured by {by}"
         )
         + (" as a toy network, to rehearse" if toy else "")
         + (" with random weights: speed only" if random and not toy else "")
@@ -447,13 +467,7 @@ def _software(conditions: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _series_title(pipeline: str, said: Mapping[str, str], random: bool, toy: bool) -> str:
     if toy:
         return f"Rehearsal with a toy network in place of {pipeline}"
-    titles = {
-        "memflow": "MemFlow",
-        "helios": "Helios (diffusers' pipeline)",
-        "neon": "Neon",
-        "rendered": "Rendered scenes, no model",
-    }
-    title = titles.get(pipeline, pipeline)
+    title = TITLES.get(pipeline, pipeline)
     mode = said.get("compile mode", "none").split()[0]
     return (
         f"{title}, this project's code"

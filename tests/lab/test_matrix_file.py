@@ -184,6 +184,60 @@ def test_stages_are_told_apart_in_a_cells_name() -> None:
     ]
 
 
+def test_a_file_orders_what_becomes_of_clips_and_who_measured(tmp_path: Path) -> None:
+    """What only options could say before: a clip's weight, whether clips are kept and published."""
+    found = read(
+        tmp_path,
+        'pipeline = "neon"\nclip_mb = 0.85\nclips = false\npublish_media = true\n'
+        'measured_by = "Our lab"\nrun = "r"\nmachine = "m"\n',
+    )
+    assert (found.clip_mb, found.clips) == (0.85, False)
+    run = matrix.about_of(found)
+    assert (run.publish_media, run.measured_by) == (True, "Our lab")
+    changed = matrix.with_options(found, clip_mb=2, clips=True, publish_media=None)
+    assert (changed.clip_mb, changed.clips, changed.publish_media) == (2, True, True)
+    plain = matrix.about_of(read(tmp_path, 'run = "r"\nmachine = "m"\n'))
+    assert (plain.publish_media, plain.measured_by) == (False, "This project")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("clip_mb = 0", r"\$\.clip_mb: 0 is no size of a file; write megabytes"),
+        ("clip_mb = true", r"\$\.clip_mb: True is no size of a file"),
+        ("clip_mb = nan", r"\$\.clip_mb: nan is no size of a file"),
+        ('clips = "no"', r"\$\.clips: 'no' is neither true nor false"),
+        ("publish_media = 1", r"\$\.publish_media: 1 is neither true nor false"),
+        ("measured_by = 1", r"\$\.measured_by: 1 is no text"),
+    ],
+)
+def test_what_becomes_of_clips_is_said_rightly(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(ContentError, match=said):
+        read(tmp_path, f"{line}\n")
+
+
+def test_a_file_for_a_renderer_has_no_steps(tmp_path: Path) -> None:
+    found = read(tmp_path, 'pipeline = "rendered"\nprompts = ["dawn"]\nsizes = ["32x16"]\n')
+    assert ids(found) == ["dawn-32x16"]
+    with pytest.raises(ContentError, match=r"steps\[0\]: .* does not denoise"):
+        read(tmp_path, 'pipeline = "rendered"\nsteps = [4]\n')
+
+
+def test_a_run_that_nobody_named_claims_nobodys_machine() -> None:
+    """Of shipped weights; another length or mode is another run, so that numbers never mix."""
+    ordered = matrix.with_options(matrix.Matrix(), pipeline="neon", seconds=2.0)
+    run = matrix.about_of(matrix.own_run(ordered))
+    assert (run.id, run.machine) == ("own-neon-2s", "own-computer")
+    assert (run.measured_by, run.publish_media) == ("whoever built this site", True)
+    other = matrix.with_options(ordered, seconds=2.5, compile="fused", measured_by="Our lab")
+    run = matrix.about_of(matrix.own_run(other))
+    assert (run.id, run.measured_by) == ("own-neon-2.5s-fused", "Our lab")
+    run = matrix.about_of(matrix.own_run(matrix.with_options(ordered, run="mine")))
+    assert (run.id, run.machine) == ("mine", "own-computer")
+    named = matrix.with_options(ordered, machine="m")
+    assert matrix.own_run(named) == named
+
+
 def test_compile_modes_are_ordered_by_file_or_option(tmp_path: Path) -> None:
     ordered = read(tmp_path, 'prompts = ["dawn"]\ncompile = "graphs"\n')
     parts = matrix.parts_of(ordered)

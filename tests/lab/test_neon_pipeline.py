@@ -15,6 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
 
+from generator.catalogue import load  # noqa: E402
 from generator.cli import main  # noqa: E402
 from generator.clips.probe import probe  # noqa: E402
 from generator.errors import MediaError, UsageError  # noqa: E402
@@ -97,6 +98,59 @@ def test_without_weights_it_is_said_what_is_missing_and_how_to_train(
     assert "python -m generator train neon" in said
     assert "--weights random" in said
     assert not (project.runs / "mine").exists()
+
+
+def test_shipped_weights_run_without_a_word_about_run_or_machine(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The README's command with small pictures: a run that names its own computer, whose clips
+    the site may show; the same command again makes nothing, and other steps join it."""
+    a_folder(project.weights / "neon")
+    own = 'title = "A computer"\nsource = "nobody"\n'
+    (project.content / "machines" / "own-computer.toml").write_text(own, "utf-8")
+    arguments = ["generate", "--root", str(project.root), "--pipeline", "neon", "--seconds", "2"]
+    arguments += ["--size", "48x32", "--repeats", "1", "--device", "cpu"]
+    assert main([*arguments, "--steps", "1"]) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert main([*arguments, "--steps", "1"]) == 0
+    assert "0 cells made, 1 were there" in capsys.readouterr().out
+    assert main([*arguments, "--steps", "2"]) == 0
+    catalogue = load(project)
+    (run,) = (run for run in catalogue.runs if run.id == "own-neon-2s")
+    assert (run.machine, run.measured_by) == ("own-computer", "whoever built this site")
+    assert run.publish_media
+    assert "this project" not in run.summary
+    assert "threads" in run.machine_stated
+    assert "random" not in run.weights
+    clips = [clip for clip in catalogue.clips if clip.run == run.id]
+    assert f"-48x32-1: {float(clips[0].fps or 0):.2f} FPS, " in said
+    assert [clip.steps for clip in clips] == [(1,), (2,)]
+    for clip in clips:
+        facts = probe(run.folder / "media" / str(clip.file))
+        assert (facts.frame_count, facts.duration_s) == (24, 2)
+
+
+def test_speed_alone_keeps_no_clips_and_says_so(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a matrix file, which also says what a clip may weigh."""
+    a_folder(project.weights / "neon")
+    order = project.root / "cpu.toml"
+    order.write_text(
+        'run = "cpu"\nmachine = "sample-gpu"\npipeline = "neon"\nsizes = ["48x32"]\nsteps = [1]\n'
+        'seconds = 2\nrepeats = 1\ndevice = "cpu"\nclips = false\nclip_mb = 0.5\n',
+        "utf-8",
+    )
+    command = ["generate", "--root", str(project.root), "--matrix", str(order)]
+    assert main(command) == 0, capsys.readouterr().err
+    assert main([*command, "--steps", "2", "--clips"]) == 0
+    with (project.runs / "cpu" / "clips.csv").open(encoding="utf-8", newline="") as file:
+        first, second = csv.DictReader(file)
+    assert float(first["fps"]) > 0
+    assert (first["file"], first["no_clip"]) == ("", "speed only: this run kept no clips")
+    assert (project.runs / "cpu" / "media" / second["file"]).stat().st_size <= 500_000
+    run = next(run for run in load(project).runs if run.id == "cpu")
+    assert any("more than 500,000 bytes" in sentence for sentence in run.protocol)
 
 
 def test_a_dry_run_counts_neons_work(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
