@@ -3,11 +3,12 @@
     neon_farm.py alley FOLDER --device cuda:1 --first               until the next one is compiled
     neon_farm.py alley FOLDER --device cuda:1 --size 512x288        compiled whole, with no bound
 
-The first kind renders eagerly, short clips that training can begin with. The second compiles all of
-its scene, then renders until FOLDER/stop stands there: a clip's first chunk goes to FOLDER as a
-file (`clips-*`) until FOLDER/enough stands there, and all of it stays on the GPU until FOLDER/vae
-holds a trained VAE. Then clips are encoded, at this size and at half of it, and written as
-`bank-*`, those that come afterwards too. A farm ends with its parent, as its standard input does.
+The first kind renders eagerly, clips that training can begin with. The second compiles all of its
+scene, then renders until FOLDER/stop stands there: a clip's first chunk goes to FOLDER as a file
+(`clips-*`) until FOLDER/enough stands there, and all of it stays on the GPU until FOLDER/vae holds
+a trained VAE. Then clips are encoded, at this size and at half of it, and written as `bank-*`,
+those that come afterwards too; where FOLDER/vae stands there from the beginning, that is all. A
+farm ends with its parent, as its standard input does.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CLIPS = 4
 BANK_CLIPS = 64
 FIRST_CLIPS = 160
 """That are rendered eagerly: more would cost who trains on the same GPU more than they bring."""
+FIRST_BANK = 16
 VAE, STOP = "vae", "stop"
 
 
@@ -47,6 +49,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--first", action="store_true", help="eager, until another is compiled")
     parser.add_argument("--eager", action="store_true", help="never compiled, for a rehearsal")
     parser.add_argument("--most", type=int, default=2600, help="clips that wait for the VAE")
+    parser.add_argument("--bank", type=int, default=10**9, help="clips to encode at most")
     parser.add_argument("--seed", type=int, default=0, help="footage begins at 10 million times it")
     parser.add_argument("--alone", action="store_true", help="standard input is no parent's pipe")
     arguments = parser.parse_args(given)
@@ -66,6 +69,7 @@ class Farm:
         from generator.lab.train.data import Segments
 
         self.given, self.folder, self.scene = arguments, arguments.folder, arguments.scene
+        self.kind = "first" if arguments.first else "whole"
         self.device = torch.device(arguments.device)
         self.width, self.height = map(int, arguments.size.split("x"))
         bound = 0.0 if arguments.first or arguments.eager else NO_BOUND_S
@@ -103,6 +107,7 @@ class Farm:
         import torch
 
         frames = self.footage.render(condition, times, self.width, self.height)
+        self.said["rendered"] += frames.shape[0] * frames.shape[1]
         return (frames * 255).round().to(torch.uint8)
 
     def shelve(self, condition: Any, pixels: Any, kind: str) -> None:
@@ -120,52 +125,61 @@ class Farm:
         )
 
     def first(self) -> int:
+        """Eager rendering until the other process is compiled: whole clips where there is a VAE to
+        encode them with, their first chunks for a trainer's pool where there is none."""
         from generator.lab.train.data import ENOUGH, times_of
 
+        vae = self.encode_held() if self.stands(VAE) else None
+        ends = (f"compiled-{self.scene}", STOP, *([ENOUGH] if vae is None else []))
         for condition in self.conditions(FIRST_SEED):
-            if any(map(self.stands, (f"compiled-{self.scene}", STOP, ENOUGH))):
+            if any(map(self.stands, ends)) or CLIPS * self.said["files"] >= FIRST_CLIPS:
                 break
-            if CLIPS * self.said["files"] >= FIRST_CLIPS:
-                break
-            pixels = self.rendered(condition, times_of(condition, 0, self.cut.chunk_frames))
-            self.shelve(condition, pixels, "first")
-            self.said["rendered"] += pixels.shape[0] * pixels.shape[1]
-        self.tell("first")
+            if vae is None:
+                pixels = self.rendered(condition, times_of(condition, 0, self.cut.chunk_frames))
+                self.shelve(condition, pixels, "first")
+            else:
+                self.encode(vae, self.clip(condition))
+                if CLIPS * len(self.ready) >= FIRST_BANK:
+                    self.write_bank()
+        self.write_bank()
+        self.tell()
         return 0
 
     def whole(self) -> int:
         from generator.lab.train.data import ENOUGH
 
-        vae = None
+        vae = self.encode_held() if self.stands(VAE) else None
+        shelved = vae is None
         for condition in self.conditions(COMPILED_SEED):
-            if self.stands(STOP):
+            if self.stands(STOP) or self.said["encoded"] >= self.given.bank:
                 break
             if vae is None and self.stands(VAE):
                 vae = self.encode_held()
             if vae is None and CLIPS * len(self.held) >= self.given.most:
                 time.sleep(0.5)
                 continue
-            begins = self.cut.begins(condition)
-            pixels = self.rendered(condition, self.cut.times(condition, begins))
-            if not self.said["rendered"]:
-                self.said["first_pass_s"] = round(time.monotonic() - self.began, 1)
+            clip = self.clip(condition)
+            if not self.stands(f"compiled-{self.scene}"):
+                self.said["first_pass_s"] = self.seconds()
                 written(self.folder / f"compiled-{self.scene}", b"")
-                rendering = time.monotonic()
-            self.said["rendered"] += pixels.shape[0] * pixels.shape[1]
-            if not self.stands(ENOUGH):
-                self.shelve(condition, pixels[:, : self.cut.chunk_frames], "whole")
-            clip = {"condition": condition, "begins": begins, "pixels": pixels}
+            if shelved and not self.stands(ENOUGH):
+                self.shelve(condition, clip["pixels"][:, : self.cut.chunk_frames], "whole")
             if vae is None:
                 self.held.append(clip)
             else:
                 self.encode(vae, clip)
-            self.said["rendering_s"] = round(time.monotonic() - rendering, 1)
-            self.tell("whole")
+            self.tell()
         if vae is None and self.stands(VAE):
             self.encode_held()
         self.write_bank()
-        self.tell("whole")
+        self.tell()
         return 0
+
+    def clip(self, condition: Any) -> dict[str, Any]:
+        """Whole clips, as the transformer's are cut."""
+        begins = self.cut.begins(condition)
+        pixels = self.rendered(condition, self.cut.times(condition, begins))
+        return {"condition": condition, "begins": begins, "pixels": pixels}
 
     def encode_held(self) -> Any:
         """The trained VAE, which has encoded all clips that waited for it."""
@@ -212,10 +226,11 @@ class Farm:
 
         if self.ready:
             data = {name: torch.cat([one[name] for one in self.ready]) for name in self.ready[0]}
-            self.save(data, f"bank-{self.scene}-{self.said['encoded']:06d}")
+            self.save(data, f"bank-{self.scene}-{self.kind}-{self.said['encoded']:06d}")
             self.ready = []
 
-    def tell(self, kind: str) -> None:
+    def tell(self) -> None:
+        kind = self.kind
         said = {**self.said, "compiled": self.footage.report(), "seconds": self.seconds()}
         written(self.folder / f"{self.scene}-{kind}.json", json.dumps(said).encode())
 

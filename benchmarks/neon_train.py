@@ -133,6 +133,8 @@ def farmed(
     """The processes that render for this call, two for each scene, and encode at its end."""
     folder = Path(arguments.farm)
     folder.mkdir(parents=True, exist_ok=True)
+    if not any(one.startswith("vae") for one in arguments.stage):
+        hand_over(Path(arguments.source), folder)
     toy = arguments.rehearse
     commands = {}
     for scene, kind in itertools.product(scenes, ("first", "whole")):
@@ -146,6 +148,7 @@ def farmed(
         command += ["--device", "cpu" if toy else arguments.farm_device]
         command += ["--seed", str(arguments.seed)]
         command += ["--first"] if kind == "first" else []
+        command += ["--bank", str(arguments.farm_clips)] if arguments.farm_clips else []
         command += ["--eager", "--most", "16"] if toy else []
         commands[f"{scene}-{kind}"] = command
     return neon_warm.Warming(commands, scratch / "farm")
@@ -221,7 +224,7 @@ def stages_run(
 ) -> int:
     """The stages one after the other, then the sheet and the evaluation; the exit status."""
     from generator.lab.train import training
-    from generator.lab.train.data import Shelf, read_bank
+    from generator.lab.train.data import Harvest, Shelf
     from generator.lab.train.evaluate import STEPS, evaluate
     from generator.lab.train.peers import Peers
 
@@ -241,12 +244,12 @@ def stages_run(
     banks, peers = [], None
     if arguments.bank:
         for sides in sizes_of(arguments, width, height):
-            banks.append(read_bank(Path(arguments.bank), *sides, device))
+            banks.append(Harvest(Path(arguments.bank), *sides, device))
             said.say(f"{banks[-1].filled} clips of {sides[0]}x{sides[1]}")
     if arguments.peers > 1:
         peers = Peers.meet(arguments.rank, arguments.peers, Path(arguments.meet), device)
         said.say(f"process {peers.rank} of {peers.count}")
-    if arguments.farm:
+    if arguments.farm and not banks:
         clips = Shelf(
             Path(arguments.farm),
             footage,
@@ -267,7 +270,7 @@ def stages_run(
             width=width,
             height=height,
             batch=None if toy else arguments.batch,
-            pool=len(clips.pixels) if arguments.farm else 2 if toy else arguments.pool,
+            pool=len(clips.pixels) if isinstance(clips, Shelf) else 2 if toy else arguments.pool,
             refresh=0 if toy else 64 if arguments.farm else 8,
             rate=arguments.rate,
             seed=arguments.seed,
@@ -730,6 +733,9 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("--farm-device", default="cuda:1")
     one.add_argument(
         "--farm-minutes", type=float, default=9.2, help="into the call, until it is ended"
+    )
+    one.add_argument(
+        "--farm-clips", type=int, help="of each scene, encoded at most; then the GPU is free"
     )
     one.add_argument("--bank", metavar="FOLDER", help="encoded clips that a farm has left")
     one.add_argument(

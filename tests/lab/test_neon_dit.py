@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="the extra `lab` is not installed: n
 
 from generator.lab.models import neon as nets  # noqa: E402
 from generator.lab.models.cache import KVCache, TextCache  # noqa: E402
+from generator.lab.models.dit import rotated  # noqa: E402
 from generator.lab.models.neon import TINY_NEON_DIT, Neon, flow, stream  # noqa: E402
 from generator.lab.models.weights import fill_randomly  # noqa: E402
 from generator.measure.roofline import NEON_DIT  # noqa: E402
@@ -220,3 +221,30 @@ def test_a_network_that_says_nothing_leaves_noise_as_it_is() -> None:
     timesteps = [1000 - i for i in range(1000)]
     made = nets.euler_chunk(lambda x, t: torch.zeros_like(x), noise, timesteps, spread)
     torch.testing.assert_close(made, noise * spread.view(-1, 1, 1), rtol=1e-2, atol=0)
+
+
+def test_heads_begin_by_looking_at_what_lies_near() -> None:
+    """Without any content, each head of each block sees most of the token that lies at its step in
+    time, rows and columns, wherever it is asked from; in a picture of the full head's width."""
+    shape = replace(nets.TINY_NEON_DIT, layers=3, dim=192, heads=3)
+    neon = Neon(shape, scenes=2)
+    nets.initialise(neon, 0)
+    rows, columns = 5, 6
+    at = torch.cartesian_prod(*(torch.arange(side) for side in (shape.chunk, rows, columns)))
+    rotation = neon.dit.rotation(0, shape.chunk, rows, columns)
+    nothing = torch.zeros(1, len(at), shape.dim)
+    head = 0
+    for block in neon.dit.blocks:
+        q = rotated(block.self_attn.queries(nothing), rotation)
+        k = rotated(block.self_attn.keys_values(nothing)[0], rotation)
+        scores = torch.einsum("ihd,jhd->hij", q[0], k[0])
+        for of_head in scores:
+            step = torch.tensor(nets.NEAR[head % len(nets.NEAR)])
+            head += 1
+            for place in (torch.tensor([1, 2, 2]), torch.tensor([1, 3, 4])):
+                wanted = place + step
+                if not 0 <= wanted[0] < shape.chunk:
+                    continue  # a chunk ago
+                here = int((at == place).all(dim=1).nonzero())
+                assert at[of_head[here].argmax()].tolist() == wanted.tolist()
+    assert head == 9

@@ -17,6 +17,7 @@ from neon_stand_in import shapes  # noqa: E402
 
 from generator.cli import main  # noqa: E402
 from generator.errors import UsageError  # noqa: E402
+from generator.lab.models import neon as nets  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
 from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE  # noqa: E402
 from generator.lab.pipelines import Parts, Request, open_pipeline  # noqa: E402
@@ -234,6 +235,66 @@ def test_latents_are_whitened(trained: tuple[Path, dict[str, Any]]) -> None:
     share = spread / models.vae.latents_spread
     assert ((share > 0.5) & (share < 2)).all()
     assert not torch.equal(state["vae.latents_std"], torch.ones(16))
+
+
+def test_a_run_whose_loss_rises_far_goes_back_at_half_the_rate() -> None:
+    """Descent of x^2 at a rate that makes every step longer than the last: by itself it ends
+    further out than any number, going back it ends at the bottom."""
+    place = torch.nn.Linear(1, 1, bias=False)
+    place.weight.data.fill_(1)
+    average = loops.Average(place, 0.9)
+    optimiser = loops.Several(torch.optim.SGD(place.parameters(), lr=1.0, momentum=0.1))
+    stage = training.Stage(
+        step=lambda done: {},
+        optimiser=optimiser,
+        refresh=lambda clips: 0,
+        finish=lambda: None,
+        rendered=lambda: 0,
+        full=lambda: True,
+        rate=1.3,
+        clips=1,
+        batch=loops.Batch(1),
+    )
+    rescue = training.Rescue(place, average, stage)
+    back, worst = 0, 0.0
+    for _ in range(200):
+        for group in optimiser.param_groups:
+            group["lr"] = stage.rate
+        loss = place.weight.pow(2).sum()
+        size = float(loss.detach())
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        average.update()
+        worst = max(worst, size)
+        back += rescue.look(size)
+    assert back == 1
+    assert stage.rate == 0.65
+    assert worst > 2
+    assert float(place.weight.detach().abs()) < 1e-6
+
+
+def test_the_transformers_matrices_are_muons_and_nothing_else_is() -> None:
+    """A step of Muon on a square matrix is orthogonal but for a factor: all its singular values are
+    about the same, which no step of AdamW's are."""
+    neon = nets.Neon(replace(nets.TINY_NEON_DIT, layers=1), scenes=2)
+    nets.initialise(neon, 0)
+    before = {name: p.detach().clone() for name, p in neon.named_parameters()}
+    optimiser = loops.dit_optimiser(neon, 1e-2)
+    assert [group.get("share", 1) for group in optimiser.param_groups] == [loops.MUON_SHARE, 1, 1]
+    generator = torch.Generator().manual_seed(0)
+    for parameter in neon.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+    optimiser.step()
+    for name, parameter in neon.named_parameters():
+        moved = (parameter.detach() - before[name] * (1 - 1e-4)).squeeze()
+        if name.startswith("dit.blocks.") and parameter.ndim == 2:
+            values = torch.linalg.svdvals(moved)
+            assert values[0] < 2.5 * values[-4], name  # five rounds leave the very least ones
+            size = 0.2 * max(moved.shape) ** 0.5 * 1e-2
+            assert values.mean() == pytest.approx(size, rel=0.3), name
+        else:
+            assert float(moved.abs().max()) == pytest.approx(1e-2, rel=0.05), name
 
 
 def test_channels_are_spread_by_what_they_move() -> None:

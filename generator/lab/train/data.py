@@ -30,12 +30,12 @@ __all__ = [
     "Clips",
     "Condition",
     "Footage",
+    "Harvest",
     "Latents",
     "Segments",
     "Shelf",
     "as_read",
     "half_size",
-    "read_bank",
     "times_of",
 ]
 
@@ -46,8 +46,9 @@ RATE_HZ = int(PIPELINES["neon"].content_rate_hz)
 HELD_OUT = 2**40
 WARM_FRAMES = 4
 """Frames before a segment that the encoder sees first, so that it does not begin with nothing."""
-HALF_LENS_PX = 0.736
-"""What a lens of 0.85 pixels (`scenes.film.LENS_PX`) lacks after halving, where it is 0.425."""
+HALF_LENS_PX = 0.67
+"""What a lens of 0.85 pixels (`scenes.film.LENS_PX`) lacks after halving, where it is 0.425, and
+means of 2 x 2 have blurred as well."""
 ENOUGH = "enough"
 """The file by which a shelf says that it is full."""
 LATEST_S = 100.0
@@ -294,20 +295,41 @@ class Bank:
         return self.x[chosen].float(), self.starts[chosen], self.scene[chosen], self.values[chosen]
 
 
-def read_bank(folder: Path, width: int, height: int, device: torch.device) -> Bank:
-    """All clips of a size that processes have encoded into a folder (`bank-*.safetensors`).
+class Harvest(Bank):
+    """Clips of a size that other processes have encoded into a folder (`bank-*.safetensors`), and
+    those that they will."""
 
-    Raises FileNotFoundError where there is none.
-    """
-    parts: dict[str, list[torch.Tensor]] = {}
-    names = (f"x-{width}x{height}", "starts", "scene", "values")
-    for path in sorted(folder.glob("bank-*.safetensors")):
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            for name in names:
-                parts.setdefault(name, []).append(file.get_tensor(name))
-    if not parts:
-        raise FileNotFoundError(f"{folder}: no bank-*.safetensors")
-    return Bank(*(torch.cat(parts[name]) for name in names))
+    def __init__(self, folder: Path, width: int, height: int, device: torch.device) -> None:
+        none = torch.zeros(0, device=device)
+        super().__init__(none, none, none, none)
+        self.folder, self.taken = folder, set[str]()
+        self.names = (f"x-{width}x{height}", "starts", "scene", "values")
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Take what is new; how many clips it is."""
+        parts = [[one] if self.filled else [] for one in self._all()]
+        before = self.filled
+        for path in sorted(self.folder.glob("bank-*.safetensors")):
+            if path.name not in self.taken:
+                self.taken.add(path.name)
+                with safe_open(path, framework="pt", device=str(self.x.device)) as file:
+                    for part, name in zip(parts, self.names, strict=True):
+                        part.append(file.get_tensor(name))
+        if all(parts):
+            self.x, self.starts, self.scene, self.values = map(torch.cat, parts)
+            self.filled = len(self.x)
+        return self.filled - before
+
+    def wait(self, clips: int) -> Iterator[int]:
+        """Until there are so many, telling how many there are."""
+        while self.filled < clips:
+            yield self.filled
+            if not self.refresh():
+                time.sleep(0.5)
+
+    def _all(self) -> tuple[torch.Tensor, ...]:
+        return self.x, self.starts, self.scene, self.values
 
 
 class Latents(Bank):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,9 +22,11 @@ __all__ = [
     "Average",
     "Batch",
     "Recipe",
+    "Several",
     "Step",
     "augmented",
     "block_moments",
+    "dit_optimiser",
     "dit_step",
     "features_step",
     "or_plain",
@@ -41,6 +44,8 @@ LEAST_WINDOW = 0.92
 """Of a picture's sides, for the attribute network: one that is smaller shows another distance."""
 MOVED = 0.5
 """Between 0, all channels of one spread, and 1, spread as much as they move the picture."""
+MUON_SHARE = 8.0
+"""Of the learning rate, for the transformer's matrices."""
 LINEAR_SHARE = 0.05
 """Of the learning rate, for the VAE's linear paths: they begin where no better ones are."""
 
@@ -123,6 +128,43 @@ def optimiser(
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=fused)
 
 
+class Several:
+    """Optimisers of a part's parameters, used as one. One alone is several as well."""
+
+    def __init__(self, *each: torch.optim.Optimizer) -> None:
+        self.each = each
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for one in self.each for group in one.param_groups]
+
+    def step(self) -> None:
+        for one in self.each:
+            one.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for one in self.each:
+            one.zero_grad(set_to_none)
+
+    def forget(self) -> None:
+        """What they know of the steps before."""
+        for one in self.each:
+            one.state.clear()
+
+
+def dit_optimiser(neon: Neon, rate: float) -> Several:
+    """Muon (Jordan et al., 2024) for the blocks' matrices, at `MUON_SHARE` of the rate and scaled
+    as AdamW's steps are (Liu et al., 2025); AdamW for all else."""
+    matrices = [p for p in neon.dit.blocks.parameters() if p.ndim == 2]
+    known = {id(p) for p in matrices}
+    muon = torch.optim.Muon(
+        matrices, lr=rate, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+    )
+    for group in muon.param_groups:
+        group["share"] = MUON_SHARE
+    return Several(muon, optimiser((p for p in neon.parameters() if id(p) not in known), rate))
+
+
 def vae_optimiser(vae: NeonVAE, rate: float) -> torch.optim.AdamW:
     """The same, with small steps and no decay for the linear paths (`share` of the rate)."""
     linear = [*vae.encoder.linear.parameters(), *vae.decoder.linear.parameters()]
@@ -156,7 +198,7 @@ def or_plain(fast: Step, plain: Step, part: nn.Module, told: Callable[[str], Non
 
 
 def stepped(
-    optimiser: torch.optim.Optimizer,
+    optimiser: torch.optim.Optimizer | Several,
     loss: torch.Tensor,
     part: nn.Module,
     peers: Peers | None = None,
@@ -178,7 +220,7 @@ def stepped(
 def features_step(
     network: AttributeNetwork,
     clips: Clips,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Several,
     generator: torch.Generator,
     *,
     batch: Batch,
@@ -268,7 +310,7 @@ def reconstruction(vae: NeonVAE, recipe: Recipe) -> Reconstruct:
 def vae_step(
     vae: NeonVAE,
     clips: Clips,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Several,
     generator: torch.Generator,
     recipe: Recipe,
     *,
@@ -354,7 +396,7 @@ def whiten(vae: NeonVAE, clips: Clips, batches: int, size: int, seed: int) -> No
 def dit_step(
     neon: Neon,
     bank: Bank,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Several,
     generator: torch.Generator,
     recipe: Recipe,
     *,

@@ -25,7 +25,15 @@ from generator.lab.models.neon import TINY_NEON_DIT, Neon, block_pass, initialis
 from generator.lab.models.neon_vae import TINY_NEON_VAE, NeonVAE
 from generator.lab.models.neon_weights import NeonConfig
 from generator.lab.train import loops
-from generator.lab.train.data import HELD_OUT, Bank, Clips, Footage, Latents, Segments, Shelf
+from generator.lab.train.data import (
+    HELD_OUT,
+    Clips,
+    Footage,
+    Harvest,
+    Latents,
+    Segments,
+    Shelf,
+)
 from generator.lab.train.log import LOG, Log, carry_log, rounded
 from generator.lab.train.losses import PatchCritic
 from generator.lab.train.metrics import AttributeNetwork, attribute_error, attribute_loss, psnr
@@ -37,13 +45,15 @@ __all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
 STAGES = ("features", "vae", "dit")
 PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
 """Stage -> the part that it trains."""
-RATES = {"features": 1e-3, "vae": 1e-3, "dit": 1e-3}
+RATES = {"features": 1e-3, "vae": 1e-3, "dit": 5e-4}
 BATCHES = {"features": 32, "vae": 32, "dit": 32}
 POOLS = {"features": 1024, "vae": 1024, "dit": 12_000}
 CROP = 128
 WARM_STEPS = 100
 LAST_RATE = 0.05
 """Share of the learning rate that the schedule ends with."""
+RECENT, RISEN = 5, 1.2
+"""Lines of the log whose mean loss is compared with the lowest so far, and how far it may rise."""
 EVERY = 20
 """Steps from one line of the log to the next; the host waits for the device there only."""
 FILL_SHARE = 0.25
@@ -132,7 +142,7 @@ def train(
     footage: Footage,
     *,
     clips: Clips | None = None,
-    banks: Sequence[Bank] = (),
+    banks: Sequence[Harvest] = (),
     peers: Peers | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
     kept: Callable[[], None] = lambda: None,
@@ -182,7 +192,8 @@ def train(
     )
     average = loops.Average(network, plan.recipe.average)
     log.write("ready", clips=stage.clips, compiled=footage.report(), attention=stage.attention)
-    step_of, optimiser, refresh, rate = stage.step, stage.optimiser, stage.refresh, stage.rate
+    step_of, optimiser, refresh = stage.step, stage.optimiser, stage.refresh
+    rescue = Rescue(network, average, stage)
     synchronise(device)
     ready, saved, steps, rendering_s = now() - began, now(), 0, 0.0
     losses: list[float] = []
@@ -210,7 +221,7 @@ def train(
                 break
             done = (plan.part[0] - 1 + local) / plan.part[1]
             for group in optimiser.param_groups:
-                group["lr"] = group.get("share", 1.0) * rate_at(done, steps, rate, plan.steps)
+                group["lr"] = group.get("share", 1.0) * rate_at(done, steps, stage.rate, plan.steps)
             try:
                 with fastest_convolutions(device), attention.using(stage.kernel):
                     found = step_of(done)
@@ -230,6 +241,9 @@ def train(
                 numbers = {name: float(value) for name, value in found.items()}
                 losses.append(numbers["loss"])
                 log.write("step", step=steps, done=round(done, 4), **rounded(numbers))
+                (loss,) = peers.agreed(numbers["loss"])
+                if plan.stage == "dit" and done < plan.recipe.own_from and rescue.look(loss):
+                    log.write("back", step=steps, loss=rescue.lowest, rate=stage.rate)
                 progress(plan.stage, int(100 * local), 100)
                 while plan.refresh and (
                     plan.steps or rendering_s <= REFRESH_SHARE * (now() - began - ready)
@@ -305,6 +319,35 @@ class Best:
         return True
 
 
+class Rescue:
+    """Goes back to where the loss was lowest, at half the rate, when it has risen far above."""
+
+    def __init__(self, network: nn.Module, average: loops.Average, stage: Stage) -> None:
+        self.network, self.average, self.stage = network, average, stage
+        self.lowest, self.recent = math.inf, list[float]()
+        self.kept: list[torch.Tensor] = []
+
+    @torch.no_grad()
+    def look(self, loss: float) -> bool:
+        """Told every loss that is logged; whether it went back."""
+        self.recent = [*self.recent[1 - RECENT :], loss if math.isfinite(loss) else 1e9]
+        mean = sum(self.recent) / len(self.recent)
+        if len(self.recent) < RECENT:
+            return False
+        if mean < self.lowest:
+            self.lowest = mean
+            self.kept = [one.clone() for one in (*self.network.parameters(), *self.average.kept)]
+        if mean <= RISEN * self.lowest:
+            return False
+        places = (*self.network.parameters(), *self.average.kept)
+        for place, kept in zip(places, self.kept, strict=True):
+            place.copy_(kept)
+        self.stage.optimiser.forget()
+        self.stage.rate /= 2
+        self.recent = []
+        return True
+
+
 def check(plan: Plan) -> None:
     """Raises UsageError, with everything that is wrong."""
     wrong = []
@@ -372,7 +415,7 @@ class Stage:
     """Of attention, as `attention.using` knows them."""
     attention: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds of the kernels that were tried, forwards and backwards."""
-    optimiser: torch.optim.Optimizer
+    optimiser: loops.Several
     refresh: Callable[[int], int]
     """Up to so many new clips; how many came."""
     finish: Callable[[], None]
@@ -396,7 +439,7 @@ def prepared(
     progress: Callable[[int, int], None],
     enough: Callable[[], bool],
     before: Clips | None,
-    banks: Sequence[Bank],
+    banks: Sequence[Harvest],
     peers: Peers,
     log: Log,
 ) -> Stage:
@@ -432,8 +475,11 @@ def prepared(
                 synchronise(device)
                 if enough() and filled >= batch.size:
                     break  # the rest comes with every refresh
+        for one in banks:
+            for filled in one.wait(SHELF_BATCHES * batch.size // 2):
+                progress(filled, SHELF_BATCHES * batch.size // 2)
         bank = latents or banks[0]
-        optimiser = loops.optimiser(models.neon.parameters(), rate)
+        optimiser = loops.dit_optimiser(models.neon, rate)
         stepping = partial(
             loops.dit_step,
             models.neon,
@@ -458,10 +504,10 @@ def prepared(
             kernel=min(tried, key=lambda name: tried[name], default="torch"),
             attention=tried,
             optimiser=optimiser,
-            refresh=latents.refresh if latents else lambda clips: 0,
+            refresh=latents.refresh if latents else lambda clips: sum(x.refresh() for x in banks),
             finish=lambda: None,
             rendered=lambda: latents.next_seed - first_seed if latents else 0,
-            full=lambda: latents is None or latents.filled == count,
+            full=lambda: latents is not None and latents.filled == count,
             rate=rate,
             clips=bank.filled,
             batch=batch,
@@ -491,7 +537,9 @@ def prepared(
         first_seed=CHECKED,
     )
     if plan.stage == "features":
-        optimiser = loops.optimiser(models.features.parameters(), rate, FEATURES_DECAY)
+        optimiser = loops.Several(
+            loops.optimiser(models.features.parameters(), rate, FEATURES_DECAY)
+        )
         sided = [i for i, one in enumerate(footage.attributes) if one.name in loops.SIDED]
         step = loops.features_step(
             models.features, clips, optimiser, generator, batch=batch, half=half, sided=sided
@@ -500,7 +548,7 @@ def prepared(
         if not models.trained["vae"]:
             models.vae.set_linear(*loops.block_moments(clips.pixels, clips.filled))
         critic = PatchCritic(8 if plan.tiny else 48).to(device)
-        optimiser = loops.vae_optimiser(models.vae, rate)
+        optimiser = loops.Several(loops.vae_optimiser(models.vae, rate))
         plain = loops.reconstruction(models.vae, plan.recipe)
 
         def step_by(reconstruct: loops.Reconstruct) -> loops.Step:
