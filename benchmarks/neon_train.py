@@ -136,15 +136,11 @@ def farmed(
     if not any(one.startswith("vae") for one in arguments.stage):
         hand_over(Path(arguments.source), folder)
     toy = arguments.rehearse
+    size = f"{width}x{height}" if toy or not arguments.farm_size else arguments.farm_size
     commands = {}
     for scene, kind in itertools.product(scenes, ("first", "whole")):
         command = [sys.executable, str(ROOT / "benchmarks" / "neon_farm.py"), scene, str(folder)]
-        command += [
-            "--size",
-            f"{width}x{height}",
-            "--samples",
-            str(1 if toy else arguments.samples),
-        ]
+        command += ["--size", size, "--samples", str(1 if toy else arguments.samples)]
         command += ["--device", "cpu" if toy else arguments.farm_device]
         command += ["--seed", str(arguments.seed)]
         command += ["--first"] if kind == "first" else []
@@ -164,7 +160,9 @@ def farm_report(folder: Path, farm: neon_warm.Warming) -> dict[str, Any]:
 
 
 def hand_over(work: Path, folder: Path) -> None:
-    """The trained VAE, for the farm to encode with."""
+    """The trained VAE, for the farm to encode with; one that stands there stays."""
+    if (folder / "vae").exists():
+        return
     beside = folder / "vae.partial"
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(work, beside)
@@ -731,6 +729,7 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--farm", metavar="FOLDER", help="processes render into it, for this call and later ones"
     )
     one.add_argument("--farm-device", default="cuda:1")
+    one.add_argument("--farm-size", help="that it renders; half of it is encoded as well")
     one.add_argument(
         "--farm-minutes", type=float, default=9.2, help="into the call, until it is ended"
     )
