@@ -60,8 +60,12 @@ def test_a_toys_loss_falls(trained: tuple[Path, dict[str, Any]], stage: str) -> 
         assert outcome.first_loss == pytest.approx(2, rel=0.3)
 
 
+@pytest.mark.parametrize("stage", ["vae", "dit"])
 def test_a_step_that_cannot_be_compiled_is_made_uncompiled(
-    trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
 ) -> None:
     """The run makes as many steps as one that was not to be compiled; the log says why."""
 
@@ -75,7 +79,7 @@ def test_a_step_that_cannot_be_compiled_is_made_uncompiled(
     found = {}
     for compile in (False, True):
         out = tmp_path / str(compile)
-        plan = Plan(stage="dit", out=out, resume=trained[0], steps=6, compile=compile, **TOY)
+        plan = Plan(stage=stage, out=out, resume=trained[0], steps=6, compile=compile, **TOY)
         train(plan, shapes())
         lines = read_log(out / LOG)
         found[compile] = [line.get("why") for line in lines if line["event"] == "plain"]
@@ -191,35 +195,6 @@ def test_what_a_mirror_turns_over_is_as_long_to_either_side() -> None:
         spans = [by_name[name].span(family) for family in FAMILIES]
         assert any(spans)
         assert all(span.low == -span.high for span in spans if span)
-
-
-def test_where_compiling_fails_training_goes_on_without(tmp_path: Path) -> None:
-    """A compiler that cannot: the first step is made plainly, and so are those behind it, and the
-    log says why; but one that has no room says so, for smaller steps."""
-    layer = torch.nn.Linear(1, 1)
-    told: list[str] = []
-    tried: list[str] = []
-
-    def fast(done: float) -> Any:
-        tried.append("fast")
-        raise RuntimeError("no such kernel")
-
-    def plain(done: float) -> Any:
-        tried.append("plain")
-        return {}
-
-    step = loops.or_plain(fast, plain, layer, told.append)
-    step(0.0)
-    step(0.1)
-    assert tried == ["fast", "plain", "plain"]
-    assert told == ["RuntimeError: no such kernel"]
-
-    def cramped(done: float) -> Any:
-        raise torch.OutOfMemoryError("no room")
-
-    with pytest.raises(torch.OutOfMemoryError):
-        loops.or_plain(cramped, plain, layer, told.append)(0.0)
-    assert len(told) == 1
 
 
 def test_latents_are_whitened(trained: tuple[Path, dict[str, Any]]) -> None:

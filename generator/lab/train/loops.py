@@ -29,7 +29,6 @@ __all__ = [
     "dit_optimiser",
     "dit_step",
     "features_step",
-    "or_plain",
     "reconstruction",
     "vae_optimiser",
     "vae_step",
@@ -171,30 +170,6 @@ def vae_optimiser(vae: NeonVAE, rate: float) -> torch.optim.AdamW:
     made = optimiser([*vae.encoder.network.parameters(), *vae.decoder.network.parameters()], rate)
     made.add_param_group({"params": linear, "weight_decay": 0.0, "share": LINEAR_SHARE})
     return made
-
-
-def or_plain(fast: Step, plain: Step, part: nn.Module, told: Callable[[str], None]) -> Step:
-    """`fast`, or `plain` where the first of its steps fails for anything but memory: what compiles
-    need not compile everywhere. `told` hears why."""
-    chosen: Step | None = None
-
-    def step(done: float) -> Mapping[str, torch.Tensor]:
-        nonlocal chosen
-        if chosen is not None:
-            return chosen(done)
-        try:
-            found = fast(done)
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # whatever the compiler has: steps can be had without
-            told(f"{type(error).__name__}: {error}"[:2000])
-            part.zero_grad(set_to_none=True)
-            chosen = plain
-            return plain(done)
-        chosen = fast
-        return found
-
-    return step
 
 
 def stepped(

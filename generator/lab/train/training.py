@@ -188,7 +188,6 @@ def train(
         clips,
         banks,
         peers,
-        log,
     )
     average = loops.Average(network, plan.recipe.average)
     log.write("ready", clips=stage.clips, compiled=footage.report(), attention=stage.attention)
@@ -441,7 +440,6 @@ def prepared(
     before: Clips | None,
     banks: Sequence[Harvest],
     peers: Peers,
-    log: Log,
 ) -> Stage:
     """Footage on the device, that of the stage `before` where it fits, and the step that trains on
     it. `enough` says that rendering has taken its share of the time."""
@@ -536,6 +534,7 @@ def prepared(
         device=device,
         first_seed=CHECKED,
     )
+    uncompiled: loops.Step | None = None
     if plan.stage == "features":
         optimiser = loops.Several(
             loops.optimiser(models.features.parameters(), rate, FEATURES_DECAY)
@@ -570,12 +569,7 @@ def prepared(
         critics = loops.optimiser(critic.parameters(), rate / 2)
         step = step_by(plain)
         if plan.compile or device.type == "cuda":
-            step = loops.or_plain(
-                step_by(torch.compile(plain, dynamic=False)),
-                step,
-                models.vae,
-                lambda why: log.write("not compiled", why=why),
-            )
+            uncompiled, step = step, step_by(torch.compile(plain, dynamic=False))
 
     def measure() -> Mapping[str, Any]:
         if not unseen.filled:
@@ -591,6 +585,7 @@ def prepared(
 
     return Stage(
         step=step,
+        plain=uncompiled,
         optimiser=optimiser,
         refresh=clips.refresh,
         finish=finish,
