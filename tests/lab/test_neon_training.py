@@ -272,6 +272,26 @@ def test_the_transformers_matrices_are_muons_and_nothing_else_is() -> None:
             assert float(moved.abs().max()) == pytest.approx(1e-2, rel=0.05), name
 
 
+def test_matrices_moved_together_move_as_torch_moves_each() -> None:
+    """Three steps, two shapes that are wide, tall and square, against torch.optim.Muon."""
+    generator = torch.Generator().manual_seed(1)
+    shapes_of = [(8, 24), (24, 8), (8, 24), (16, 16)]
+    ours, theirs = (
+        [torch.nn.Parameter(torch.full(shape, 0.1)) for shape in shapes_of] for _ in range(2)
+    )
+    options = {"lr": 0.02, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    pair = loops.StackedMuon(ours, **options), torch.optim.Muon(theirs, **options)
+    for _ in range(3):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=generator)
+            other.grad = one.grad.clone()
+        for optimiser in pair:
+            optimiser.step()
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=3e-4)
+        assert float((one - 0.1).detach().abs().mean()) > 0.005
+
+
 def test_channels_are_spread_by_what_they_move() -> None:
     """Of a linear code, whose channels have a spread of 1 and move a picture by the root of their
     component's variance: spreads stand to each other as these to the power of a half."""
