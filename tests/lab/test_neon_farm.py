@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import neon_farm  # noqa: E402
 from neon_stand_in import shapes  # noqa: E402
 
+from generator.errors import UsageError  # noqa: E402
 from generator.lab.train import rendered  # noqa: E402
 from generator.lab.train.data import (  # noqa: E402
     ENOUGH,
@@ -191,3 +192,26 @@ def test_a_stage_trains_on_a_bank_alone(
     outcome = train(plan, footage, banks=banks)
     assert outcome.steps == 40
     assert outcome.last_loss < outcome.first_loss
+
+
+@pytest.mark.parametrize("stage", ["vae", "dit"])
+def test_a_farm_that_brings_nothing_ends_the_run(trained: Path, tmp_path: Path, stage: str) -> None:
+    """With one error that names the folder, instead of waiting for ever."""
+    folder = tmp_path / "farm"
+    folder.mkdir()
+    options: dict[str, Any] = {"banks": [Harvest(folder, 96, 64, CPU)]}
+    if stage == "vae":
+        shelf = Shelf(folder, shapes(), count=8, frames=12, **SIZE, device=CPU)
+        options = {"clips": shelf}
+    plan = Plan(
+        stage=stage,
+        out=tmp_path / "out",
+        resume=trained,
+        minutes=0.2,
+        pool=8,
+        device="cpu",
+        tiny=True,
+        **SIZE,
+    )
+    with pytest.raises(UsageError, match="farm: no clip came"):
+        train(plan, shapes(), **options)

@@ -474,8 +474,11 @@ def prepared(
                 if enough() and filled >= batch.size:
                     break  # the rest comes with every refresh
         for one in banks:
-            for filled in one.wait(SHELF_BATCHES * batch.size // 2):
-                progress(filled, SHELF_BATCHES * batch.size // 2)
+            for filled in one.wait(batch.size):
+                progress(filled, batch.size)
+                if enough():
+                    break
+            some(one.filled, one.folder)
         bank = latents or banks[0]
         optimiser = loops.dit_optimiser(models.neon, rate)
         stepping = partial(
@@ -522,10 +525,13 @@ def prepared(
         for filled in clips.fill():
             progress(filled, count)
             synchronise(device)
-            if isinstance(clips, Shelf) and filled >= min(SHELF_BATCHES * batch.size, count):
+            if isinstance(clips, Shelf):
+                if enough() or filled >= min(SHELF_BATCHES * batch.size, count):
+                    break
+            elif enough() and filled >= min(batch.size, count):
                 break
-            if not isinstance(clips, Shelf) and enough() and filled >= min(batch.size, count):
-                break
+        if isinstance(clips, Shelf):
+            some(clips.filled, clips.folder)
     unseen = Clips(
         footage,
         count=4 if plan.tiny else CHECKED_CLIPS,
@@ -597,6 +603,15 @@ def prepared(
         pool=clips,
         measure=measure,
     )
+
+
+def some(clips: int, folder: Path) -> None:
+    """Raises UsageError where no clips came."""
+    if not clips:
+        raise UsageError(
+            f"{folder}: no clip came from the processes that render, in a quarter of the run's "
+            "time; see what they said, or render here"
+        )
 
 
 def attention_tried(
