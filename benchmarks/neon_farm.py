@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from neon_warm import NICE, NO_BOUND_S, until_the_parent_ends, written  # noqa: E402
+from neon_warm import NO_BOUND_S, child_arguments, child_parser, written  # noqa: E402
 
 FIRST_SEED, COMPILED_SEED = 0, 1_000_000
 CLIPS = 4
@@ -38,25 +37,14 @@ VAE, STOP = "vae", "stop"
 
 
 def main(given: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("scene")
+    parser = child_parser(__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", default="512x288")
-    parser.add_argument("--samples", type=int, default=2)
-    parser.add_argument("--device", default="cuda")
     parser.add_argument("--first", action="store_true", help="eager, until another is compiled")
     parser.add_argument("--eager", action="store_true", help="never compiled, for a rehearsal")
     parser.add_argument("--most", type=int, default=2600, help="clips that wait for the VAE")
     parser.add_argument("--bank", type=int, default=10**9, help="clips to encode at most")
     parser.add_argument("--seed", type=int, default=0, help="footage begins at 10 million times it")
-    parser.add_argument("--alone", action="store_true", help="standard input is no parent's pipe")
-    arguments = parser.parse_args(given)
-    if not arguments.alone:
-        until_the_parent_ends()
-    os.nice(NICE)
-    return Farm(arguments).run()
+    return Farm(child_arguments(parser, given)).run()
 
 
 class Farm:
@@ -110,10 +98,10 @@ class Farm:
         self.said["rendered"] += frames.shape[0] * frames.shape[1]
         return (frames * 255).round().to(torch.uint8)
 
-    def shelve(self, condition: Any, pixels: Any, kind: str) -> None:
+    def shelve(self, condition: Any, pixels: Any) -> None:
         """The first chunk of clips, for a trainer's pool."""
         data = {"pixels": pixels, "scene": condition.scene, "values": condition.values.float()}
-        self.save(data, f"clips-{self.scene}-{kind}-{self.said['files']:05d}")
+        self.save(data, f"clips-{self.scene}-{self.kind}-{self.said['files']:05d}")
         self.said["files"] += 1
 
     def save(self, data: dict[str, Any], name: str) -> None:
@@ -136,7 +124,7 @@ class Farm:
                 break
             if vae is None:
                 pixels = self.rendered(condition, times_of(condition, 0, self.cut.chunk_frames))
-                self.shelve(condition, pixels, "first")
+                self.shelve(condition, pixels)
             else:
                 self.encode(vae, self.clip(condition))
                 if CLIPS * len(self.ready) >= FIRST_BANK:
@@ -163,7 +151,7 @@ class Farm:
                 self.said["first_pass_s"] = self.seconds()
                 written(self.folder / f"compiled-{self.scene}", b"")
             if shelved and not self.stands(ENOUGH):
-                self.shelve(condition, clip["pixels"][:, : self.cut.chunk_frames], "whole")
+                self.shelve(condition, clip["pixels"][:, : self.cut.chunk_frames])
             if vae is None:
                 self.held.append(clip)
             else:
@@ -230,9 +218,8 @@ class Farm:
             self.ready = []
 
     def tell(self) -> None:
-        kind = self.kind
         said = {**self.said, "compiled": self.footage.report(), "seconds": self.seconds()}
-        written(self.folder / f"{self.scene}-{kind}.json", json.dumps(said).encode())
+        written(self.folder / f"{self.scene}-{self.kind}.json", json.dumps(said).encode())
 
     def seconds(self) -> float:
         return round(time.monotonic() - self.began, 1)

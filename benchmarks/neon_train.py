@@ -46,6 +46,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import neon_farm  # noqa: E402
 import neon_warm  # noqa: E402
 from taken import taken  # noqa: E402
 
@@ -79,9 +80,8 @@ class Said:
         print(line, flush=True)
         self.data["log"].append(line)
         self.data.update(facts)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(self.data, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self.path)
+        text = json.dumps(self.data, indent=1) + "\n"
+        neon_warm.written(self.path, text.encode())
 
 
 def run(arguments: argparse.Namespace, footage: Any = None) -> int:
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
             ends.callback(lambda: said.say("farm", farm=farm_report(Path(arguments.farm), farm)))
             ends.callback(farm.stop)
         if arguments.peers > 1 and not arguments.rank:
-            others = neon_warm.Warming(others_of(arguments), Path(scratch) / "peers")
+            others = neon_warm.Warming(others_of(arguments, Path(scratch)), Path(scratch) / "peers")
             ends.callback(lambda: said.say("peers", peers=others.report()))
             ends.callback(others.stop)
         if arguments.warm:
@@ -161,34 +161,34 @@ def farm_report(folder: Path, farm: neon_warm.Warming) -> dict[str, Any]:
 
 def hand_over(work: Path, folder: Path) -> None:
     """The trained VAE, for the farm to encode with; one that stands there stays."""
-    if (folder / "vae").exists():
+    if (folder / neon_farm.VAE).exists():
         return
-    beside = folder / "vae.partial"
+    beside = folder / f"{neon_farm.VAE}.partial"
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(work, beside)
-    beside.rename(folder / "vae")
+    beside.rename(folder / neon_farm.VAE)
 
 
 def harvest(said: Said, folder: Path, farm: neon_warm.Warming, farm_s: float) -> None:
     """Let the farm go on until so many seconds into the call, and end it."""
     while time.monotonic() - said.began < farm_s:
         time.sleep(0.5)
-    (folder / "stop").touch()
+    (folder / neon_farm.STOP).touch()
     ends = time.monotonic() + FARM_END_S
     while farm.running() and time.monotonic() < ends:
         time.sleep(0.5)
     said.say(f"the farm has ended, but {farm.running()}")
 
 
-def others_of(arguments: argparse.Namespace) -> dict[str, list[str]]:
+def others_of(arguments: argparse.Namespace, scratch: Path) -> dict[str, list[str]]:
     """The other processes that train with this one: the same call, told their number."""
-    meet = Path(tempfile.mkdtemp()) / "meet"
+    meet = scratch / "meet"
     arguments.meet = str(meet)
     mine = [one for one in sys.argv[1:] if one != arguments.out]
     found = {}
     for rank in range(1, arguments.peers):
         command = [sys.executable, str(Path(__file__).resolve()), mine[0]]
-        command += [str(meet.parent / f"out-{rank}"), *mine[1:]]
+        command += [str(scratch / f"out-{rank}"), *mine[1:]]
         found[f"rank-{rank}"] = [*command, "--rank", str(rank), "--meet", str(meet)]
     return found
 
@@ -391,9 +391,7 @@ def bring(work: Path, out: Path) -> None:
     for old in out.glob("neon-*.safetensors"):
         old.unlink()
     for path in work.iterdir():
-        beside = out / f"{path.name}.partial"
-        beside.write_bytes(path.read_bytes())
-        beside.replace(out / path.name)
+        neon_warm.written(out / path.name, path.read_bytes())
 
 
 def rendering(

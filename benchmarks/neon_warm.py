@@ -188,23 +188,37 @@ def until_the_parent_ends() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main(given: Sequence[str] | None = None) -> int:
+def child_parser(about: str | None) -> argparse.ArgumentParser:
+    """What every process that renders a scene for another is told."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("scene")
-    parser.add_argument("out", type=Path)
     parser.add_argument("--size", default="512x288")
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--frames", type=int, default=FRAMES)
-    parser.add_argument("--keep", type=Path)
-    parser.add_argument("--take", type=Path)
     parser.add_argument("--alone", action="store_true", help="standard input is no parent's pipe")
+    return parser
+
+
+def child_arguments(
+    parser: argparse.ArgumentParser, given: Sequence[str] | None
+) -> argparse.Namespace:
+    """Read; from here on the process gives way to others, and ends with its parent."""
     arguments = parser.parse_args(given)
     if not arguments.alone:
         until_the_parent_ends()
     os.nice(NICE)
+    return arguments
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    parser = child_parser(__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--take", type=Path)
+    arguments = child_arguments(parser, given)
     began = time.monotonic()
     import torch
     from torch._dynamo.utils import counters

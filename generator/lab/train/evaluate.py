@@ -165,9 +165,7 @@ def streamed(
 
     texts = models.neon.texts(condition.scene, condition.values)
     timesteps = timesteps_for(steps, models.config.shift)
-    made = stream(
-        models.neon, texts, timesteps, draw, models.vae.latents_spread.float(), given=given
-    )
+    made = stream(models.neon, texts, timesteps, draw, models.vae.latents_spread, given=given)
     return torch.cat(list(islice(made, chunks)), dim=1)
 
 

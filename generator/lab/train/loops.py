@@ -397,13 +397,16 @@ def whiten(vae: NeonVAE, clips: Clips, batches: int, size: int, seed: int) -> No
     by_channel = raw.transpose(0, 1).flatten(1)
     std = by_channel.std(dim=1).clamp_min(1e-3)
     moved = torch.ones_like(std)
-    exact = vae.decoder(raw[:1].unflatten(2, shape).transpose(1, 2)).float()
+
+    def shown(flat: torch.Tensor) -> torch.Tensor:
+        return vae.decoder(flat.unflatten(2, shape).transpose(1, 2)).float()
+
+    exact = shown(raw[:1])
     for channel in range(len(std)):
         other = raw[:1].clone()
         noise = torch.randn(other[:, channel].shape, generator=generator, device=other.device)
         other[:, channel] += std[channel] / 2 * noise
-        off = vae.decoder(other.unflatten(2, shape).transpose(1, 2)).float() - exact
-        moved[channel] = off.pow(2).mean().sqrt()
+        moved[channel] = (shown(other) - exact).pow(2).mean().sqrt()
     spread = moved.clamp_min(1e-6) ** MOVED
     spread /= spread.pow(2).mean().sqrt()
     vae.latents_mean.copy_(by_channel.mean(dim=1))
