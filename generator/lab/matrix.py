@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
@@ -416,13 +416,17 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
         complain("pipeline", f"the lab runs no {pipeline!r}", f"write {' or '.join(PIPELINES)}")
         pipeline = Matrix().pipeline
     multiple, stages = PIPELINES[pipeline].multiple, PIPELINES[pipeline].stages
-    texts: dict[str, Any] = {}
-    for name in _TEXTS:
-        value = data.get(name, getattr(Matrix(), name))
-        if isinstance(value, str):
-            texts[name] = value
-        else:
-            complain(name, f"{value!r} is no text", "write it in quotes")
+
+    def stated(
+        names: tuple[str, ...], fits: Callable[[Any], bool], problem: str, remedy: str
+    ) -> dict[str, Any]:
+        found = {name: data.get(name, getattr(Matrix(), name)) for name in names}
+        for name, value in found.items():
+            if not fits(value):
+                complain(name, f"{value!r} is {problem}", remedy)
+        return {name: value for name, value in found.items() if fits(value)}
+
+    texts = stated(_TEXTS, lambda value: isinstance(value, str), "no text", "write it in quotes")
     lists: dict[str, Any] = {}
     for name in _LISTS:
         value = data.get(name, [])
@@ -447,13 +451,12 @@ def _matrix(path: Path, data: Mapping[str, Any]) -> Matrix:
             numbers[name] = value
         else:
             complain(name, f"{value!r} is no whole number from {least}", f"write {least} or more")
-    flags: dict[str, Any] = {}
-    for name in _FLAGS:
-        value = data.get(name, getattr(Matrix(), name))
-        if isinstance(value, bool):
-            flags[name] = value
-        else:
-            complain(name, f"{value!r} is neither true nor false", "write true or false")
+    flags = stated(
+        _FLAGS,
+        lambda value: isinstance(value, bool),
+        "neither true nor false",
+        "write true or false",
+    )
     clip_mb = data.get("clip_mb")
     if clip_mb is not None and (
         not isinstance(clip_mb, int | float) or isinstance(clip_mb, bool) or not 0 < clip_mb < 1e6
