@@ -299,6 +299,7 @@ def stages_run(
                 f"loss {came.first_loss:.4g} to {came.last_loss:.4g}"
             )
         source = None if (work / "config.json").is_file() else source
+    seen = [trained_on(bank) for bank in banks if bank.filled]
     clips, banks = None, []
     if peers is not None:
         peers.part()
@@ -325,8 +326,14 @@ def stages_run(
     if farm is not None:
         harvest(said, Path(arguments.farm), farm, 0 if toy else 60 * arguments.farm_minutes)
     if models.trained["neon"]:
-        levels = flow_loss(models, footage, device, width, height, 2 if toy else LOSS_SEEDS)
-        said.say(f"held-out loss of the flow: {levels}", flow_loss=levels)
+        losses = {}
+        for bank in seen:
+            rows, columns = bank.x.shape[-2:]
+            name = f"{8 * columns}x{8 * rows}"
+            unseen = held_out(models, footage, device, 8 * columns, 8 * rows, 2 if toy else None)
+            losses[name] = flow_loss(models, unseen)
+            losses[name]["of clips that were trained on"] = flow_loss(models, bank)
+            said.say(f"loss of the flow, {name}: {losses[name]}", flow_loss=losses)
     if arguments.evaluate and models.trained["neon"] and models.trained["features"]:
         found = evaluate(
             models,
@@ -574,40 +581,57 @@ def sheet(models: Any, footage: Any, device: Any, width: int, height: int) -> An
     return (grid * 255).round().to(torch.uint8).cpu().numpy()
 
 
-def flow_loss(
-    models: Any, footage: Any, device: Any, width: int, height: int, seeds: int
-) -> dict[str, dict[str, float]]:
-    """Squared error of the flow on held-out clips by noise level: of the last chunk behind clean
-    ones, as in a stream, and the same told another clip's condition, which must be worse. Of one
-    that knows nothing it is 1 and the latents' mean square."""
+def trained_on(bank: Any) -> Any:
+    """A few clips of a bank, for its loss beside that of held-out ones."""
+    from generator.lab.train.data import Bank
+
+    some = slice(0, None, max(1, bank.filled // LOSS_SEEDS))
+    x, starts, scene, values = bank.x[some], bank.starts[some], bank.scene[some], bank.values[some]
+    return Bank(x.float()[:LOSS_SEEDS], *(one[:LOSS_SEEDS] for one in (starts, scene, values)))
+
+
+def held_out(
+    models: Any, footage: Any, device: Any, width: int, height: int, seeds: int | None
+) -> Any:
+    """Clips that are never trained on, encoded; `LOSS_SEEDS` unless told."""
     import torch
 
-    from generator.lab.models.neon import flow, known_share
     from generator.lab.train.data import HELD_OUT, Latents, Segments
-    from generator.lab.train.loops import mixed
 
     shape = models.config.dit
-    cut = Segments(chunk_latents=shape.chunk, chunk_frames=4 * shape.chunk)
-
-    def half() -> Any:
-        return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
-
     bank = Latents(
         footage,
         models.vae,
-        cut,
-        count=seeds,
+        Segments(chunk_latents=shape.chunk, chunk_frames=4 * shape.chunk),
+        count=seeds or LOSS_SEEDS,
         width=width,
         height=height,
         device=device,
         dtype=torch.float32,
         first_seed=HELD_OUT,
-        half=half,
+        half=partial(torch.autocast, device.type, torch.bfloat16, enabled=device.type == "cuda"),
     )
-    found: dict[str, dict[str, float]] = {}
-    with torch.inference_mode(), half():
+    with torch.inference_mode():
         for _ in bank.fill():
             pass
+    return bank
+
+
+def flow_loss(models: Any, bank: Any) -> dict[str, dict[str, float]]:
+    """Squared error of the flow by noise level: of the last chunk behind clean ones, as in a
+    stream; the same told another clip's condition, which must be worse; and what is known from the
+    noise level alone."""
+    import torch
+
+    from generator.lab.models.neon import flow, known_share
+    from generator.lab.train.loops import mixed
+
+    shape, device = models.config.dit, bank.x.device
+    found: dict[str, dict[str, float]] = {}
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+    ):
         generator = torch.Generator(device).manual_seed(0)
         noise = torch.randn(bank.x.shape, generator=generator, device=device)
         spread = models.vae.latents_spread.float().view(-1, 1, 1)
@@ -615,15 +639,15 @@ def flow_loss(
         told["told another's"] = (bank.scene.roll(1, 0), bank.values.roll(1, 0))
         for name, condition in told.items():
             texts = models.neon.texts(*condition)
-            found[name] = {}
             for level in LEVELS:
                 sigma = torch.zeros(bank.starts.shape, device=device)
                 sigma[:, -1] = level
                 x = mixed(bank.x, noise, sigma, shape.chunk)
-                made = flow(models.neon.dit, x, 1000 * sigma, bank.starts, texts).float()
-                made = made + known_share(level, spread) * x
-                off = (made - (noise - bank.x))[:, -shape.chunk :]
-                found[name][str(level)] = round(float(off.pow(2).mean()), 4)
+                known = known_share(level, spread) * x
+                made = known + flow(models.neon.dit, x, 1000 * sigma, bank.starts, texts).float()
+                for who, guess in ((name, made), ("known without a network", known)):
+                    off = (guess - (noise - bank.x))[:, -shape.chunk :]
+                    found.setdefault(who, {})[str(level)] = round(float(off.pow(2).mean()), 4)
     return found
 
 

@@ -68,6 +68,9 @@ class DiTShape:
     """Chunks after which the bank grows by a frame."""
     rope_frames: int = 1024
     """Absolute frame numbers that the position table knows."""
+    places: tuple[int, int] = (0, 0)
+    """Rows and columns of a table of learnt places in the picture, which is added to patches; none
+    where (0, 0)."""
     vace_layers: tuple[int, ...] = ()
     """Blocks behind which a hint of the VACE context is added; none where there is no such branch.
     Its work is not counted here."""
@@ -161,6 +164,7 @@ NEON_DIT = DiTShape(
     sink=3,
     window=6,
     bank=0,
+    places=(18, 32),
 )
 """The text is one token for the scene and one for each attribute. No bank: what is in one is in the
 window as well for a while, and would have to be trained with."""

@@ -88,7 +88,7 @@ def test_a_chunk_with_context_is_what_diffusers_computes(
         ours.read_text(embeds, heard)
         read = ours.read_context(context, 3, scale)
         modulation = ours.modulation(731.0)
-        hints = ours.hints(ours._patched(x), modulation, read, heard)
+        hints = ours.hints(ours.patched(x.unsqueeze(0)), modulation, read, heard)
         got = ours(x, modulation, ours.rotation(0, 3, 3, 2), cache, heard, read)
     assert list(hints) == [0, 2, 3]
     for hint, wanted_hint in zip(hints.values(), wanted_hints, strict=True):
@@ -150,7 +150,7 @@ def test_causal_chunks_with_context_equal_the_public_codes(name: str, cpu: Any) 
             read = dit.read_context(context, 3, run["scale"])
             rotation = dit.rotation(3 * chunk, 3, h // 2, w // 2)
             modulation = dit.modulation(config["timesteps"][-1])
-            hints = dit.hints(dit._patched(x), modulation, read, heard)
+            hints = dit.hints(dit.patched(x.unsqueeze(0)), modulation, read, heard)
             got = torch.stack(list(hints.values()))[:, 0, ::37] / run["scale"]
             assert off(got, golden[f"{name}.hint_sums"][chunk]) <= TOLERANCE
             for i, timestep in enumerate(config["timesteps"]):

@@ -219,6 +219,8 @@ class CausalDiT(nn.Module):
             nn.GELU(approximate="tanh"),
             nn.Linear(shape.dim, shape.dim),
         )
+        if any(shape.places):
+            self.place_embedding = nn.Parameter(torch.zeros(shape.dim, *shape.places))
         self.time_embedding = nn.Sequential(
             nn.Linear(shape.time_dim, shape.dim), nn.SiLU(), nn.Linear(shape.dim, shape.dim)
         )
@@ -247,7 +249,7 @@ class CausalDiT(nn.Module):
         `text` must be filled (`read_text`). The VACE `context` gives hints, added behind the
         blocks that `vace_layers` names.
         """
-        x = self._patched(x_TCHW)
+        x = self.patched(x_TCHW.unsqueeze(0))
         hints = None if context is None else self.hints(x, modulation, context, text)
         x = self.through(x, modulation, rotation, cache, text, hints)
         return self._unpatched(self.head(x, modulation.time), x_TCHW.shape)
@@ -318,7 +320,9 @@ class CausalDiT(nn.Module):
         """The pass over clean latents, of which only the keys and values are wanted: the twin of
         `forward` that leaves out all that comes behind the last layer's keys."""
         last = len(self.blocks) - 1
-        x = self.through(self._patched(x_TCHW), modulation, rotation, cache, text, layers=last)
+        x = self.through(
+            self.patched(x_TCHW.unsqueeze(0)), modulation, rotation, cache, text, layers=last
+        )
         block = self.blocks[last]
         time = (block.modulation.float() + modulation.blocks.float()).squeeze(0)
         y = modulated(x, time[1], time[0], block.eps)
@@ -380,9 +384,16 @@ class CausalDiT(nn.Module):
         text.k = torch.cat([k for k, _ in made])
         text.v = torch.cat([v for _, v in made])
 
-    def _patched(self, x_TCHW: torch.Tensor) -> torch.Tensor:
-        """[T, C, H, W] as tokens [1, L, d]."""
-        return self.patch_embedding(x_TCHW.transpose(0, 1).unsqueeze(0)).flatten(2).transpose(1, 2)
+    def patched(self, x_BTCHW: torch.Tensor) -> torch.Tensor:
+        """[B, T, C, H, W] as tokens [B, L, d]. The table of places is stretched over the picture,
+        whatever its size."""
+        x = self.patch_embedding(x_BTCHW.transpose(1, 2))
+        if any(self.shape.places):
+            places = functional.interpolate(
+                self.place_embedding.unsqueeze(0), size=x.shape[3:], mode="bilinear"
+            )
+            x = x + places.unsqueeze(2).to(x.dtype)
+        return x.flatten(2).transpose(1, 2)
 
     def _unpatched(self, x: torch.Tensor, size: torch.Size) -> torch.Tensor:
         """[1, L, patch * C] back to [T, C, H, W]; a patch holds rows, columns, channels."""

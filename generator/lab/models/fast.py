@@ -330,7 +330,7 @@ class FastPasses:
         eps = dit.shape.eps
         kept_k, kept_v = told.text_k, told.text_v
         rotation, time = told.rotation, told.modulation.blocks
-        x = dit._patched(told.x)
+        x = dit.patched(told.x.unsqueeze(0))
         m = fused.modulated(x, dit.blocks[0].modulation, time, 0, eps)
         last = len(self.products) - 1
         for layer, products in enumerate(self.products):

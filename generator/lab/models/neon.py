@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from generator.lab.models.attention import attend
 from generator.lab.models.dit import (
@@ -55,7 +56,16 @@ __all__ = [
 # attribute tokens, A attributes, E width of a token before the text embedding
 
 TINY_NEON_DIT = DiTShape(
-    layers=2, dim=48, heads=2, ffn=96, text_dim=16, text_tokens=5, time_dim=16, window=6, bank=0
+    layers=2,
+    dim=48,
+    heads=2,
+    ffn=96,
+    text_dim=16,
+    text_tokens=5,
+    time_dim=16,
+    window=6,
+    bank=0,
+    places=(4, 6),
 )
 OCTAVES = 4
 """Sines and cosines that a value is told as, besides itself."""
@@ -72,6 +82,7 @@ NEAR = (
 )
 """Latent frames on, patches down and to the right: where heads look at first, one after the other;
 the last one is the same place a chunk ago."""
+PLACE_SIZE = 0.7
 NEAR_PAIRS, NEAR_SHARE, NEAR_GAIN = 3, 0.75, 1.4
 
 Texts = list[tuple[torch.Tensor, torch.Tensor]]
@@ -149,6 +160,26 @@ def initialise(neon: Neon, seed: int) -> None:
         for block in dit.blocks:
             block.cross_attn.o.weight.zero_()
         look_near(dit)
+        if any(dit.shape.places):
+            dit.place_embedding.copy_(waves(*dit.shape.places, dit.shape.dim))
+
+
+def waves(rows: int, columns: int, dim: int) -> torch.Tensor:
+    """[dim, rows, columns]: sines and cosines of `PLACE_SIZE` over the picture, half of them down
+    and half to the right, from half a wave to one that four patches of the table hold. Where a
+    patch lies is known from the beginning so; rotary positions tell no more than how far two are
+    apart, and with them alone no place was learnt in 2,000 steps."""
+    found = []
+    for count, turned in ((rows, False), (columns, True)):
+        pairs = dim // 4
+        cycles = 0.5 * (count / 2) ** (torch.arange(pairs) / max(1, pairs - 1))
+        at = (torch.arange(count) + 0.5) / count
+        angles = 2 * math.pi * cycles.unsqueeze(1) * at
+        each = torch.cat([angles.sin(), angles.cos()])
+        grid = each.unsqueeze(1) if turned else each.unsqueeze(2)
+        found.append(grid.expand(-1, rows, columns))
+    flat = torch.cat(found)
+    return PLACE_SIZE * functional.pad(flat, (0, 0, 0, 0, 0, dim - len(flat)))
 
 
 def look_near(dit: CausalDiT) -> None:
@@ -289,8 +320,7 @@ def flow(
     clips, frames, _, height, width = x_BTCHW.shape
     chunks = frames // shape.chunk
     rows, columns = height // shape.patch[1], width // shape.patch[2]
-    x = dit.patch_embedding(x_BTCHW.transpose(1, 2)).flatten(2).transpose(1, 2)
-    x = x.unflatten(1, (chunks, -1))
+    x = dit.patched(x_BTCHW).unflatten(1, (chunks, -1))
     t = sinusoids(timesteps_Bn.flatten(), shape.time_dim).to(dit.time_embedding[0].weight.dtype)
     time = dit.time_embedding(t)
     told = Told(

@@ -389,6 +389,8 @@ def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch
             )
         if plan.tiny != (config.vae == TINY_NEON_VAE):
             raise UsageError(f"{source}: give --tiny where the weights are a toy's, and only there")
+    if not any(key.startswith("neon.") for key in state):
+        config = replace(config, dit=fresh.dit)  # as it is today, where it is still to be trained
     neon, vae = Neon(config.dit, scenes=len(config.scenes)), NeonVAE(config.vae)
     initialise(neon, plan.seed)
     toy: dict[str, Any] = {"widths": (8, 8, 8, 8), "look": (32, 48)} if plan.tiny else {}
