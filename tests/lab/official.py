@@ -49,11 +49,11 @@ class Official:
         )
 
     def embed(self, prompt: str) -> torch.Tensor:
-        if "prompt_embeds" in self.tensors:
-            return self.tensors["prompt_embeds"][0]
-        generator = torch.Generator().manual_seed(1000 + int(prompt))
+        seed = self.config.get("prompt_seed", 1000 + int(prompt))
+        generator = torch.Generator().manual_seed(seed)
         tokens = self.config["prompt_tokens"][int(prompt)]
         embeds = torch.randn(tokens, 4096, generator=generator)
+        embeds *= self.config.get("prompt_scale", 1.0)
         assert embeds.abs().sum().item() == pytest.approx(self.embeds[prompt][1], rel=1e-6)
         return embeds
 

@@ -53,12 +53,13 @@ def test_switched_prompts_and_sparse_memory_equal_the_official_codes(
 
 def test_the_first_pass_equals_the_official_codes(dit: CausalDiT, cpu: Any) -> None:
     """With empty caches, apart from sampler and memory: flow, and the latents it points to."""
-    golden = official("memflow_32x48_4steps").tensors
+    run = official("memflow_32x48_4steps")
+    golden = run.tensors
     x = golden["noise"][0, :3]
     cache = KVCache(dit.shape, 6, device=cpu, dtype=torch.float32)
     heard = TextCache()
     with torch.inference_mode():
-        dit.read_text(golden["prompt_embeds"][0], heard)
+        dit.read_text(run.embed("0"), heard)
         flow = dit(x, dit.modulation(1000.0), dit.rotation(0, 3, 2, 3), cache, heard)
     for got, wanted in (
         (flow, golden["first_flow"][0]),
