@@ -7,7 +7,7 @@ Content becomes `Catalogue`; the files behind it become `Facts`; both together `
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -162,6 +162,8 @@ class PageChart:
     """Each line upon the one before."""
     names: tuple[str, ...]
     rows: tuple[tuple[float, tuple[float | None, ...]], ...]
+    intervals: Mapping[str, tuple[tuple[float, float] | None, ...]] = field(default_factory=dict)
+    """Of lines that have them: from where to where each value may lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -296,15 +296,15 @@ def _charted(
                 f"write {file.name} in its folder {tables.FOLDER}/",
             )
         elif (table := tables.read_table(file, complaints)) is not None:
-            names, rows = table
             told = {name: value for name, value in dict(chart).items() if name != "table"}
             found.append(
                 PageChart(
                     **told,
                     id=f"{page.id}-{number + 1}-{chart.table}",
                     run_title=titles[chart.run],
-                    names=names,
-                    rows=rows,
+                    names=table.names,
+                    rows=table.rows,
+                    intervals=table.intervals,
                 )
             )
     return replace(page, charts=tuple(found))

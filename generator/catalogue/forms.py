@@ -299,7 +299,8 @@ class MachineForm(Form):
 class PageChartForm(Form):
     """An entry of `charts` in a page's front matter: a chart below its text, drawn from a table of
     a run, content/runs/<run>/tables/<table>.csv. The first column of that table is
-    where a point stands, each further one (six at most) a line of the chart."""
+    where a point stands, each further one (six at most) a line of the chart. Beside a line `X` the
+    columns `X low` and `X high` are its intervals, drawn as a band; stacked lines show none."""
 
     run: Id
     """The run whose numbers they are."""

@@ -1,6 +1,7 @@
 """Tables of numbers that charts on pages are drawn from: content/runs/<id>/tables/<name>.csv.
 
-The first column is where a point stands, every other one a line of the chart. A field may be empty.
+The first column is where a point stands, every other one a line of the chart; but `X low` and
+`X high`, where both stand, are the interval of line `X`. A field may be empty.
 """
 
 from __future__ import annotations
@@ -8,22 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from generator.catalogue.decode import Complaints, as_written, read_text
 from generator.intake import TABLE, TableError, csv_rows
 
-__all__ = ["FOLDER", "MOST_LINES", "read_table"]
+__all__ = ["FOLDER", "MOST_LINES", "Lines", "read_table"]
 
 FOLDER = "tables"
 MOST_LINES = 6
 """Lines of a chart, as many as there are colours that can be told apart."""
 
-Rows = tuple[tuple[float, tuple[float | None, ...]], ...]
+LOW, HIGH = " low", " high"
 
 
-def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Rows] | None:
-    """Names of the lines, and rows of (place, values); None where there is anything to complain
-    of. All numbers are 0 or more: charts begin at 0."""
+class Lines(NamedTuple):
+    """What a table says: for each place of a point the values of all lines, and for each line that
+    has them its intervals, in the same order."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[float, tuple[float | None, ...]], ...]
+    intervals: dict[str, tuple[tuple[float, float] | None, ...]]
+
+
+def read_table(path: Path, complaints: Complaints) -> Lines | None:
+    """None where there is anything to complain of. All numbers are 0 or more: charts begin at 0."""
     before = len(complaints.found)
     text = read_text(path, complaints, max_bytes=TABLE.max_bytes)
     if text is None:
@@ -32,13 +42,20 @@ def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Row
     rows: list[tuple[float, tuple[float | None, ...]]] = []
     try:
         header = [name.strip() for name in next(lines, (1, []))[1]]
-        if not 2 <= len(header) <= MOST_LINES + 1 or not all(header):
+        bounded = [name for name in header[1:] if {name + LOW, name + HIGH} <= set(header)]
+        bounds = {name + end for name in bounded for end in (LOW, HIGH)}
+        names = [name for name in header[1:] if name not in bounds]
+        if not 1 <= len(names) <= MOST_LINES or not all(header):
             complaints.add(
                 path,
                 "line 1",
-                f"names {len(header)} columns",
+                f"names {len(names)} lines",
                 f"name the place of a point, then 1 to {MOST_LINES} lines of the chart",
             )
+            return None
+        if len(set(header)) < len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            complaints.add(path, "line 1", f"names {as_written(twice)} twice", "name each once")
             return None
         for number, fields in lines:
             row = _row(path, number, header, fields, complaints)
@@ -50,7 +67,21 @@ def read_table(path: Path, complaints: Complaints) -> tuple[tuple[str, ...], Row
         complaints.add(path, f"line {fault.line}", fault.problem, fault.remedy)
     if not rows and len(complaints.found) == before:
         complaints.add(path, "line 2", "holds no row", "write one for each place of a point")
-    return None if len(complaints.found) > before else (tuple(header[1:]), tuple(rows))
+    if len(complaints.found) > before:
+        return None
+    told = [(place, dict(zip(header[1:], values, strict=True))) for place, values in rows]
+    return Lines(
+        names=tuple(names),
+        rows=tuple((place, tuple(row[name] for name in names)) for place, row in told),
+        intervals={
+            name: tuple(_interval(row[name + LOW], row[name + HIGH]) for _, row in told)
+            for name in bounded
+        },
+    )
+
+
+def _interval(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
 
 
 def _row(

@@ -23,6 +23,8 @@ def curves(told: PageChart, *, href: str) -> Chart:
     heights = [_heights(values, told.stacked) for _, values in told.rows]
     strokes = []
     for number, name in enumerate(told.names):
+        spans = () if told.stacked else told.intervals.get(name, ())
+        spans = spans or (None,) * len(told.rows)
         marks = tuple(
             Mark(
                 x=x,
@@ -33,11 +35,12 @@ def curves(told: PageChart, *, href: str) -> Chart:
                     f"{told.x}: {x:g}",
                     f"{values[number]:g} {told.unit}",
                     *((f"{height:g} {told.unit} with all below",) if told.stacked else ()),
+                    *((f"interval {span[0]:g} to {span[1]:g} {told.unit}",) if span else ()),
                 ),
                 text="",
                 rank=0,
             )
-            for (x, values), reached in zip(told.rows, heights, strict=True)
+            for (x, values), reached, span in zip(told.rows, heights, spans, strict=True)
             if (height := reached[number]) is not None
         )
         strokes.append(
@@ -47,6 +50,9 @@ def curves(told: PageChart, *, href: str) -> Chart:
                 look=look(told.label, number, 0),
                 marks=marks,
                 through=tuple((mark.x, mark.y) for mark in marks),
+                between=tuple(
+                    (x, *span) for (x, _), span in zip(told.rows, spans, strict=True) if span
+                ),
             )
         )
     drawn = [stroke for stroke in strokes if stroke.marks]
@@ -54,7 +60,14 @@ def curves(told: PageChart, *, href: str) -> Chart:
         x=axis(told.x, (x for x, _ in told.rows), most_ticks=14),
         y=axis(
             f"{told.y}, {told.unit}" + (", stacked" if told.stacked else ""),
-            (mark.y for stroke in drawn for mark in stroke.marks),
+            (
+                y
+                for stroke in drawn
+                for y in (
+                    *(mark.y for mark in stroke.marks),
+                    *(high for *_, high in stroke.between),
+                )
+            ),
             most_ticks=8,
         ),
         strokes=tuple(drawn),
@@ -87,17 +100,27 @@ def curves(told: PageChart, *, href: str) -> Chart:
                 (
                     Cell(text=f"{x:g}"),
                     *(
-                        Cell(text="—" if value is None else f"{value:g}", number=True)
-                        for value in values
+                        Cell(
+                            text=_written(value, told.intervals.get(name, ())[i : i + 1]),
+                            number=True,
+                        )
+                        for name, value in zip(told.names, values, strict=True)
                     ),
                 )
-                for x, values in told.rows
+                for i, (x, values) in enumerate(told.rows)
             ),
         ),
         fits=None,
         height_px=plot.height_px,
         notes=(),
     )
+
+
+def _written(value: float | None, span: tuple[tuple[float, float] | None, ...]) -> str:
+    if value is None:
+        return "—"
+    low_high = span[0] if span else None
+    return f"{value:g} ({low_high[0]:g}–{low_high[1]:g})" if low_high else f"{value:g}"
 
 
 def _heights(values: tuple[float | None, ...], stacked: bool) -> tuple[float | None, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from html import escape
+from math import log10
 from textwrap import wrap
 from typing import Any
 
@@ -30,19 +31,20 @@ def write_figure(plot: Plot) -> str:
             line["fill"] = "tonexty" if number else "tozeroy"
             line["fillcolor"] = _faint(line["line"]["color"])
     marks = [_marks(stroke) for stroke in plot.strokes]
-    figure = go.Figure(data=[*lines, *marks], layout=_layout(plot)).to_plotly_json()
+    bands = [_band(stroke) for stroke in plot.strokes if stroke.between]
+    figure = go.Figure(data=[*lines, *marks, *bands], layout=_layout(plot)).to_plotly_json()
     figure["layout"].pop("template")
     return json.dumps(figure, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def traces_per_stroke(strokes: Sequence[Stroke]) -> tuple[tuple[int, ...], ...]:
-    """Indices of every stroke's traces in the figure: lines lie under all marks."""
+    """Indices of every stroke's traces in the figure: lines first, then marks, then bands."""
     lined = [index for index, stroke in enumerate(strokes) if stroke.through]
-    line_of = {index: trace for trace, index in enumerate(lined)}
-    return tuple(
-        (*((line_of[index],) if index in line_of else ()), len(lined) + index)
-        for index in range(len(strokes))
-    )
+    banded = [index for index, stroke in enumerate(strokes) if stroke.between]
+    traces: list[list[int]] = [[] for _ in strokes]
+    for trace, index in enumerate((*lined, *range(len(strokes)), *banded)):
+        traces[index].append(trace)
+    return tuple(map(tuple, traces))
 
 
 def _line(stroke: Stroke) -> dict[str, Any]:
@@ -53,6 +55,19 @@ def _line(stroke: Stroke) -> dict[str, Any]:
         "x": [x for x, _ in stroke.through],
         "y": [y for _, y in stroke.through],
         "line": {"color": look.colour, "width": look.width_px, "dash": _dash(look.dash)},
+        "hoverinfo": "skip",
+    }
+
+
+def _band(stroke: Stroke) -> dict[str, Any]:
+    xs, lows, highs = map(list, zip(*stroke.between, strict=True))
+    return {
+        **_named(stroke),
+        "mode": "none",
+        "x": [*xs, *reversed(xs)],
+        "y": [*highs, *reversed(lows)],
+        "fill": "toself",
+        "fillcolor": _faint(stroke.look.colour),
         "hoverinfo": "skip",
     }
 
@@ -144,10 +159,13 @@ def _layout(plot: Plot) -> dict[str, Any]:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
+    scale: dict[str, Any] = {"range": [0, axis.end]}
+    if axis.start:
+        scale = {"type": "log", "range": [log10(axis.start), log10(axis.end)]}
     return {
-        "range": [0, axis.end],
-        "tick0": 0,
-        "dtick": axis.tick,
+        **scale,
+        "tickvals": list(axis.ticks),
+        "ticktext": list(axis.labels),
         "ticks": "",
         "showline": False,
         "gridcolor": GRID,
@@ -183,7 +201,7 @@ def _reference_labels(plot: Plot) -> list[dict[str, Any]]:
             "x": 1,
             "xanchor": "left",
             "xshift": 6,
-            "y": reference.y,
+            "y": log10(reference.y) if plot.y.start else reference.y,
             "yanchor": "middle",
             "yshift": -shift,
             "align": "left",

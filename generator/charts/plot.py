@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import ceil
+from itertools import pairwise, takewhile
+from math import ceil, log
 
 from generator.charts.look import Look
 
 LABEL_LINE_PX = 17
 """Height of a line of a reference label."""
+LEAST_TICK = 1e-5
+WIDE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """From 0 to `end`, with a tick at every `tick`. `title` carries the unit."""
+    """From 0 to `end`, with a tick at every `tick`; where `start` is above 0, logarithmic from
+    there on. `title` carries the unit."""
 
     title: str
     end: float
     tick: float
+    start: float = 0.0
 
     @property
     def ticks(self) -> tuple[float, ...]:
-        return tuple(self.tick * i for i in range(int(self.end / self.tick) + 1))
+        if self.start:
+            rounds = takewhile(lambda at: at <= self.end, _round_numbers())
+            return tuple(float(at) for at in rounds if at >= self.start)
+        steps = int(self.end / self.tick + 1e-9) + 1
+        return tuple(round(self.tick * i, 6) for i in range(steps))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the ticks: 0.5, 20, 1k."""
+        return tuple(f"{at / 1000:g}k" if at >= 1000 else f"{at:g}" for at in self.ticks)
+
+    def share(self, value: float) -> float:
+        """Where a value stands, from 0 at the axis' beginning to 1 at its end."""
+        if self.start:
+            return log(value / self.start) / log(self.end / self.start)
+        return value / self.end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +69,8 @@ class Stroke:
     look: Look
     marks: tuple[Mark, ...]
     through: tuple[tuple[float, float], ...]
+    between: tuple[tuple[float, float, float], ...] = ()
+    """(x, low, high) of a band around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +99,32 @@ def axis(title: str, values: Iterable[float], *, most_ticks: int) -> Axis:
     """An axis from 0 that holds all `values`, has round ticks and air at its end."""
     largest = max(values)
     end = largest * 1.07
-    tick = next(t for t in _round_numbers() if end / t <= most_ticks)
+    least = 1 if largest >= 1 else LEAST_TICK
+    tick = next(t for t in _round_numbers(least) if end / t <= most_ticks)
     # A value close under the next tick would leave that tick just outside: let it in.
     if ceil(largest / tick) * tick <= end * 1.02:
         end = max(end, ceil(largest / tick) * tick)
     return Axis(title=title, end=round(end, 6), tick=tick)
 
 
-def _round_numbers() -> Iterable[int]:
-    """1, 2, 5, 10, 20, 50, ..."""
-    power = 1
+def wide_axis(title: str, values: Sequence[float], *, most_ticks: int) -> Axis:
+    """The same, but logarithmic, and called so, where the largest is `WIDE` times the smallest:
+    else all but the largest would lie on the ground."""
+    least, largest = min(values), max(values)
+    if least <= 0 or largest < WIDE * least:
+        return axis(title, values, most_ticks=most_ticks)
+    start = max(at for at in takewhile(lambda at: at <= least, _round_numbers(LEAST_TICK)))
+    return Axis(
+        title=f"{title}, logarithmic", start=start, end=round(largest * 1.15, 6), tick=start
+    )
+
+
+def _round_numbers(first: float = 1) -> Iterator[float]:
+    """1, 2, 5, 10, 20, 50, ...; `first` is a power of ten."""
+    power = first
     while True:
-        yield from (power, 2 * power, 5 * power)
-        power *= 10
+        yield from (power, round(2 * power, 6), round(5 * power, 6))
+        power = round(10 * power, 6)
 
 
 def spread(positions_px: Sequence[float], gaps_px: Sequence[float]) -> tuple[float, ...]:
@@ -120,7 +154,7 @@ def label_shifts_px(plot: Plot, height_px: float) -> tuple[float, ...]:
     if not plot.references:
         return ()
     order = sorted(range(len(plot.references)), key=lambda i: plot.references[i].y, reverse=True)
-    positions = [(1 - plot.references[i].y / plot.y.end) * height_px for i in order]
+    positions = [(1 - plot.y.share(plot.references[i].y)) * height_px for i in order]
     heights = [LABEL_LINE_PX * len(plot.references[i].label) for i in order]
     gaps = [(above + below) / 2 for above, below in pairwise(heights)]
     shifts = dict(zip(order, spread(positions, gaps), strict=True))

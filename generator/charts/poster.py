@@ -45,13 +45,12 @@ def draw_swatch(look: Look, *, lined: bool = True) -> str:
 def _frame(plot: Plot) -> list[str]:
     """Grid, ticks, reference lines and titles."""
     parts = []
-    for y in plot.y.ticks:
+    for y, label in zip(plot.y.ticks, plot.y.labels, strict=True):
         at = _y(plot, y)
-        kind = "chart-grid" if y else "chart-zero"
+        kind = "chart-grid" if y > plot.y.start else "chart-zero"
         parts.append(f'<line class="{kind}" x1="0" y1="{at}" x2="100%" y2="{at}"/>')
-        parts.append(_text("chart-tick", "0", at, f"{y:g}", dx=-8, dy=4, anchor="end"))
-    for x in plot.x.ticks:
-        label = f"{x:g}"
+        parts.append(_text("chart-tick", "0", at, label, dx=-8, dy=4, anchor="end"))
+    for x, label in zip(plot.x.ticks, plot.x.labels, strict=True):
         parts.append(_text("chart-tick", _x(plot, x), "100%", label, dy=22, anchor="middle"))
     shifts = label_shifts_px(plot, PLOT_PX)
     for reference, shift in zip(plot.references, shifts, strict=True):
@@ -67,21 +66,27 @@ def _frame(plot: Plot) -> list[str]:
 
 
 def _bands(plot: Plot) -> list[str]:
-    """What lies between stacked lines, in a picture of its own that is stretched over the axes."""
-    drawn = [stroke for stroke in plot.strokes if stroke.through] if plot.stacked else []
-    if not drawn:
+    """What lies between stacked lines, and around others, in a picture of its own that is stretched
+    over the axes."""
+    outlines: list[tuple[Look, tuple[tuple[float, float], ...]]] = []
+    below: tuple[tuple[float, float], ...] = ()
+    for stroke in plot.strokes:
+        if plot.stacked and stroke.through:
+            below = below or tuple((x, 0.0) for x, _ in stroke.through)
+            outlines.append((stroke.look, (*stroke.through, *reversed(below))))
+            below = stroke.through
+        elif stroke.between:
+            highs = tuple((x, high) for x, _, high in stroke.between)
+            lows = tuple((x, low) for x, low, _ in stroke.between)
+            outlines.append((stroke.look, (*highs, *reversed(lows))))
+    if not outlines:
         return []
-    below = tuple((x, 0.0) for x, _ in drawn[0].through)
     parts = []
-    for stroke in drawn:
+    for look, outline in outlines:
         corners = " ".join(
-            f"{1000 * x / plot.x.end:.2f},{1000 - 1000 * y / plot.y.end:.2f}"
-            for x, y in (*stroke.through, *reversed(below))
+            f"{1000 * plot.x.share(x):.2f},{1000 - 1000 * plot.y.share(y):.2f}" for x, y in outline
         )
-        parts.append(
-            f'<polygon points="{corners}" fill="{stroke.look.colour}" fill-opacity="{BAND:g}"/>'
-        )
-        below = stroke.through
+        parts.append(f'<polygon points="{corners}" fill="{look.colour}" fill-opacity="{BAND:g}"/>')
     picture = '<svg width="100%" height="100%" viewBox="0 0 1000 1000" preserveAspectRatio="none">'
     return [picture, *parts, "</svg>"]
 
@@ -132,11 +137,11 @@ def _text(
 
 
 def _x(plot: Plot, value: float) -> str:
-    return _percent(value / plot.x.end)
+    return _percent(plot.x.share(value))
 
 
 def _y(plot: Plot, value: float) -> str:
-    return _percent(1 - value / plot.y.end)
+    return _percent(1 - plot.y.share(value))
 
 
 def _percent(share: float) -> str:

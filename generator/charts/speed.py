@@ -12,7 +12,7 @@ from fractions import Fraction
 from generator.charts.chart import Cell, Chart, LegendEntry, LegendGroup, Table
 from generator.charts.figure import traces_per_stroke, write_figure
 from generator.charts.lines import ClipUrl, Line, group, marks
-from generator.charts.plot import Plot, Reference, Stroke, axis
+from generator.charts.plot import Plot, Reference, Stroke, axis, wide_axis
 from generator.charts.poster import draw_poster, draw_swatch
 from generator.charts.wording import (
     decimal,
@@ -63,7 +63,7 @@ def fps_against_steps(
         )
         for line, own in zip(drawn, placed, strict=True)
     )
-    plot = _plot("output FPS, as stated", strokes, _references(lines, float))
+    plot = _plot("output FPS, as stated", strokes, _references(lines, float), wide=True)
     return Chart(
         id=chart_id,
         title="Output FPS against denoising steps",
@@ -162,12 +162,18 @@ def _ms(fps: Fraction) -> float:
     return float(1000 / fps)
 
 
-def _plot(title: str, strokes: tuple[Stroke, ...], references: tuple[Reference, ...]) -> Plot:
+def _plot(
+    title: str,
+    strokes: tuple[Stroke, ...],
+    references: tuple[Reference, ...],
+    *,
+    wide: bool = False,
+) -> Plot:
     placed = [mark for stroke in strokes for mark in stroke.marks]
     heights = [*(mark.y for mark in placed), *(reference.y for reference in references)]
     return Plot(
         x=axis("denoising steps, all stages", (mark.x for mark in placed), most_ticks=8),
-        y=axis(title, heights, most_ticks=8),
+        y=(wide_axis if wide else axis)(title, heights, most_ticks=8),
         strokes=strokes,
         references=references,
         height_px=HEIGHT_PX,

@@ -174,7 +174,7 @@ class ClipView:
         clip, media = self.clip, self.media
         # A test card's picture would be figures behind figures.
         pictured = media.has_still and self.pipeline.renderer != "test-card"
-        short = "–" if clip.fps is None else words.decimal(clip.fps, least=1, most=2)
+        short = "–" if clip.fps is None else words.rate_short(clip.fps)
         return CellView(
             id=self.id,
             page=self.page,

@@ -69,6 +69,12 @@ def decimal(value: Fraction, *, least: int, most: int) -> str:
     return f"{'−' if text.startswith('-') else ''}{grouped(int(head))}{point}{tail}"
 
 
+def rate_short(fps: Fraction) -> str:
+    """A rate where room is scarce: no more digits than four, but for those of whole frames."""
+    most = 2 if fps < 100 else 1 if fps < 1000 else 0
+    return decimal(fps, least=min(1, most), most=most)
+
+
 def grouped(number: int) -> str:
     """Thousands parted by a thin no-break space from 10 000 on."""
     return f"{number:,}".replace(",", "\u202f") if abs(number) >= 10_000 else str(number)

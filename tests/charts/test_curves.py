@@ -76,6 +76,25 @@ def test_what_lies_between_stacked_lines_is_filled_by_both_drawings() -> None:
     assert "tonexty" not in plain.figure
 
 
+def test_intervals_are_bands_of_both_drawings_and_stand_in_the_table() -> None:
+    """The band's corners are the interval's ends, there and back; the axis holds them."""
+    intervals = {"attention": ((25.0, 33.0), (41.0, 72.0))}
+    chart = curves(replace(TOLD, intervals=intervals), href="../run/")
+    figure = json.loads(chart.figure)
+    (band,) = [trace for trace in figure["data"] if trace["mode"] == "none"]
+    corners = [(2, 33), (4, 72), (4, 41), (2, 25)]
+    assert list(zip(band["x"], band["y"], strict=True)) == corners
+    assert (band["name"], band["fill"]) == ("attention", "toself")
+    assert figure["data"].index(band) in chart.legend[0].entries[0].traces
+    end_x, end_y = (figure["layout"][name]["range"][1] for name in ("xaxis", "yaxis"))
+    assert end_y > 72
+    (polygon,) = re.findall(r'<polygon points="([^"]+)"', chart.poster)
+    drawn = [tuple(map(float, corner.split(","))) for corner in polygon.split()]
+    for (x, y), at in zip(corners, drawn, strict=True):
+        assert at == pytest.approx((1000 * x / end_x, 1000 - 1000 * y / end_y), abs=0.01)
+    assert [cell.text for cell in chart.table.rows[0]] == ["2", "30 (25–33)", "20", "40"]
+
+
 def test_marks_lead_to_the_run_and_the_numbers_stand_in_a_table() -> None:
     chart = curves(TOLD, href="../run/")
     assert chart.poster.count('href="../run/"') == 5

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.charts.plot import axis, spread
+from generator.charts.plot import axis, spread, wide_axis
 
 
 @given(st.lists(st.floats(0.1, 1e5), min_size=1, max_size=20))
@@ -18,7 +18,25 @@ def test_an_axis_holds_its_values_with_few_round_ticks(values):
     assert made.end >= max(values)
     assert made.end <= max(1, max(values)) * 1.2 or made.end <= made.tick
     assert len(made.ticks) <= 9
-    assert str(made.tick).strip("0") in ("1", "2", "5")
+    assert f"{made.tick:.3e}"[0] in "125"
+
+
+def test_shares_get_ticks_between_0_and_1() -> None:
+    assert axis("share", [0.18, 0.262], most_ticks=8).ticks == (0, 0.05, 0.1, 0.15, 0.2, 0.25)
+
+
+def test_rates_of_one_size_keep_an_axis_from_0() -> None:
+    assert wide_axis("FPS", [8.2, 137.7], most_ticks=8) == axis("FPS", [8.2, 137.7], most_ticks=8)
+
+
+def test_rates_far_apart_are_drawn_by_their_logarithm() -> None:
+    """Equal ratios are equal lengths, and the axis says what it is."""
+    made = wide_axis("FPS", [8.2, 24, 2135], most_ticks=8)
+    assert made.title == "FPS, logarithmic"
+    assert made.ticks == (5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+    assert made.share(made.start) == 0
+    assert made.share(made.end) == pytest.approx(1)
+    assert made.share(20) - made.share(10) == pytest.approx(made.share(400) - made.share(200))
 
 
 @given(st.lists(st.floats(0, 400), min_size=1, max_size=6), st.floats(1, 40))
