@@ -3,6 +3,8 @@
     make OUT                    28 clips of Neon and the rendered references, as OUT's few files
     make OUT --from FOLDER      the same, going on from what an earlier call brought back
     adopt FOLDER                what came back, into content/: runs, and the presets that show them
+    curves RUN FIGURES ...      what `neon_train.py run --evaluate` measured, one file a size, as
+                                tables of a run that pages draw charts from
 
 `make` gives `generate` the orders benchmarks/neon/archive.toml and rendered.toml: every cell wiped,
 warmed up, measured, encoded within the order's weight and recorded before the next begins. When its
@@ -204,6 +206,63 @@ def adopt(arguments: argparse.Namespace) -> int:
     return 0
 
 
+MEASURES = {
+    "frechet": ("frechet", ("64",)),
+    "attribute-error": ("attribute_error", ("64", "rendered")),
+    "sharpness": ("sharpness_to_rendered", ("64", "reconstructed")),
+    "distance": ("rms_to_64_steps", ()),
+    "warp-error": ("warp_error", ("64", "rendered")),
+}
+"""Table -> what is measured, and the rows of the evaluation that stand beside it at one height."""
+DRIFT = {"drift-frechet": "frechet", "drift-attributes": "attribute_error"}
+BESIDE = {"64": "64 steps", "rendered": "rendered", "reconstructed": "reconstructed"}
+FIGURES = 4
+"""Digits."""
+
+
+def curves(arguments: argparse.Namespace) -> int:
+    """Tables of the run: measures by steps, and by quarters of 20 s, with their intervals."""
+    found = [json.loads(Path(one).read_text("utf-8"))["evaluation"] for one in arguments.figures]
+    folder = Path(arguments.run) / "tables"
+    folder.mkdir(exist_ok=True)
+    for name, (measure, beside) in MEASURES.items():
+        lines = {}
+        for each in found:
+            by_steps = each["by_steps"]
+            rows = {int(key): row[measure] for key, row in by_steps.items() if key.isdecimal()}
+            lines[each["size"]] = {steps: row for steps, row in rows.items() if steps < 64}
+            for other in beside:
+                level = {"value": by_steps[other][measure]["value"]}
+                title = f"{BESIDE[other]} at {each['size']}"
+                lines[title] = dict.fromkeys(lines[each["size"]], level)
+        tabled(folder / f"{name}.csv", "steps", lines)
+    for name, measure in DRIFT.items():
+        quarters = {
+            each["size"]: {row["to_s"]: row[measure] for row in each["drift"]["quarters"]}
+            for each in found
+            if "drift" in each
+        }
+        tabled(folder / f"{name}.csv", "seconds", quarters)
+    return 0
+
+
+def tabled(path: Path, place: str, lines: dict[str, dict[Any, dict[str, float]]]) -> None:
+    """A table of generator/catalogue/tables.py: `lines` by name, their points by place."""
+    header, columns = [place], []
+    for name, points in lines.items():
+        keys = [key for key in ("value", "low", "high") if key in next(iter(points.values()))]
+        header += [name if key == "value" else f"{name} {key}" for key in keys]
+        columns += [(points, key) for key in keys]
+    rows = [header]
+    for at in sorted({at for points in lines.values() for at in points}):
+        cells = [
+            f"{points[at][key]:.{FIGURES}g}" if at in points else "" for points, key in columns
+        ]
+        rows.append([f"{at:g}", *cells])
+    path.write_text("".join(f"{','.join(row)}\n" for row in rows), "utf-8")
+    print(path)
+
+
 def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -226,6 +285,10 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     one.add_argument("folder")
     one.add_argument("--content", default=str(ROOT / "content"))
     one.set_defaults(call=adopt)
+    one = commands.add_parser("curves", help="tables for the charts of pages")
+    one.add_argument("run", help="its folder under content/runs")
+    one.add_argument("figures", nargs="+", help="figures.json of a run with --evaluate")
+    one.set_defaults(call=curves)
     return parser.parse_args(given)
 
 

@@ -670,21 +670,30 @@ def write_png(path: Path, rgb: Any) -> None:
 
 
 def ship(arguments: argparse.Namespace) -> int:
-    """The transformer and the VAE for `generate`, in eight bits, with what that loses."""
+    """The transformer and the VAE for `generate`, in eight bits, with what that loses; the
+    attribute network, so that what was measured can be measured again; and the log."""
     from dataclasses import replace
 
     import torch
 
     from generator.lab.models import neon_weights
+    from generator.lab.train.log import LOG
+    from generator.lab.train.metrics import AttributeNetwork
 
     source, target = Path(arguments.weights), Path(arguments.target)
     cpu = {"device": torch.device("cpu"), "dtype": torch.float32}
     config, neon, vae, _ = neon_weights.open_parts(source, **cpu)
     parts = {"neon": neon, "vae": vae}
+    _, state, _ = neon_weights.load(source)
+    if any(key.startswith("features.") for key in state):
+        parts["features"] = AttributeNetwork(len(config.scenes), len(config.attributes))
+        neon_weights.fill(parts["features"], "features", state, source)
     neon_weights.save(target, parts, config, eight_bits=True)
     _, neon_8, vae_8, _ = neon_weights.open_parts(target, **cpu)
     lost = storage_loss(config, (neon, vae), (neon_8, vae_8))
     files = neon_weights.save(target, parts, replace(config, rounding=lost), eight_bits=True)
+    if (source / LOG).is_file():
+        shutil.copyfile(source / LOG, target / LOG)
     total = sum(path.stat().st_size for path in files)
     print(json.dumps({"bytes": total, "files": [path.name for path in files], "lost": lost}))
     if total > MOST_SHIPPED:

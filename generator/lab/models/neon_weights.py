@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ __all__ = [
 
 FORMAT = 1
 CONFIG = "config.json"
+MEASURES = "features"
+"""The part that no clip is made with."""
 MOST_BYTES = 15_000_000
 """Of a piece."""
 SCALE = ":scale"
@@ -94,23 +96,29 @@ def save(
     stays: Sequence[str] = (),
 ) -> list[Path]:
     """Write a folder that is whole or not there. One that stands there gives way at the end, all
-    but the files named by `stays`. The files of the model."""
+    but the files named by `stays`. The files of the model: what `generate` reads, then, by
+    itself, the attribute network where there is one."""
     from safetensors.torch import save_file
 
     stored = _stored(parts, eight_bits)
-    pieces = _pieces(stored, most_bytes)
+    measuring = {key for key in stored if key.startswith(f"{MEASURES}.")}
+    pieces: dict[str, list[str]] = {}
+    for name, keys in (("neon", stored.keys() - measuring), (MEASURES, measuring)):
+        split = _pieces(stored, keys, most_bytes)
+        pieces |= {
+            f"{name}-{i}-of-{len(split)}.safetensors": piece for i, piece in enumerate(split, 1)
+        }
     beside = folder.parent / f".{folder.name}.partial"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    names = [f"neon-{i}-of-{len(pieces)}.safetensors" for i in range(1, len(pieces) + 1)]
-    for name, piece in zip(names, pieces, strict=True):
+    for name, piece in pieces.items():
         save_file({key: stored[key] for key in piece}, beside / name)
     lost = rounding(parts, stored)
     document = {
         "format": FORMAT,
         "model": "Neon",
         **asdict(replace(config, rounding={**config.rounding, **lost})),
-        "pieces": {name: _sha256(beside / name) for name in names},
+        "pieces": {name: _sha256(beside / name) for name in pieces},
     }
     text = json.dumps(document, indent=1) + "\n"
     (beside / CONFIG).write_text(text, encoding="utf-8")
@@ -123,7 +131,7 @@ def save(
         folder.rename(before)
     beside.rename(folder)
     shutil.rmtree(before, ignore_errors=True)
-    return [folder / name for name in (*names, CONFIG)]
+    return [folder / name for name in (*pieces, CONFIG)]
 
 
 def rounding(
@@ -193,7 +201,11 @@ def load(folder: Path) -> tuple[NeonConfig, dict[str, torch.Tensor], Weights]:
         if _sha256(path) != digest:
             raise MediaError(f"{path}: not the piece that {CONFIG} names; fetch it again")
         stored |= read_state(path)
-    said = ", ".join(f"{name} sha256 {digest}" for name, digest in pieces.items())
+    said = ", ".join(
+        f"{name} sha256 {digest}"
+        for name, digest in pieces.items()
+        if not name.startswith(MEASURES)
+    )
     return config, _restored(stored), Weights(said=said, random=False)
 
 
@@ -256,13 +268,15 @@ def _restored(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return restored
 
 
-def _pieces(stored: Mapping[str, torch.Tensor], most_bytes: int) -> list[list[str]]:
-    """Names by piece, in order, none larger than may be; room is left for the header."""
-    pieces: list[list[str]] = [[]]
+def _pieces(
+    stored: Mapping[str, torch.Tensor], keys: Collection[str], most_bytes: int
+) -> list[list[str]]:
+    """Keys by piece, in order, none larger than may be; room is left for the header."""
+    pieces: list[list[str]] = []
     size = 0
-    for key in sorted(stored):
+    for key in sorted(keys):
         own = stored[key].numel() * stored[key].element_size() + len(key) + 120
-        if pieces[-1] and size + own > most_bytes:
+        if not pieces or size + own > most_bytes:
             pieces.append([])
             size = 0
         pieces[-1].append(key)
