@@ -2,7 +2,7 @@
 
     make OUT                    28 clips of Neon and the rendered references, as OUT's few files
     make OUT --from FOLDER      the same, going on from what an earlier call brought back
-    adopt FOLDER                what came back, into content/: runs, and the presets that show them
+    adopt FOLDER                what came back, as runs into content/
     curves RUN FIGURES ...      what `neon_train.py run --evaluate` measured, one file a size, as
                                 tables of a run that pages draw charts from
 
@@ -193,11 +193,6 @@ def adopt(arguments: argparse.Namespace) -> int:
         raise SystemExit(f"{folder}: not complete; `make OUT --from {folder}` goes on with it")
     for run in unpacked(folder, content / "runs"):
         print(content / "runs" / run, json.dumps(told["runs"][run]))
-    if not any(run.startswith("rehearsal-") for run in told["runs"]):
-        (content / "presets").mkdir(exist_ok=True)
-        for preset in sorted((ORDERS / "presets").glob("*.md")):
-            shutil.copyfile(preset, content / "presets" / preset.name)
-            print(content / "presets" / preset.name)
     heaviest = max(run["bytes"] for run in told["runs"].values())
     if heaviest > MOST_CLIPS_BYTES:
         print(f"{heaviest} bytes of clips are more than {MOST_CLIPS_BYTES}", file=sys.stderr)

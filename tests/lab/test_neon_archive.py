@@ -1,22 +1,22 @@
-"""The default archive before it is made: its orders, its presets, and the way there and back."""
+"""The default archive: what was ordered and what it holds, its presets, the way there and back."""
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from generator import build as building
 from generator.catalogue import load
-from generator.clips.encode import encode
+from generator.catalogue.decode import Complaints
+from generator.catalogue.tables import read_table
 from generator.clips.hashes import sha256_of
 from generator.clips.probe import probe
 from generator.lab import matrix
@@ -55,40 +55,37 @@ def test_the_orders_are_what_the_archive_is_to_hold() -> None:
     assert {one.machine for one in ordered.values()} | {matrix.OWN_COMPUTER} <= machines
 
 
+def test_the_archive_holds_what_was_ordered() -> None:
+    """Every clip exactly 240 frames at 12 a second, all of them within their weight, made with the
+    weights that are shipped."""
+    runs = ROOT / "content" / "runs"
+    for order in ("archive", "rendered"):
+        folder = runs / matrix.read_matrix(ORDERS / f"{order}.toml").run
+        with (folder / "clips.csv").open(encoding="utf-8", newline="") as file:
+            rows = {row["id"]: row for row in csv.DictReader(file)}
+        assert sorted(rows) == sorted(cell.id for cell in cells(order))
+        clips = [folder / "media" / row["file"] for row in rows.values()]
+        assert sum(clip.stat().st_size for clip in clips) <= 24e6
+        for clip in clips:
+            facts = probe(clip)
+            assert (facts.frames, facts.duration_s) == (240, 20)
+    said = (runs / "neon-h200" / "run.toml").read_text("utf-8")
+    pieces = sorted((ROOT / "weights" / "neon").glob("*.safetensors"))
+    assert sum(piece.stat().st_size for piece in pieces) <= 36e6
+    for piece in pieces:
+        assert piece.stat().st_size <= 15e6
+        assert (sha256_of(piece) in said) is piece.name.startswith("neon-")
+
+
 @pytest.fixture(scope="module")
 def with_archive(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """content/ as it will be: every ordered clip, each the same grey second, and the presets.
-
-    Without test cards, which take long, and without what is not there yet: pictures of Neon's."""
+    """content/ without test cards, which take long."""
     root = tmp_path_factory.mktemp("archive")
     shutil.copytree(ROOT / "content", root / "content")
-    for run in ("neon-h200", "neon-rendered-h200", "test-cards"):
-        shutil.rmtree(root / "content" / "runs" / run, ignore_errors=True)
+    shutil.rmtree(root / "content" / "runs" / "test-cards")
     for preset in (root / "content" / "presets").glob("*.md"):
         if "test-cards--" in preset.read_text("utf-8"):
             preset.unlink()
-    shutil.copytree(ORDERS / "presets", root / "content" / "presets", dirs_exist_ok=True)
-    for order in ("archive", "rendered"):
-        named = matrix.read_matrix(ORDERS / f"{order}.toml")
-        folder = root / "content" / "runs" / named.run
-        (folder / "media").mkdir(parents=True)
-        ramp = np.linspace(0, 255, 48 * 32 * 3 * 12).astype(np.uint8).reshape(12, 32, 48, 3)
-        clip = folder / "media" / "grey.mp4"
-        encode([ramp], clip, rate_hz=Fraction(12))
-        (folder / "run.toml").write_text(
-            f'title = "Stand-in"\nsummary = "Grey."\nmeasured_by = "nobody"\nweights = "none"\n'
-            f'published = 2026-01-01\nmachine = "{named.machine}"\nrights = "none"\n'
-            f"publish_media = {str(named.publish_media).lower()}\nprotocol = []\n[software]\n"
-            '"None" = "none"\n[[series]]\nid = "s"\ntitle = "S"\nlabel = "measured-here"\n',
-            "utf-8",
-        )
-        rows = ["id,series,pipeline,prompt,size,steps,seed,sha256,file"]
-        rows += [
-            f"{cell.id},s,{cell.pipeline},{cell.prompt},{cell.size},"
-            f"{'/'.join(map(str, cell.steps))},0,{sha256_of(clip)},grey.mp4"
-            for cell in cells(order)
-        ]
-        (folder / "clips.csv").write_text("\n".join(rows) + "\n", "utf-8")
     return Project(root=root)
 
 
@@ -210,6 +207,35 @@ def test_a_command_ends_when_its_time_is_over(script: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr(cli, "main", long)
     assert script.generated(["generate"], 1.0, "") == 130
+
+
+def test_curves_are_tables_with_intervals(script: Any, tmp_path: Path) -> None:
+    """A line by steps for each size, its interval beside it; other clips' figures as flat lines."""
+
+    def row(value: float) -> dict[str, dict[str, float]]:
+        told = {"value": value, "low": 0.9 * value, "high": 1.2 * value}
+        names = ("frechet", "attribute_error", "sharpness_to_rendered", "warp_error")
+        return dict.fromkeys((*names, "rms_to_64_steps"), told)
+
+    by_steps = {"64": row(10), "12": row(20), "2": row(90), "rendered": row(1)}
+    by_steps["reconstructed"] = row(2)
+    quarters = [{"from_s": 0.0, "to_s": 5.0, **row(7)}, {"from_s": 5.0, "to_s": 10.0, **row(8)}]
+    told = {"size": "64x32", "by_steps": by_steps, "drift": {"quarters": quarters}}
+    figures = tmp_path / "figures.json"
+    figures.write_text(json.dumps({"evaluation": told}), "utf-8")
+    assert script.curves(script.parsed(["curves", str(tmp_path), str(figures)])) == 0
+    complaints = Complaints(Project(root=tmp_path))
+    found = {path.stem: read_table(path, complaints) for path in (tmp_path / "tables").iterdir()}
+    assert not complaints.found
+    assert found["frechet"] == (
+        ("64x32", "64 steps at 64x32"),
+        ((2.0, (90.0, 10.0)), (12.0, (20.0, 10.0))),
+        {"64x32": ((81.0, 108.0), (18.0, 24.0))},
+    )
+    drift = found["drift-frechet"]
+    assert drift is not None
+    assert drift.rows == ((5.0, (7.0,)), (10.0, (8.0,)))
+    assert set(found) == {*script.MEASURES, *script.DRIFT}
 
 
 def test_the_demo_says_that_there_are_no_weights_before_it_installs_anything(

@@ -160,6 +160,26 @@ def test_what_is_not_stated_is_a_token_of_its_own(neon: Neon) -> None:
     assert not two.isnan().any()
 
 
+def test_places_begin_as_waves_and_are_stretched_over_any_picture() -> None:
+    """Sines and cosines of half a wave to one for four patches, down and then to the right; a table
+    that rises evenly rises evenly at twice the size, but for its rim."""
+    table = nets.waves(4, 8, 16)
+    assert table[0, 1, 5].item() == pytest.approx(nets.PLACE_SIZE * math.sin(math.pi * 1.5 / 4))
+    assert table[12, 1, 5].item() == pytest.approx(nets.PLACE_SIZE * math.cos(math.pi * 5.5 / 8))
+    assert table[15, 1, 5].item() == pytest.approx(nets.PLACE_SIZE * math.cos(4 * math.pi * 5.5 / 8))
+    made = Neon(TINY_NEON_DIT, scenes=2).requires_grad_(False)
+    nets.initialise(made, 0)
+    dit, (rows, columns) = made.dit, TINY_NEON_DIT.places
+    latents = torch.zeros(1, 2, TINY_NEON_DIT.latent_channels, 2 * rows, 2 * columns)
+    wanted = dit.place_embedding.flatten(1).T
+    for frame in dit.patched(latents)[0].split(rows * columns):
+        torch.testing.assert_close(frame, wanted)
+    dit.place_embedding.copy_(torch.arange(columns).expand_as(dit.place_embedding))
+    large = torch.zeros(1, 1, TINY_NEON_DIT.latent_channels, 4 * rows, 4 * columns)
+    across = dit.patched(large)[0].unflatten(0, (2 * rows, 2 * columns))[3, :, 0]
+    torch.testing.assert_close(across.diff()[1:-1], torch.full((2 * columns - 3,), 0.5))
+
+
 def test_conditions_are_dropped_as_often_as_stated() -> None:
     """Of 20,000 clips a tenth loses everything, the scene too; about four tenths lose some."""
     generator = torch.Generator().manual_seed(0)

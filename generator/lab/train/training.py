@@ -52,8 +52,10 @@ CROP = 128
 WARM_STEPS = 100
 LAST_RATE = 0.05
 """Share of the learning rate that the schedule ends with."""
-RECENT, RISEN = 5, 1.2
-"""Lines of the log whose mean loss is compared with the lowest so far, and how far it may rise."""
+RECENT, RISEN, MOST_BACK = 10, 1.3, 3
+"""Lines of the log whose mean loss is compared with the lowest so far, how far it may rise, and how
+often a run goes back. Losses of single batches of sixteen clips lie a third apart by chance: five
+of them, and a rise by a fifth, once stopped a run that was well."""
 EVERY = 20
 """Steps from one line of the log to the next; the host waits for the device there only."""
 FILL_SHARE = 0.25
@@ -196,6 +198,7 @@ def train(
     synchronise(device)
     ready, saved, steps, rendering_s = now() - began, now(), 0, 0.0
     losses: list[float] = []
+    lately: list[Mapping[str, torch.Tensor]] = []
     best = Best(average)
     checked = now()
 
@@ -236,8 +239,10 @@ def train(
                 continue
             average.update()
             steps += 1
+            lately.append(found)
             if steps == 1 or steps % EVERY == 0:
-                numbers = {name: float(value) for name, value in found.items()}
+                numbers = means(lately)
+                lately.clear()
                 losses.append(numbers["loss"])
                 log.write("step", step=steps, done=round(done, 4), **rounded(numbers))
                 (loss,) = peers.agreed(numbers["loss"])
@@ -285,6 +290,14 @@ def train(
     )
 
 
+def means(steps: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, float]:
+    """Of the numbers that the last of these steps tells, over all steps that tell them."""
+    return {
+        name: float(torch.stack([one[name] for one in steps if name in one]).mean())
+        for name in steps[-1]
+    }
+
+
 @contextmanager
 def averaged(network: nn.Module, average: loops.Average) -> Iterator[None]:
     """The network with the average of its parameters, not in training."""
@@ -323,7 +336,7 @@ class Rescue:
 
     def __init__(self, network: nn.Module, average: loops.Average, stage: Stage) -> None:
         self.network, self.average, self.stage = network, average, stage
-        self.lowest, self.recent = math.inf, list[float]()
+        self.lowest, self.recent, self.left = math.inf, list[float](), MOST_BACK
         self.kept: list[torch.Tensor] = []
 
     @torch.no_grad()
@@ -336,8 +349,9 @@ class Rescue:
         if mean < self.lowest:
             self.lowest = mean
             self.kept = [one.clone() for one in (*self.network.parameters(), *self.average.kept)]
-        if mean <= RISEN * self.lowest:
+        if mean <= RISEN * self.lowest or not self.left:
             return False
+        self.left -= 1
         places = (*self.network.parameters(), *self.average.kept)
         for place, kept in zip(places, self.kept, strict=True):
             place.copy_(kept)
