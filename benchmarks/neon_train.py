@@ -299,7 +299,7 @@ def stages_run(
                 f"loss {came.first_loss:.4g} to {came.last_loss:.4g}"
             )
         source = None if (work / "config.json").is_file() else source
-    seen = [trained_on(bank) for bank in banks if bank.filled]
+    seen = [trained_on(bank) if bank.filled else None for bank in banks]
     clips, banks = None, []
     if peers is not None:
         peers.part()
@@ -326,13 +326,15 @@ def stages_run(
     if farm is not None:
         harvest(said, Path(arguments.farm), farm, 0 if toy else 60 * arguments.farm_minutes)
     if models.trained["neon"]:
-        losses = {}
-        for bank in seen:
-            rows, columns = bank.x.shape[-2:]
-            name = f"{8 * columns}x{8 * rows}"
-            unseen = held_out(models, footage, device, 8 * columns, 8 * rows, 2 if toy else None)
-            losses[name] = flow_loss(models, unseen)
-            losses[name]["of clips that were trained on"] = flow_loss(models, bank)
+        losses: dict[str, dict[str, Any]] = {}
+        sides = dict(zip(sizes_of(arguments, width, height), seen, strict=False)) or {size: None}
+        for (wide, high), bank in sides.items():
+            name, count = f"{wide}x{high}", 2 if toy else LOSS_SEEDS
+            losses[name] = {
+                **flow_loss(models, held_out(models, footage, device, wide, high, count))
+            }
+            if bank is not None:
+                losses[name]["of clips that were trained on"] = flow_loss(models, bank)
             said.say(f"loss of the flow, {name}: {losses[name]}", flow_loss=losses)
     if arguments.evaluate and models.trained["neon"] and models.trained["features"]:
         found = evaluate(
@@ -590,10 +592,8 @@ def trained_on(bank: Any) -> Any:
     return Bank(x.float()[:LOSS_SEEDS], *(one[:LOSS_SEEDS] for one in (starts, scene, values)))
 
 
-def held_out(
-    models: Any, footage: Any, device: Any, width: int, height: int, seeds: int | None
-) -> Any:
-    """Clips that are never trained on, encoded; `LOSS_SEEDS` unless told."""
+def held_out(models: Any, footage: Any, device: Any, width: int, height: int, seeds: int) -> Any:
+    """Clips that are never trained on, encoded."""
     import torch
 
     from generator.lab.train.data import HELD_OUT, Latents, Segments
@@ -603,7 +603,7 @@ def held_out(
         footage,
         models.vae,
         Segments(chunk_latents=shape.chunk, chunk_frames=4 * shape.chunk),
-        count=seeds or LOSS_SEEDS,
+        count=seeds,
         width=width,
         height=height,
         device=device,
@@ -678,7 +678,7 @@ def ship(arguments: argparse.Namespace) -> int:
 
     from generator.lab.models import neon_weights
     from generator.lab.train.log import LOG
-    from generator.lab.train.metrics import AttributeNetwork
+    from generator.lab.train.training import attribute_network
 
     source, target = Path(arguments.weights), Path(arguments.target)
     cpu = {"device": torch.device("cpu"), "dtype": torch.float32}
@@ -686,7 +686,7 @@ def ship(arguments: argparse.Namespace) -> int:
     parts = {"neon": neon, "vae": vae}
     _, state, _ = neon_weights.load(source)
     if any(key.startswith("features.") for key in state):
-        parts["features"] = AttributeNetwork(len(config.scenes), len(config.attributes))
+        parts["features"] = attribute_network(config)
         neon_weights.fill(parts["features"], "features", state, source)
     neon_weights.save(target, parts, config, eight_bits=True)
     _, neon_8, vae_8, _ = neon_weights.open_parts(target, **cpu)

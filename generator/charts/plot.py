@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
-from math import ceil, log
+from itertools import pairwise
+from math import ceil, floor, log, log10
 
 from generator.charts.look import Look
 
 LABEL_LINE_PX = 17
 """Height of a line of a reference label."""
 LEAST_TICK = 1e-5
-WIDE = 50
+WIDE, MOST_LOG_TICKS = 50, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +28,14 @@ class Axis:
     @property
     def ticks(self) -> tuple[float, ...]:
         if self.start:
-            rounds = takewhile(lambda at: at <= self.end, _round_numbers())
-            return tuple(float(at) for at in rounds if at >= self.start)
+            return _log_ticks(self.start, self.end)
         steps = int(self.end / self.tick + 1e-9) + 1
         return tuple(round(self.tick * i, 6) for i in range(steps))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Of the ticks: 0.5, 20, 1k."""
-        return tuple(f"{at / 1000:g}k" if at >= 1000 else f"{at:g}" for at in self.ticks)
+        return tuple(f"{at / 1000:g}k" if 1000 <= at < 1e6 else f"{at:g}" for at in self.ticks)
 
     def share(self, value: float) -> float:
         """Where a value stands, from 0 at the axis' beginning to 1 at its end."""
@@ -104,7 +103,7 @@ def axis(title: str, values: Iterable[float], *, most_ticks: int) -> Axis:
     # A value close under the next tick would leave that tick just outside: let it in.
     if ceil(largest / tick) * tick <= end * 1.02:
         end = max(end, ceil(largest / tick) * tick)
-    return Axis(title=title, end=round(end, 6), tick=tick)
+    return Axis(title=title, end=max(round(end, 6), LEAST_TICK), tick=tick)
 
 
 def wide_axis(title: str, values: Sequence[float], *, most_ticks: int) -> Axis:
@@ -113,10 +112,24 @@ def wide_axis(title: str, values: Sequence[float], *, most_ticks: int) -> Axis:
     least, largest = min(values), max(values)
     if least <= 0 or largest < WIDE * least:
         return axis(title, values, most_ticks=most_ticks)
-    start = max(at for at in takewhile(lambda at: at <= least, _round_numbers(LEAST_TICK)))
+    decade = 10.0 ** floor(log10(least))
+    start = max(m * decade for m in (1, 2, 5) if m * decade <= least)
     return Axis(
         title=f"{title}, logarithmic", start=start, end=round(largest * 1.15, 6), tick=start
     )
+
+
+def _log_ticks(start: float, end: float) -> tuple[float, ...]:
+    """1, 2 and 5 of every power of ten, or its 1 alone, or those of every second power and so on:
+    as many as there is room for."""
+    powers = range(floor(log10(start)), floor(log10(end)) + 1)
+    sets = (((1, 2, 5), 1), *(((1,), every) for every in range(1, len(powers) + 1)))
+    for leads, every in sets:
+        rounds = (lead * 10.0**power for power in powers[::every] for lead in leads)
+        found = tuple(float(f"{at:.3g}") for at in rounds if start <= at * (1 + 1e-9) and at <= end)
+        if len(found) <= MOST_LOG_TICKS:
+            break
+    return found
 
 
 def _round_numbers(first: float = 1) -> Iterator[float]:

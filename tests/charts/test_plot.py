@@ -36,7 +36,15 @@ def test_rates_far_apart_are_drawn_by_their_logarithm() -> None:
     assert made.ticks == (5, 10, 20, 50, 100, 200, 500, 1000, 2000)
     assert made.share(made.start) == 0
     assert made.share(made.end) == pytest.approx(1)
+    assert made.labels[-2:] == ("1k", "2k")
     assert made.share(20) - made.share(10) == pytest.approx(made.share(400) - made.share(200))
+
+
+@given(st.lists(st.floats(1e-12, 1e12), min_size=2, max_size=20))
+def test_a_wide_axis_holds_whatever_is_possible(values):
+    made = wide_axis("FPS", values, most_ticks=8)
+    assert all(-1e-9 <= made.share(value) <= 1 for value in values)
+    assert len(made.ticks) == len(made.labels) <= 10
 
 
 @given(st.lists(st.floats(0, 400), min_size=1, max_size=6), st.floats(1, 40))

@@ -68,7 +68,7 @@ def test_the_archive_holds_what_was_ordered() -> None:
         assert sum(clip.stat().st_size for clip in clips) <= 24e6
         for clip in clips:
             facts = probe(clip)
-            assert (facts.frames, facts.duration_s) == (240, 20)
+            assert (facts.frame_count, facts.duration_s) == (240, 20)
     said = (runs / "neon-h200" / "run.toml").read_text("utf-8")
     pieces = sorted((ROOT / "weights" / "neon").glob("*.safetensors"))
     assert sum(piece.stat().st_size for piece in pieces) <= 36e6
@@ -221,11 +221,12 @@ def test_curves_are_tables_with_intervals(script: Any, tmp_path: Path) -> None:
     by_steps["reconstructed"] = row(2)
     quarters = [{"from_s": 0.0, "to_s": 5.0, **row(7)}, {"from_s": 5.0, "to_s": 10.0, **row(8)}]
     told = {"size": "64x32", "by_steps": by_steps, "drift": {"quarters": quarters}}
-    figures = tmp_path / "figures.json"
+    run, figures = tmp_path / "content" / "runs" / "one", tmp_path / "figures.json"
+    run.mkdir(parents=True)
     figures.write_text(json.dumps({"evaluation": told}), "utf-8")
-    assert script.curves(script.parsed(["curves", str(tmp_path), str(figures)])) == 0
+    assert script.curves(script.parsed(["curves", str(run), str(figures)])) == 0
     complaints = Complaints(Project(root=tmp_path))
-    found = {path.stem: read_table(path, complaints) for path in (tmp_path / "tables").iterdir()}
+    found = {path.stem: read_table(path, complaints) for path in (run / "tables").iterdir()}
     assert not complaints.found
     assert found["frechet"] == (
         ("64x32", "64 steps at 64x32"),

@@ -56,17 +56,21 @@ def test_the_calls_of_the_plan_go_on_from_each_other(
     figures = json.loads((second / "figures.json").read_text("utf-8"))
     assert set(figures["evaluation"]["by_steps"]) >= {"rendered", "1", "2", "64"}
     assert figures["frames_rendered_a_second"] > 0
-    assert figures["flow_loss"].keys() == {"told", "told another's"}
+    losses = figures["flow_loss"]["48x32"]
+    assert losses.keys() == {"told", "told another's", "known without a network"}
     # two clips of coloured shapes whiten no others: how large they are says nothing here
-    assert all(0 < loss < math.inf for loss in figures["flow_loss"]["told"].values())
+    assert all(0 < loss < math.inf for loss in losses["told"].values())
     assert any("so far" in line for line in figures["log"])
 
     capsys.readouterr()
     assert neon_train.main(["ship", str(second), str(shipped)]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["bytes"] == sum(path.stat().st_size for path in shipped.iterdir())
-    config, state, _ = neon_weights.load(shipped)
-    assert not any(name.startswith("features.") for name in state)
+    assert said["bytes"] == sum((shipped / name).stat().st_size for name in said["files"])
+    assert read_log(shipped / "log.jsonl") == read_log(second / "log.jsonl")
+    config, state, read = neon_weights.load(shipped)
+    assert any(name.startswith("features.") for name in state)
+    assert "neon-1-of-1.safetensors sha256" in read.said
+    assert "features" not in read.said
     assert config.rounding["flow"] == said["lost"]["flow"] < 0.2
     assert config.training["seconds"].keys() == {"features", "vae", "dit"}
     sys.modules.pop("neon_train")

@@ -166,7 +166,9 @@ def test_places_begin_as_waves_and_are_stretched_over_any_picture() -> None:
     table = nets.waves(4, 8, 16)
     assert table[0, 1, 5].item() == pytest.approx(nets.PLACE_SIZE * math.sin(math.pi * 1.5 / 4))
     assert table[12, 1, 5].item() == pytest.approx(nets.PLACE_SIZE * math.cos(math.pi * 5.5 / 8))
-    assert table[15, 1, 5].item() == pytest.approx(nets.PLACE_SIZE * math.cos(4 * math.pi * 5.5 / 8))
+    assert table[15, 1, 5].item() == pytest.approx(
+        nets.PLACE_SIZE * math.cos(4 * math.pi * 5.5 / 8)
+    )
     made = Neon(TINY_NEON_DIT, scenes=2).requires_grad_(False)
     nets.initialise(made, 0)
     dit, (rows, columns) = made.dit, TINY_NEON_DIT.places

@@ -57,10 +57,11 @@ def test_streamed_frame_by_frame_it_is_diffusers_to_the_bit(
 def test_several_latents_in_one_call_give_the_same_pictures(
     vae: Any, latents: Any, sizes: list[int]
 ) -> None:
-    """The fast path differs by rounding only."""
+    """The fast path differs by rounding only: less than 2e-5 on one processor, 3.3e-5 on another,
+    where convolutions of another number of frames sum in another order."""
     fast = streamed(vaes.StreamingDecoder(vae), latents, sizes)
     slow = streamed(vaes.StreamingDecoder(vae, batched=False), latents, [1] * 9)
-    torch.testing.assert_close(fast, slow, atol=2e-5, rtol=0)
+    torch.testing.assert_close(fast, slow, atol=5e-5, rtol=0)
     assert slow.std() > 0.05, "pictures of one grey would prove nothing"
 
 

@@ -396,7 +396,7 @@ def _shape(config: Path) -> DiTShape:
             f"{config}: knows no {_some(sorted(given.keys() - known))}; "
             f"known are {', '.join(sorted(known))}"
         )
-    for name in ("patch", "vace_layers"):
+    for name in ("patch", "places", "vace_layers"):
         if isinstance(given.get(name), list):
             given[name] = tuple(given[name])
     wrong = [f"{name} {value!r}" for name, value in given.items() if not _fits(name, value)]
@@ -424,6 +424,10 @@ def _fits(name: str, value: object) -> bool:
         return isinstance(value, float) and value > 0
     if name == "patch":
         return isinstance(value, tuple) and len(value) == 3 and all(map(_is_count, value))
+    if name == "places":
+        if not isinstance(value, tuple) or len(value) != 2:
+            return False
+        return value == (0, 0) or all(map(_is_count, value))
     if name == "vace_layers":
         return isinstance(value, tuple) and all(type(one) is int and one >= 0 for one in value)
     return _is_count(value) or (name == "bank" and value == 0)

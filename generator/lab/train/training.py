@@ -40,7 +40,7 @@ from generator.lab.train.metrics import AttributeNetwork, attribute_error, attri
 from generator.lab.train.peers import Peers
 from generator.measure.roofline import NEON_DIT, NEON_VAE, DiTShape, tokens_per_frame
 
-__all__ = ["STAGES", "Models", "Outcome", "Plan", "open_models", "train"]
+__all__ = ["STAGES", "Models", "Outcome", "Plan", "attribute_network", "open_models", "train"]
 
 STAGES = ("features", "vae", "dit")
 PARTS = {"features": "features", "vae": "vae", "dit": "neon"}
@@ -382,6 +382,13 @@ def check(plan: Plan) -> None:
         raise UsageError("\n".join(wrong))
 
 
+def attribute_network(config: NeonConfig) -> AttributeNetwork:
+    """What a model of this configuration is measured with, not trained."""
+    tiny = config.vae == TINY_NEON_VAE
+    toy: dict[str, Any] = {"widths": (8, 8, 8, 8), "look": (32, 48)} if tiny else {}
+    return AttributeNetwork(len(config.scenes), len(config.attributes), **toy)
+
+
 def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch.device) -> Models:
     """Parts as `source` has them; those that it lacks begin anew.
 
@@ -407,9 +414,7 @@ def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch
         config = replace(config, dit=fresh.dit)  # as it is today, where it is still to be trained
     neon, vae = Neon(config.dit, scenes=len(config.scenes)), NeonVAE(config.vae)
     initialise(neon, plan.seed)
-    toy: dict[str, Any] = {"widths": (8, 8, 8, 8), "look": (32, 48)} if plan.tiny else {}
-    features = AttributeNetwork(len(config.scenes), len(config.attributes), **toy)
-    models = Models(config, neon, vae, features, {})
+    models = Models(config, neon, vae, attribute_network(config), {})
     for name in PARTS.values():
         module: nn.Module = getattr(models, name)
         models.trained[name] = any(key.startswith(f"{name}.") for key in state)
