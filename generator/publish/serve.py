@@ -151,9 +151,10 @@ class _Site:
         with os.fdopen(handle, "rb") as stream:
             stat = os.fstat(handle)
             identity = (stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_size)
-            if self._kept is None or self._kept[0] != identity:
-                self._kept = identity, _read(stream.read(), folder)
-        return self._kept[1]
+            kept = self._kept  # another thread may put a newer one there at any time
+            if kept is None or kept[0] != identity:
+                self._kept = kept = identity, _read(stream.read(), folder)
+        return kept[1]
 
     def _find(self, request: Request, path: str, edition: _Edition, folder: _Folder) -> Response:
         if request.method not in ("GET", "HEAD"):
