@@ -17,7 +17,7 @@ from generator.clips.container import examine
 from generator.errors import MediaError
 from generator.records import Display, Facts, Still, Storyboard
 
-RECIPE = 3
+RECIPE = 4
 """Raise it when stills are made otherwise than before, so that cached ones are made anew."""
 
 POSTER_AT = Fraction(2, 5)
@@ -31,9 +31,9 @@ MAX_FILE_BYTES = 64 << 20
 """A picture larger than this is none that a page could carry."""
 
 SCALING = {"flags": "lanczos+accurate_rnd+full_chroma_int+bitexact", "out_color_matrix": "bt601"}
-WEBP = {"c:v": "libwebp", "quality": 74, "compression_level": 4, "pix_fmt": "yuv420p"}
+WEBP = {"c:v": "libwebp", "quality": 58, "compression_level": 4, "pix_fmt": "yuv420p"}
 JPEG = {"c:v": "mjpeg", "q:v": 4, "pix_fmt": "yuvj420p"}
-SMALLER = {"libwebp": {"quality": 45}, "mjpeg": {"q:v": 7}}
+SMALLER = {"libwebp": {"quality": 34}, "mjpeg": {"q:v": 7}}
 """What thumbnails change in the encoding, by its encoder: they lie dimmed behind figures."""
 
 
