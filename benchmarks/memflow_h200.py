@@ -37,17 +37,8 @@ STEADY_CHUNKS = 8
 MARGIN_S = 15
 PROMPT = "cyberpunk-detective"
 KERNELS = ("cudnn", "flash", "efficient")
-GOLDEN: tuple[tuple[str, int, int, int, int, tuple[int, ...], tuple[int, ...]], ...] = (
-    ("memflow_32x48_4steps", 48, 32, 4, 0, (120,), ()),
-    ("memflow_48x64_2steps", 64, 48, 2, 3, (120,), ()),
-    ("memflow_switch_32x48_4steps", 48, 32, 4, 5, (120, 90, 150), (3, 13)),
-    ("memflow_switch_64x48_2steps", 48, 64, 2, 6, (60, 100, 80), (1, 4)),
-    ("memflow_sparse_switch_48x48_2steps", 48, 48, 2, 7, (100, 140), (11,)),
-    ("memflow_sparse_48x32_3steps", 32, 48, 3, 8, (110,), ()),
-)
-"""File, width, height, steps, seed, tokens of its prompts, chunks where they are switched."""
-ALONE = (0, 3)
-"""Runs, by seed, whose one prompt is drawn by that seed (tests/lab/golden/README.md)."""
+GOLDEN = ROOT / "tests" / "lab" / "golden"
+"""Each file says what it was made with (README.md there)."""
 
 
 class Budget:
@@ -243,7 +234,7 @@ def golden(report: Report, device_name: str, compile_mode: str = "none") -> None
     """Every chunk of the golden files on this device, float32 without TF32."""
     try:
         import torch
-        from safetensors.torch import load_file
+        from safetensors import safe_open
 
         from generator.lab.models import text, weights
         from generator.lab.models.fast import FastPasses
@@ -270,15 +261,19 @@ def golden(report: Report, device_name: str, compile_mode: str = "none") -> None
         weights.fill_randomly(model, 1)
         model.to(device)
         fast = FastPasses(model, graphs=compile_mode == "graphs")
-        for name, width, height, steps, seed, tokens, switches in GOLDEN:
-            held = load_file(ROOT / "tests" / "lab" / "golden" / f"{name}.safetensors")
+        for path in sorted(GOLDEN.glob("memflow_*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                told = json.loads(file.metadata()["config"])
+                noise, latents = (file.get_tensor(name)[0] for name in ("noise", "latents"))
 
-            def embed(prompt: str, seed: int = seed, tokens: Any = tokens) -> Any:
-                alone = seed in ALONE
-                drawn = torch.Generator().manual_seed(seed if alone else 1000 + int(prompt))
-                made = torch.randn(tokens[int(prompt)], 4096, generator=drawn)
-                return 0.2 * made if alone else made
+            def embed(prompt: str, told: Any = told) -> Any:
+                seed = told.get("prompt_seed", 1000 + int(prompt))
+                drawn = torch.Generator().manual_seed(seed)
+                tokens = told["prompt_tokens"][int(prompt)]
+                made = torch.randn(tokens, 4096, generator=drawn)
+                return made * told.get("prompt_scale", 1.0)
 
+            switches = told.get("switch_frames") or []
             pipeline = MemFlow(
                 model,
                 None,
@@ -286,27 +281,27 @@ def golden(report: Report, device_name: str, compile_mode: str = "none") -> None
                 device=device,
                 kernel="torch",
                 said={},
-                noise=Replayed(held["noise"][0].split(3), seed + 1, steps),
-                sparse_memory="sparse" in name,
+                noise=Replayed(noise.split(3), told["seed"] + 1, told["steps"]),
+                sparse_memory=told.get("sparse", False),
                 fast=fast if compile_mode != "none" else None,
             )
             pipeline.prepare(
                 Request(
                     prompt="0",
-                    width=width,
-                    height=height,
-                    steps=(steps,),
+                    width=told["width"],
+                    height=told["height"],
+                    steps=(told["steps"],),
                     seed=0,
-                    switches=tuple((chunk, str(i)) for i, chunk in enumerate(switches, 1)),
+                    switches=tuple((-(-frame // 3), str(i)) for i, frame in enumerate(switches, 1)),
                 )
             )
             stream = pipeline.latents()
             off = [
                 float((next(stream).cpu() - wanted).abs().max() / wanted.abs().max())
-                for wanted in held["latents"][0].split(3)
+                for wanted in latents.split(3)
             ]
-            report.data.setdefault("golden", {})[name] = off
-            report.say(f"golden {name}: worst chunk off by {max(off):.1e}")
+            report.data.setdefault("golden", {})[path.stem] = off
+            report.say(f"golden {path.stem}: worst chunk off by {max(off):.1e}")
     except Exception as error:  # the speed is wanted all the same
         report.say(f"golden: not run ({type(error).__name__}: {error})")
     report.write()

@@ -217,8 +217,10 @@ FIGURES = 4
 
 def curves(arguments: argparse.Namespace) -> int:
     """Tables of the run: measures by steps, and by quarters of 20 s, with their intervals."""
+    from generator.catalogue.tables import FOLDER
+
     found = [json.loads(Path(one).read_text("utf-8"))["evaluation"] for one in arguments.figures]
-    folder = Path(arguments.run) / "tables"
+    folder = Path(arguments.run) / FOLDER
     folder.mkdir(exist_ok=True)
     for name, (measure, beside) in MEASURES.items():
         lines = {}
@@ -243,10 +245,13 @@ def curves(arguments: argparse.Namespace) -> int:
 
 def tabled(path: Path, place: str, lines: dict[str, dict[Any, dict[str, float]]]) -> None:
     """A table of generator/catalogue/tables.py: `lines` by name, their points by place."""
+    from generator.catalogue.tables import HIGH, LOW
+
+    ends = {"value": "", "low": LOW, "high": HIGH}
     header, columns = [place], []
     for name, points in lines.items():
-        keys = [key for key in ("value", "low", "high") if key in next(iter(points.values()))]
-        header += [name if key == "value" else f"{name} {key}" for key in keys]
+        keys = [key for key in ends if key in next(iter(points.values()))]
+        header += [name + ends[key] for key in keys]
         columns += [(points, key) for key in keys]
     rows = [header]
     for at in sorted({at for points in lines.values() for at in points}):

@@ -626,7 +626,7 @@ def flow_loss(models: Any, bank: Any) -> dict[str, dict[str, float]]:
     from generator.lab.models.neon import flow, known_share
     from generator.lab.train.loops import mixed
 
-    shape, device = models.config.dit, bank.x.device
+    neon, shape, device = models.neon, models.config.dit, bank.x.device
     found: dict[str, dict[str, float]] = {}
     with (
         torch.inference_mode(),
@@ -635,19 +635,21 @@ def flow_loss(models: Any, bank: Any) -> dict[str, dict[str, float]]:
         generator = torch.Generator(device).manual_seed(0)
         noise = torch.randn(bank.x.shape, generator=generator, device=device)
         spread = models.vae.latents_spread.float().view(-1, 1, 1)
-        told = {"told": (bank.scene, bank.values)}
-        told["told another's"] = (bank.scene.roll(1, 0), bank.values.roll(1, 0))
-        for name, condition in told.items():
-            texts = models.neon.texts(*condition)
-            for level in LEVELS:
-                sigma = torch.zeros(bank.starts.shape, device=device)
-                sigma[:, -1] = level
-                x = mixed(bank.x, noise, sigma, shape.chunk)
-                known = known_share(level, spread) * x
-                made = known + flow(models.neon.dit, x, 1000 * sigma, bank.starts, texts).float()
-                for who, guess in ((name, made), ("known without a network", known)):
-                    off = (guess - (noise - bank.x))[:, -shape.chunk :]
-                    found.setdefault(who, {})[str(level)] = round(float(off.pow(2).mean()), 4)
+        told = {
+            "told": neon.texts(bank.scene, bank.values),
+            "told another's": neon.texts(bank.scene.roll(1, 0), bank.values.roll(1, 0)),
+        }
+        for level in LEVELS:
+            sigma = torch.zeros(bank.starts.shape, device=device)
+            sigma[:, -1] = level
+            x = mixed(bank.x, noise, sigma, shape.chunk)
+            known = known_share(level, spread) * x
+            guesses = {"known without a network": known}
+            for who, texts in told.items():
+                guesses[who] = known + flow(neon.dit, x, 1000 * sigma, bank.starts, texts).float()
+            for who, guess in guesses.items():
+                off = (guess - (noise - bank.x))[:, -shape.chunk :]
+                found.setdefault(who, {})[str(level)] = round(float(off.pow(2).mean()), 4)
     return found
 
 

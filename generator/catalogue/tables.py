@@ -14,7 +14,7 @@ from typing import NamedTuple
 from generator.catalogue.decode import Complaints, as_written, read_text
 from generator.intake import TABLE, TableError, csv_rows
 
-__all__ = ["FOLDER", "MOST_LINES", "Lines", "read_table"]
+__all__ = ["FOLDER", "HIGH", "LOW", "MOST_LINES", "Lines", "read_table"]
 
 FOLDER = "tables"
 MOST_LINES = 6

@@ -335,8 +335,9 @@ class Rescue:
     """Goes back to where the loss was lowest, at half the rate, when it has risen far above."""
 
     def __init__(self, network: nn.Module, average: loops.Average, stage: Stage) -> None:
-        self.network, self.average, self.stage = network, average, stage
+        self.stage = stage
         self.lowest, self.recent, self.left = math.inf, list[float](), MOST_BACK
+        self.places = [*network.parameters(), *average.kept]
         self.kept: list[torch.Tensor] = []
 
     @torch.no_grad()
@@ -348,12 +349,11 @@ class Rescue:
             return False
         if mean < self.lowest:
             self.lowest = mean
-            self.kept = [one.clone() for one in (*self.network.parameters(), *self.average.kept)]
+            self.kept = [one.clone() for one in self.places]
         if mean <= RISEN * self.lowest or not self.left:
             return False
         self.left -= 1
-        places = (*self.network.parameters(), *self.average.kept)
-        for place, kept in zip(places, self.kept, strict=True):
+        for place, kept in zip(self.places, self.kept, strict=True):
             place.copy_(kept)
         self.stage.optimiser.forget()
         self.stage.rate /= 2
