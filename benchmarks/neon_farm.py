@@ -7,8 +7,8 @@ The first kind renders eagerly, clips that training can begin with. The second c
 scene, then renders until FOLDER/stop stands there: a clip's first chunk goes to FOLDER as a file
 (`clips-*`) until FOLDER/enough stands there, and all of it stays on the GPU until FOLDER/vae holds
 a trained VAE. Then clips are encoded, at this size and at half of it, and written as `bank-*`,
-those that come afterwards too; where FOLDER/vae stands there from the beginning, that is all. A
-farm ends with its parent, as its standard input does.
+those that come afterwards too; where FOLDER/vae stands there from the beginning, that is all, but
+for as many clips as --shelve says. A farm ends with its parent, as its standard input does.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--eager", action="store_true", help="never compiled, for a rehearsal")
     parser.add_argument("--most", type=int, default=2600, help="clips that wait for the VAE")
     parser.add_argument("--bank", type=int, default=10**9, help="clips to encode at most")
+    parser.add_argument("--shelve", type=int, default=0, help="clips to leave beside a VAE as well")
     parser.add_argument("--seed", type=int, default=0, help="footage begins at 10 million times it")
     return Farm(child_arguments(parser, given)).run()
 
@@ -137,7 +138,7 @@ class Farm:
         from generator.lab.train.data import ENOUGH
 
         vae = self.encode_held() if self.stands(VAE) else None
-        shelved = vae is None
+        shelved = 10**9 if vae is None else self.given.shelve
         for condition in self.conditions(COMPILED_SEED):
             if self.stands(STOP) or self.said["encoded"] >= self.given.bank:
                 break
@@ -150,7 +151,7 @@ class Farm:
             if not self.stands(f"compiled-{self.scene}"):
                 self.said["first_pass_s"] = self.seconds()
                 written(self.folder / f"compiled-{self.scene}", b"")
-            if shelved and not self.stands(ENOUGH):
+            if CLIPS * self.said["files"] < shelved and not self.stands(ENOUGH):
                 self.shelve(condition, clip["pixels"][:, : self.cut.chunk_frames])
             if vae is None:
                 self.held.append(clip)

@@ -145,6 +145,7 @@ def farmed(
         command += ["--seed", str(arguments.seed)]
         command += ["--first"] if kind == "first" else []
         command += ["--bank", str(arguments.farm_clips)] if arguments.farm_clips else []
+        command += ["--shelve", str(arguments.farm_shelve)] if arguments.farm_shelve else []
         command += ["--eager", "--most", "16"] if toy else []
         commands[f"{scene}-{kind}"] = command
     return neon_warm.Warming(commands, scratch / "farm")
@@ -768,6 +769,11 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     one.add_argument(
         "--farm-clips", type=int, help="of each scene, encoded at most; then the GPU is free"
+    )
+    one.add_argument(
+        "--farm-shelve",
+        type=int,
+        help="first chunks of each scene, left beside for a later call's attribute network",
     )
     one.add_argument("--bank", metavar="FOLDER", help="encoded clips that a farm has left")
     one.add_argument(

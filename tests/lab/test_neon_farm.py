@@ -93,6 +93,20 @@ def test_a_farms_bank_is_what_one_encodes_oneself(trained: Path, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("toy")
+def test_first_chunks_are_left_beside_encoded_clips(trained: Path, tmp_path: Path) -> None:
+    """As many as were asked for, with the conditions of what is encoded."""
+    hand_over(trained, tmp_path)
+    scene = shapes().scenes[0]
+    assert farm(tmp_path, scene, "--eager", "--bank", "12", "--shelve", "8") == 0
+    shelf = Shelf(tmp_path, shapes(), count=8, frames=12, **SIZE, device=CPU)
+    assert shelf.refresh(20) == 8
+    assert not list(tmp_path.glob("clips-*"))
+    bank = Harvest(tmp_path, SIZE["width"], SIZE["height"], CPU)
+    assert bank.filled == 12
+    torch.testing.assert_close(shelf.values, bank.values[:8], equal_nan=True)
+
+
+@pytest.mark.usefixtures("toy")
 def test_clips_wait_for_a_vae_and_are_encoded_when_it_is_there(
     trained: Path, tmp_path: Path
 ) -> None:

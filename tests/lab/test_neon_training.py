@@ -620,6 +620,31 @@ def test_weights_of_other_attributes_are_refused(trained: tuple[Path, dict[str, 
         train(Plan(stage="vae", out=trained[0], steps=1, **TOY), other)
 
 
+def test_other_spans_have_the_attribute_network_begin_anew(
+    trained: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """What it tells is shares of them; what makes pictures goes on, and the new spans are kept."""
+    footage = shapes()
+    first, *rest = footage.attributes
+    wider = {scene: (low - 1, high, usual) for scene, (low, high, usual) in first.spans.items()}
+    other = replace(footage, attributes=(replace(first, spans=wider), *rest))
+    plan = Plan(stage="dit", out=tmp_path / "toy", resume=trained[0], steps=1, **TOY)
+    before = training.open_models(plan, footage, trained[0], CPU)
+    models = training.open_models(plan, other, trained[0], CPU)
+    assert before.trained == {**models.trained, "features": True}
+    assert not models.trained["features"]
+    assert models.config.attributes == other.attributes
+    for part in ("neon", "vae"):
+        pairs = zip(
+            getattr(before, part).parameters(), getattr(models, part).parameters(), strict=True
+        )
+        assert all(torch.equal(a, b) for a, b in pairs)
+    train(plan, other)
+    again = training.open_models(plan, other, plan.out, CPU)
+    assert again.config.attributes == other.attributes
+    assert again.trained == models.trained
+
+
 def test_the_command_shows_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
     said = capsys.readouterr().out

@@ -74,7 +74,7 @@ class Recipe:
     show."""
     latent_size: float = 1e-4
     """Weight of the latents' mean square."""
-    unstated: float = 0.1
+    unstated: float = 0.04
     """Share of clips whose whole condition is dropped."""
     history: float = 0.5
     """Share of clips in which only the last chunk has noise to speak of."""

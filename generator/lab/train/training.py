@@ -390,7 +390,9 @@ def attribute_network(config: NeonConfig) -> AttributeNetwork:
 
 
 def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch.device) -> Models:
-    """Parts as `source` has them; those that it lacks begin anew.
+    """Parts as `source` has them; those that it lacks begin anew. So does the attribute network
+    where attributes have other spans now, for all it tells is shares of them; the transformer has
+    to learn them anew from where it is.
 
     Raises UsageError where it was trained on other attributes or shapes.
     """
@@ -403,13 +405,17 @@ def open_models(plan: Plan, footage: Footage, source: Path | None, device: torch
     config, state = fresh, dict[str, torch.Tensor]()
     if source is not None:
         config, state, _ = neon_weights.load(source)
-        if (config.scenes, config.attributes) != (fresh.scenes, fresh.attributes):
+        known = [[one.name for one in each.attributes] for each in (config, fresh)]
+        if config.scenes != fresh.scenes or known[0] != known[1]:
             raise UsageError(
                 f"{source}: trained on other scenes or attributes than are rendered now; begin "
                 "anew with another --out"
             )
         if plan.tiny != (config.vae == TINY_NEON_VAE):
             raise UsageError(f"{source}: give --tiny where the weights are a toy's, and only there")
+        if config.attributes != fresh.attributes:  # other spans: shares of them mean other values
+            config = replace(config, attributes=fresh.attributes)
+            state = {key: one for key, one in state.items() if not key.startswith("features.")}
     if not any(key.startswith("neon.") for key in state):
         config = replace(config, dit=fresh.dit)  # as it is today, where it is still to be trained
     neon, vae = Neon(config.dit, scenes=len(config.scenes)), NeonVAE(config.vae)
