@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from neon_warm import NO_BOUND_S, child_arguments, child_parser, written  # noqa: E402
+from neon_children import NO_BOUND_S, child_arguments, child_parser, written  # noqa: E402
 
 FIRST_SEED, COMPILED_SEED = 0, 1_000_000
 CLIPS = 4

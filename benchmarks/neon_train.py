@@ -1,10 +1,8 @@
 """Training Neon on one GPU, call by call: `python benchmarks/neon_train.py run OUT`.
 
-    run OUT --stage features=1.5 --stage vae=7 --warm --keep-warm      first call: from nothing
-    run OUT --from WEIGHTS --stage dit=8.7 --part 1/2 --warm --halve --size 256x144 --batch 128
-    run OUT --from WEIGHTS --stage dit=7.5 --part 2/2 --warm --evaluate 24
-    run OUT --stage vae=6 --stage features=1.4 --farm FARM         with two GPUs, one of
-    run OUT --from WEIGHTS --stage dit=8.7 --part 1/4 --bank FARM --peers 2   which renders
+    run OUT --stage vae=5.4 --stage features=1.2 --farm FARM           first call: from nothing
+    run OUT --from WEIGHTS --stage dit=8.9 --part 1/2 --bank FARM
+    run OUT --from WEIGHTS --stage dit=8.4 --part 2/2 --bank FARM --evaluate 24
     ship WEIGHTS weights/neon                        eight bits, what that loses measured
 
 OUT then holds eight files at most, none above 16 MiB: weights in float16 (at most 15 MB a piece),
@@ -13,10 +11,9 @@ time went, what was measured) and sheet.png (clips beside rendered ones). Copy t
 folder with --from in the next call. docs/neon.md has the plan of calls.
 
 Needs torch, numpy and safetensors, nothing else of this project's dependencies, and no network.
-`--warm` compiles rendering whole, one process for each scene, while the call trains on frames that
-are rendered eagerly, and changes over when they are done; a later call on the same machine begins
-compiled (`neon_warm.py`). `--halve` renders at twice the size and gives means of 2 x 2, so that
-half of a size that is warm needs no compiling of its own.
+`--farm` has other processes render and encode beside the training (`neon_farm.py`), into a folder
+from which later calls on the same machine take clips (`--bank`). `--halve` renders at twice the
+size and gives means of 2 x 2.
 The stage `render` trains nothing: it measures how fast scenes are rendered, eager and (with
 --compile-s) compiled, and how long compiling takes. What cannot be compiled in time or at all is
 rendered eagerly, and figures.json names it under `compiled`.
@@ -46,8 +43,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import neon_children  # noqa: E402
 import neon_farm  # noqa: E402
-import neon_warm  # noqa: E402
 from taken import taken  # noqa: E402
 
 MOST_FILES, MOST_BYTES = 8, 16 * 2**20
@@ -59,8 +56,6 @@ LOSS_SEEDS = 16
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 TIMESTEPS = (1000.0, 800.0, 500.0, 200.0)
 RENDER = "render"
-WARM_S = 120.0
-"""For each scene, where all is warm: what a call can bear if it were not."""
 OTHER_SIZES = ((256, 144), (512, 288))
 CLIP_FRAMES = 40
 SHELF = 4096
@@ -81,7 +76,7 @@ class Said:
         self.data["log"].append(line)
         self.data.update(facts)
         text = json.dumps(self.data, indent=1) + "\n"
-        neon_warm.written(self.path, text.encode())
+        neon_children.written(self.path, text.encode())
 
 
 def run(arguments: argparse.Namespace, footage: Any = None) -> int:
@@ -111,25 +106,17 @@ def run(arguments: argparse.Namespace, footage: Any = None) -> int:
             ends.callback(lambda: said.say("farm", farm=farm_report(Path(arguments.farm), farm)))
             ends.callback(farm.stop)
         if arguments.peers > 1 and not arguments.rank:
-            others = neon_warm.Warming(others_of(arguments, Path(scratch)), Path(scratch) / "peers")
+            others = neon_children.Children(
+                others_of(arguments, Path(scratch)), Path(scratch) / "peers"
+            )
             ends.callback(lambda: said.say("peers", peers=others.report()))
             ends.callback(others.stop)
-        if arguments.warm:
-            warming = warmed(arguments, Path(scratch), ways["eager"].scenes, width, height)
-            ends.callback(lambda: said.say("warm", warming=warming.report()))
-            ends.callback(warming.stop)
-            compiled = rendered.footage(samples, compile_s=WARM_S, halve=halve)
-            eager = ways["eager"]
-            ways = {
-                "eager": neon_warm.changing(eager, compiled, warming, (width, height), said.say)
-            }
-            said.say(f"compiling beside: {', '.join(warming.running()) or 'all is warm'}")
         return stages_run(arguments, said, ways, device, (width, height), out, Path(scratch), farm)
 
 
 def farmed(
     arguments: argparse.Namespace, scenes: Sequence[str], width: int, height: int, scratch: Path
-) -> neon_warm.Warming:
+) -> neon_children.Children:
     """The processes that render for this call, two for each scene, and encode at its end."""
     folder = Path(arguments.farm)
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,10 +135,10 @@ def farmed(
         command += ["--shelve", str(arguments.farm_shelve)] if arguments.farm_shelve else []
         command += ["--eager", "--most", "16"] if toy else []
         commands[f"{scene}-{kind}"] = command
-    return neon_warm.Warming(commands, scratch / "farm")
+    return neon_children.Children(commands, scratch / "farm")
 
 
-def farm_report(folder: Path, farm: neon_warm.Warming) -> dict[str, Any]:
+def farm_report(folder: Path, farm: neon_children.Children) -> dict[str, Any]:
     """What each of its processes said last, or how it failed."""
     found = farm.report()
     for path in sorted(folder.glob("*-*.json")):
@@ -170,7 +157,7 @@ def hand_over(work: Path, folder: Path) -> None:
     beside.rename(folder / neon_farm.VAE)
 
 
-def harvest(said: Said, folder: Path, farm: neon_warm.Warming, farm_s: float) -> None:
+def harvest(said: Said, folder: Path, farm: neon_children.Children, farm_s: float) -> None:
     """Let the farm go on until so many seconds into the call, and end it."""
     while time.monotonic() - said.began < farm_s:
         time.sleep(0.5)
@@ -194,23 +181,6 @@ def others_of(arguments: argparse.Namespace, scratch: Path) -> dict[str, list[st
     return found
 
 
-def warmed(
-    arguments: argparse.Namespace, scratch: Path, scenes: Sequence[str], width: int, height: int
-) -> neon_warm.Warming:
-    """The processes that compile what this call renders."""
-    factor = 2 if arguments.halve else 1
-    todo = neon_warm.commands(
-        scenes,
-        scratch / "warm",
-        size=f"{factor * width}x{factor * height}",
-        samples=1 if arguments.rehearse else arguments.samples,
-        device="cpu" if arguments.rehearse else arguments.device,
-        keep=Path(arguments.out) if arguments.keep_warm else None,
-        take=Path(arguments.source) if arguments.source else None,
-    )
-    return neon_warm.Warming(todo, scratch / "warm")
-
-
 def stages_run(
     arguments: argparse.Namespace,
     said: Said,
@@ -219,7 +189,7 @@ def stages_run(
     size: tuple[int, int],
     out: Path,
     scratch: Path,
-    farm: neon_warm.Warming | None = None,
+    farm: neon_children.Children | None = None,
 ) -> int:
     """The stages one after the other, then the sheet and the evaluation; the exit status."""
     from generator.lab.train import training
@@ -401,7 +371,7 @@ def bring(work: Path, out: Path) -> None:
     for old in out.glob("neon-*.safetensors"):
         old.unlink()
     for path in work.iterdir():
-        neon_warm.written(out / path.name, path.read_bytes())
+        neon_children.written(out / path.name, path.read_bytes())
 
 
 def rendering(
@@ -752,12 +722,6 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--compile",
         action=argparse.BooleanOptionalAction,
         help="what is trained; the transformer's passes are unless this says no",
-    )
-    one.add_argument("--warm", action="store_true", help="compile rendering beside the training")
-    one.add_argument(
-        "--keep-warm",
-        action="store_true",
-        help="with --warm: leave what was compiled in OUT, for --from on another machine",
     )
     one.add_argument(
         "--farm", metavar="FOLDER", help="processes render into it, for this call and later ones"

@@ -9,7 +9,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,6 @@ from neon_stand_in import shapes  # noqa: E402
 
 from generator.clips.pictures import picture_of  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
-from generator.lab.train.data import Footage, times_of  # noqa: E402
 from generator.lab.train.log import read_log  # noqa: E402
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -145,73 +143,42 @@ def child(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_rendering_changes_over_when_all_is_warm_and_never_where_that_failed(
+def test_children_are_told_of_and_those_that_cannot_start_are_done_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Frames say which way they came; another size than the one that is compiled stays eager."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import neon_warm
-
-    plain = shapes()
-    compiled = replace(plain, render=lambda *given: plain.render(*given) + 10)
-    condition = plain.draw(torch.tensor([1]))
-    times = times_of(condition, 0, 1)
-    told: list[str] = []
-
-    def rendered(footage: Footage, size: tuple[int, int] = (48, 32)) -> str:
-        return "compiled" if footage.render(condition, times, *size).min() > 5 else "eager"
-
-    def footage(warming: Any) -> Footage:
-        made: Footage = neon_warm.changing(
-            plain, compiled, warming, (48, 32), lambda text, **facts: told.append(text)
-        )
-        return made
+    from neon_children import Children
 
     wrote = f"import sys; sys.stdin.read(1); open({str(tmp_path / 'a.json')!r}, 'w').write('[1]')"
-    warming = neon_warm.Warming({"a": child(wrote)}, tmp_path)
-    changes = footage(warming)
-    assert rendered(changes) == "eager"
-    warming.children["a"].stdin.write(b"x")
-    warming.children["a"].stdin.flush()
-    warming.children["a"].wait(60)
-    assert [rendered(changes), rendered(changes, (64, 48))] == ["compiled", "eager"]
-    assert warming.report() == {"a": [1]}
-    warming.stop()
-
-    failed = neon_warm.Warming({"b": child("raise SystemExit('no compiler')")}, tmp_path)
-    failed.children["b"].wait(60)
-    assert rendered(footage(failed)) == "eager"
-    assert failed.report()["b"]["said"].strip() == "no compiler"
-    absent = neon_warm.Warming({"c": [str(tmp_path / "nothing")]}, tmp_path)
-    assert rendered(footage(absent)) == "eager"
-    assert "FileNotFoundError" in absent.report()["c"]["failed"]
-
-    broken = replace(plain, render=lambda *given: 1 / 0)
-    nothing = neon_warm.Warming({}, tmp_path)
-    changes = neon_warm.changing(
-        plain, broken, nothing, (48, 32), lambda text, **facts: told.append(text)
-    )
-    assert rendered(changes) == "eager"
-    assert [text.split(",")[0].split(":")[0] for text in told] == [
-        "rendering is compiled from here on",
-        "RENDERING STAYS EAGER",
-        "RENDERING STAYS EAGER",
-        "RENDERING STAYS EAGER",
-    ]
-    failed.stop()
-    sys.modules.pop("neon_warm")
+    commands = {"a": child(wrote), "b": child("raise SystemExit('no compiler')")}
+    children = Children({**commands, "c": [str(tmp_path / "nothing")]}, tmp_path)
+    assert "a" in children.running()
+    assert children.report()["a"] == {"running": True}
+    stdin = children.children["a"].stdin
+    assert stdin is not None
+    stdin.write(b"x")
+    stdin.flush()
+    for one in children.children.values():
+        one.wait(60)
+    told = children.report()
+    assert told["a"] == [1]
+    assert told["b"]["said"].strip() == "no compiler"
+    assert "FileNotFoundError" in told["c"]["failed"]
+    assert children.running() == []
+    children.stop()
+    sys.modules.pop("neon_children")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="no /proc to see processes in")
-def test_what_compiles_ends_with_the_call_even_where_that_is_killed(tmp_path: Path) -> None:
+def test_what_works_beside_ends_with_the_call_even_where_that_is_killed(tmp_path: Path) -> None:
     """A child waits for its standard input beside its work; the system closes that for it."""
     waits = (
-        f"import sys, time; sys.path.insert(0, {str(BENCHMARKS)!r}); import neon_warm;"
-        "neon_warm.until_the_parent_ends(); print('up', flush=True); time.sleep(120)"
+        f"import sys, time; sys.path.insert(0, {str(BENCHMARKS)!r}); import neon_children;"
+        "neon_children.until_the_parent_ends(); print('up', flush=True); time.sleep(120)"
     )
     parent = (
-        f"import sys, time; sys.path.insert(0, {str(BENCHMARKS)!r}); import neon_warm, pathlib;"
-        f"w = neon_warm.Warming({{'a': [sys.executable, '-c', {waits!r}]}},"
+        f"import sys, time; sys.path.insert(0, {str(BENCHMARKS)!r}); import neon_children, pathlib;"
+        f"w = neon_children.Children({{'a': [sys.executable, '-c', {waits!r}]}},"
         f" pathlib.Path({str(tmp_path)!r}));"
         "print(w.children['a'].pid, flush=True); time.sleep(120)"
     )
