@@ -29,7 +29,7 @@ demo: weights/neon/config.json $(VENV)/.lab
 
 weights/neon/config.json:
 	@echo "$@ is missing: this checkout holds no weights of Neon, and nothing can be generated" >&2
-	@echo "without. docs/neon.md says whether it is trained yet, and how to train it." >&2
+	@echo "without. docs/neon.md says how it was trained." >&2
 	@exit 1
 
 lab: $(VENV)/.dev $(VENV)/.lab

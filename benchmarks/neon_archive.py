@@ -26,6 +26,7 @@ import argparse
 import hashlib
 import io
 import json
+import re
 import shutil
 import signal
 import sys
@@ -212,6 +213,8 @@ MEASURES = {
 DRIFT = {"drift-frechet": "frechet", "drift-attributes": "attribute_error"}
 BESIDE = {"64": "64 steps", "rendered": "rendered", "reconstructed": "reconstructed"}
 FIGURES = 4
+EVALUATION = re.compile(r"evaluation( at [0-9]+x[0-9]+)?")
+"""Where `neon_train.py` and the files of benchmarks/results have them."""
 """Digits."""
 
 
@@ -219,7 +222,8 @@ def curves(arguments: argparse.Namespace) -> int:
     """Tables of the run: measures by steps, and by quarters of 20 s, with their intervals."""
     from generator.catalogue.tables import FOLDER
 
-    found = [json.loads(Path(one).read_text("utf-8"))["evaluation"] for one in arguments.figures]
+    files = [json.loads(Path(one).read_text("utf-8")) for one in arguments.figures]
+    found = [told for one in files for key, told in one.items() if EVALUATION.fullmatch(key)]
     folder = Path(arguments.run) / FOLDER
     folder.mkdir(exist_ok=True)
     for name, (measure, beside) in MEASURES.items():

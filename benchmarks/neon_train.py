@@ -118,8 +118,13 @@ def farmed(
     arguments: argparse.Namespace, scenes: Sequence[str], width: int, height: int, scratch: Path
 ) -> neon_children.Children:
     """The processes that render for this call, two for each scene, and encode at its end."""
+    from generator.lab.train.data import ENOUGH
+
     folder = Path(arguments.farm)
     folder.mkdir(parents=True, exist_ok=True)
+    for left in (folder / neon_farm.STOP, folder / ENOUGH, *folder.glob("compiled-*")):
+        left.unlink(missing_ok=True)  # by a call before, on the same machine
+    shutil.rmtree(folder / neon_farm.VAE, ignore_errors=True)
     if not any(one.startswith("vae") for one in arguments.stage):
         hand_over(Path(arguments.source), folder)
     toy = arguments.rehearse
@@ -148,9 +153,7 @@ def farm_report(folder: Path, farm: neon_children.Children) -> dict[str, Any]:
 
 
 def hand_over(work: Path, folder: Path) -> None:
-    """The trained VAE, for the farm to encode with; one that stands there stays."""
-    if (folder / neon_farm.VAE).exists():
-        return
+    """The trained VAE, for the farm to encode with."""
     beside = folder / f"{neon_farm.VAE}.partial"
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(work, beside)
@@ -218,9 +221,10 @@ def stages_run(
     if arguments.peers > 1:
         peers = Peers.meet(arguments.rank, arguments.peers, Path(arguments.meet), device)
         said.say(f"process {peers.rank} of {peers.count}")
-    if arguments.farm and not banks:
+    shelf = arguments.shelf or arguments.farm
+    if shelf and not banks:
         clips = Shelf(
-            Path(arguments.farm),
+            Path(shelf),
             footage,
             count=8 if toy else arguments.pool or SHELF,
             frames=12,
@@ -240,7 +244,7 @@ def stages_run(
             height=height,
             batch=None if toy else arguments.batch,
             pool=len(clips.pixels) if isinstance(clips, Shelf) else 2 if toy else arguments.pool,
-            refresh=0 if toy else 64 if arguments.farm else 8,
+            refresh=0 if toy else 64 if shelf else 8,
             rate=arguments.rate,
             seed=arguments.seed,
             device=str(device),
@@ -738,6 +742,9 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--farm-shelve",
         type=int,
         help="first chunks of each scene, left beside for a later call's attribute network",
+    )
+    one.add_argument(
+        "--shelf", metavar="FOLDER", help="first chunks that a farm has left; nothing is rendered"
     )
     one.add_argument("--bank", metavar="FOLDER", help="encoded clips that a farm has left")
     one.add_argument(

@@ -39,6 +39,8 @@ class Line:
     """The prompt's title; "" where the cells have none."""
     look: Look
     cells: tuple[Evidence, ...]
+    abroad: bool = False
+    """Whether numbers of this pipeline with this label come from other machines as well."""
 
     @property
     def series(self) -> tuple[str, str]:
@@ -48,8 +50,13 @@ class Line:
     @property
     def origin(self) -> str:
         """Label and series, as people read them."""
-        series = self.cells[0].series
-        return f"{series.label.words.capitalize()} · {series.title}"
+        return f"{self.cells[0].series.label.words.capitalize()} · {self.series_title}"
+
+    @property
+    def series_title(self) -> str:
+        """With the run's own title where that tells machines apart."""
+        cell = self.cells[0]
+        return f"{cell.series.title} · {cell.run.title}" if self.abroad else cell.series.title
 
     @property
     def stated(self) -> tuple[tuple[Evidence, Fraction], ...]:
@@ -76,6 +83,9 @@ def group(
     by_need = sorted(cells_of, key=lambda key: all(cell.clip.fps is None for cell in cells_of[key]))
     sources = _numbered(key[:4] for key in by_need)
     asked = _numbered(key[4] for key in by_need)
+    machines: dict[tuple[str, Label], set[str]] = defaultdict(set)
+    for cells in cells_of.values():
+        machines[cells[0].clip.pipeline, cells[0].series.label].add(cells[0].run.machine)
     lines = []
     for key, cells in cells_of.items():
         clip = cells[0].clip
@@ -90,6 +100,7 @@ def group(
                 prompt=prompt,
                 look=look(cells[0].series.label, sources[key[:4]], asked[key[4]]),
                 cells=tuple(sorted(cells, key=lambda cell: cell.clip.steps_total)),
+                abroad=len(machines[clip.pipeline, cells[0].series.label]) > 1,
             )
         )
     return lines

@@ -300,11 +300,11 @@ def _legend(
                 traces=traces,
             )
         )
-    series = {line.series: line.cells[0].series for line in lines}
+    first = {line.series: line for line in reversed(lines)}
     return tuple(
         LegendGroup(
-            label=series[key].label.words.capitalize(),
-            title=series[key].title,
+            label=first[key].cells[0].series.label.words.capitalize(),
+            title=first[key].series_title,
             entries=tuple(own),
         )
         for key, own in entries.items()

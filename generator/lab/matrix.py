@@ -280,7 +280,12 @@ def parse_steps(value: object, stages: int = 1) -> tuple[int, ...]:
         raise ValueError("are steps, and this pipeline does not denoise; leave them out")
     if len(steps) != stages:
         raise ValueError(
-            f"holds {len(steps)} numbers where this pipeline has {stages} stages; write one a stage"
+            f"holds {len(steps)} numbers where this pipeline has "
+            + (
+                "one stage; write one number"
+                if stages == 1
+                else f"{stages} stages; write one a stage"
+            )
         )
     return steps
 
@@ -346,15 +351,20 @@ def parts_of(matrix: Matrix, *, tiny: bool = False) -> Parts:
 
 def about_of(matrix: Matrix) -> RunAbout:
     """What the run says of itself. Raises UsageError where its id or machine is not stated."""
-    if not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", matrix.run) or len(matrix.run) > 80:
-        raise UsageError(
+    wrong = []
+    if not matrix.run:
+        wrong.append('--run: not stated; give the run an id, such as "2026-11-memflow-h200"')
+    elif not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", matrix.run) or len(matrix.run) > 80:
+        wrong.append(
             f'--run "{matrix.run}": no id for a run; write small letters, digits and single '
             'hyphens, such as "2026-11-memflow-h200"'
         )
     if not matrix.machine:
-        raise UsageError(
+        wrong.append(
             "--machine: numbers are measured on something; name a machine of content/machines"
         )
+    if wrong:
+        raise UsageError("\n".join(wrong))
     return RunAbout(
         id=matrix.run,
         title=matrix.title or matrix.run,

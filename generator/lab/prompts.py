@@ -6,7 +6,7 @@ at the scene's usual value. Values are shares of an attribute's range: 0 the lea
 trained with, 1 the most. Needs no torch.
 
 How a prompt is read:
-1. It is cut into words: letters and digits, in lower case; hyphens part words.
+1. It is cut into words: letters and digits of any script, in lower case; hyphens part words.
 2. The longest phrase of a table that begins at a word is taken, then reading goes on behind it.
 3. The scene is the one that more phrases name; of two with as many, the one named first.
 4. A phrase of `THINGS` sets its attribute; a degree right before it says how much. One of `LOOKS`
@@ -27,6 +27,7 @@ __all__ = [
     "DEGREES",
     "FILLER",
     "LOOKS",
+    "OF_THE_STREET",
     "SCENES",
     "THINGS",
     "Known",
@@ -139,6 +140,9 @@ LOOKS: Mapping[str, Mapping[str, float]] = {
 }
 """Phrase -> attributes and their shares."""
 
+OF_THE_STREET = ("low angle", "ground level", "eye level")
+"""Looks of the alley alone: the least height over a metropolis is far above any street."""
+
 FILLER = frozenset(
     (
         *("a", "an", "the", "of", "in", "on", "at", "to", "with", "and", "or", "by", "from", "is"),
@@ -198,7 +202,7 @@ class Reading:
 
 def read(prompt: str, known: Sequence[Known], scenes: Sequence[str] = tuple(SCENES)) -> Reading:
     """A prompt as a scene and its attributes. Raises UsageError where it names no scene."""
-    words = re.findall(r"[a-z0-9]+", prompt.lower())
+    words = _words(prompt)
     phrases = _phrases(words)
     votes = _votes(phrases, scenes)
     if not votes:
@@ -217,7 +221,7 @@ def read(prompt: str, known: Sequence[Known], scenes: Sequence[str] = tuple(SCEN
         if phrase in THINGS:
             name, usual = THINGS[phrase]
             meant = {name: DEGREES.get(degree, usual)}
-        elif phrase in LOOKS:
+        elif phrase in LOOKS and (scene == "alley" or phrase not in OF_THE_STREET):
             meant = LOOKS[phrase]
         heard = {name: share for name, share in meant.items() if name in shares}
         used = bool(heard) and phrase in THINGS and bool(degree)
@@ -236,7 +240,7 @@ def read(prompt: str, known: Sequence[Known], scenes: Sequence[str] = tuple(SCEN
 
 def unlike(prompt: str) -> str:
     """A prompt that reads otherwise, to make another clip of."""
-    votes = _votes(_phrases(re.findall(r"[a-z0-9]+", prompt.lower())), tuple(SCENES))
+    votes = _votes(_phrases(_words(prompt)), tuple(SCENES))
     alley = bool(votes) and max(dict.fromkeys(votes), key=votes.count) == "alley"
     return "A drone over a metropolis." if alley else "A detective walks down an alley."
 
@@ -269,7 +273,12 @@ def tables() -> str:
         ("look", looks),
     )
     told = ["\n".join(rows(head, table)) for head, table in parts]
+    told += [f"In the alley alone: {', '.join(OF_THE_STREET)}."]
     return "\n\n".join([*told, f"Passed over: {', '.join(sorted(FILLER))}."])
+
+
+def _words(prompt: str) -> list[str]:
+    return re.findall(r"[^\W_]+", prompt.lower())
 
 
 def _votes(phrases: Sequence[str], scenes: Sequence[str]) -> list[str]:

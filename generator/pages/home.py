@@ -26,6 +26,11 @@ class ExtremesView:
     slowest: ClipView
     fastest: ClipView
 
+    @property
+    def abroad(self) -> bool:
+        """Whether they come from different machines, which must be told then."""
+        return self.slowest.run.machine != self.fastest.run.machine
+
 
 def preset_pair(presets: Iterable[Preset], views: Sequence[ClipView]) -> PairView | None:
     """The first preset of two clips whose files this build has seen, else two test cards far

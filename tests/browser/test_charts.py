@@ -263,6 +263,15 @@ OVERLAPS = """() => {
 }"""
 
 
+ROOM = """() => {
+  const style = getComputedStyle(document.querySelector('.chart__stage'));
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = `${style.fontSize} ${style.fontFamily}`;
+  return [Number.parseFloat(style.paddingLeft), pen.measureText('0.015').width + 8];
+}"""
+"""Pixels left of the plot, and what the widest number of an axis takes with its distance."""
+
+
 @pytest.mark.parametrize("width", [360, 1440])
 def test_it_fits_a_phone_and_a_desk(visit, width):
     page = drawn(drawn(visit(width)), 1)
@@ -271,6 +280,8 @@ def test_it_fits_a_phone_and_a_desk(visit, width):
     assert count > 20
     assert bad == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    room, needed = page.evaluate(ROOM)
+    assert room >= needed
     page.locator("summary").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
 

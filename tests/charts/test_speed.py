@@ -370,3 +370,20 @@ def test_the_summary_says_what_a_frame_is():
     )
 
     assert "Frames from RIFE count as output frames." in ms_chart(interpolated).summary
+
+
+def test_series_of_one_pipeline_from_two_machines_name_their_runs() -> None:
+    """In the legend, in the notes and in the table; where all is one machine, nothing is added."""
+    ours = [item for item in STATED if item.run.id == "bench" and item.series.id == "our-bench"]
+    slow = replace(ours[0].run, id="slow", title="On two cores", machine="two-cores")
+    other = [
+        replace(item, run=slow, clip=replace(item.clip, id=f"slow--{item.clip.row_id}", run="slow"))
+        for item in ours
+    ]
+    titles = [group.title for group in fps_chart((*ours, *other)).legend]
+    assert titles == ["our bench · bench", "our bench · On two cores"]
+    assert [group.title for group in fps_chart(tuple(ours)).legend] == ["our bench"]
+    mixed = fps_chart((*STATED, *other))
+    assert {group.title for group in mixed.legend if group.label != "Measured here"} == {
+        group.title for group in fps_chart().legend if group.label != "Measured here"
+    }

@@ -69,8 +69,8 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         ("steps[0]", '"0" is no step count', "write 1 to 1000, or 2/2/2 for stages"),
         (
             "steps[1]",
-            '"4/4" holds 2 numbers where this pipeline has 1 stages',
-            "write one a stage",
+            '"4/4" holds 2 numbers where this pipeline has one stage',
+            "write one number",
         ),
         ("cells[0].size", "is not known here", "known are prompts, sizes, steps, seeds"),
         ("cells[0].seeds[0]", '"-1" is no seed', "write a whole number from 0"),
@@ -119,10 +119,15 @@ def test_a_prompt_that_is_not_there_is_named() -> None:
         matrix.cells_of(matrix.with_options(matrix.Matrix(), prompts=["dusk"]), TEXTS)
 
 
-@pytest.mark.parametrize("run", ["", "My run", "-x", "a--b", "x" * 81])
+@pytest.mark.parametrize("run", ["My run", "-x", "a--b", "x" * 81])
 def test_a_run_has_an_id(run: str) -> None:
     with pytest.raises(UsageError, match="no id for a run"):
         matrix.about_of(matrix.Matrix(run=run, machine="h200"))
+
+
+def test_a_run_without_id_and_machine_is_told_of_both() -> None:
+    with pytest.raises(UsageError, match=r"(?s)--run: not stated.*--machine: numbers are measured"):
+        matrix.about_of(matrix.Matrix(run="", machine=""))
 
 
 def test_a_file_orders_switches_and_a_context(tmp_path: Path) -> None:

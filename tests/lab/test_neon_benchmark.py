@@ -18,6 +18,7 @@ from neon_stand_in import shapes  # noqa: E402
 
 from generator.clips.pictures import picture_of  # noqa: E402
 from generator.lab.models import neon_weights  # noqa: E402
+from generator.lab.train.data import times_of  # noqa: E402
 from generator.lab.train.log import read_log  # noqa: E402
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -136,6 +137,50 @@ def test_what_is_spent_before_training_is_the_longest_stages(
     assert neon_train.shortened(stages, 20) == [("features", 1.5), ("vae", 6.5)]
     assert neon_train.shortened([("dit", 3.0)], 600) == [("dit", 1.0)]
     assert neon_train.shortened([("render", 0.5)], 90) == []
+    sys.modules.pop("neon_train")
+
+
+def test_a_farm_begins_anew_on_a_machine_where_one_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What told the one before to end is gone, and so is its VAE; what it rendered stays."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+
+    begun: list[dict[str, list[str]]] = []
+    monkeypatch.setattr(neon_train.neon_children, "Children", lambda what, _: begun.append(what))
+    folder, source = tmp_path / "farm", tmp_path / "weights"
+    for name in ("vae/config.json", "stop", "enough", "compiled-alley", "bank-alley.safetensors"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("old", "utf-8")
+    source.mkdir()
+    (source / "config.json").write_text("new", "utf-8")
+    call = ["run", str(tmp_path), "--farm", str(folder), "--from", str(source), "--stage", "dit=1"]
+    neon_train.farmed(neon_train.parsed(call), ("alley",), 48, 32, tmp_path)
+    assert {path.name for path in folder.iterdir()} == {"vae", "bank-alley.safetensors"}
+    assert (folder / "vae" / "config.json").read_text("utf-8") == "new"
+    assert begun[0].keys() == {"alley-first", "alley-whole"}
+    sys.modules.pop("neon_train")
+
+
+def test_a_shelf_that_a_farm_has_left_is_trained_on_without_rendering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import neon_train
+    from safetensors.torch import save_file
+
+    footage = shapes()
+    condition = footage.draw(torch.arange(8))
+    pixels = footage.render(condition, times_of(condition, 0, 12), 48, 32)
+    clips = {"pixels": (pixels * 255).round().to(torch.uint8), "scene": condition.scene}
+    save_file({**clips, "values": condition.values.float()}, tmp_path / "clips-0.safetensors")
+    call = ["run", str(tmp_path / "out"), "--rehearse", "--stage", "features=1"]
+    call += ["--shelf", str(tmp_path)]
+    assert neon_train.run(neon_train.parsed(call), footage) == 0
+    assert not list(tmp_path.glob("clips-*"))
+    (end,) = (one for one in read_log(tmp_path / "out" / "log.jsonl") if one["event"] == "end")
+    assert end["rendered"] == 8
     sys.modules.pop("neon_train")
 
 

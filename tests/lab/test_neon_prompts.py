@@ -89,6 +89,19 @@ def test_what_the_scene_does_not_have_is_unread() -> None:
     assert "billboards" not in reading.shares
 
 
+@pytest.mark.parametrize("look", prompts.OF_THE_STREET)
+def test_looks_of_the_street_say_nothing_of_a_metropolis(look: str) -> None:
+    """Ground level is not 170 m above it."""
+    assert read(f"{look} shot of an alley", KNOWN).said["camera_height"] == look
+    drone = read(f"{look} drone shot over a metropolis", KNOWN)
+    assert drone.unread == tuple(look.split())
+    assert "camera_height" not in drone.said
+
+
+def test_words_of_other_scripts_are_unread_whole() -> None:
+    assert read("Ünïcode alley, 日本 street_sign", KNOWN).unread == ("ünïcode", "日本", "sign")
+
+
 @settings(max_examples=200, deadline=None)
 @given(PROMPTS)
 def test_every_word_is_said_passed_over_or_unread(prompt: str) -> None:
