@@ -232,8 +232,9 @@ def curves(arguments: argparse.Namespace) -> int:
             by_steps = each["by_steps"]
             rows = {int(key): row[measure] for key, row in by_steps.items() if key.isdecimal()}
             lines[each["size"]] = {steps: row for steps, row in rows.items() if steps < 64}
+        for each in found:  # behind all sizes, so that these look alike in every chart
             for other in beside:
-                level = {"value": by_steps[other][measure]["value"]}
+                level = {"value": each["by_steps"][other][measure]["value"]}
                 title = f"{BESIDE[other]} at {each['size']}"
                 lines[title] = dict.fromkeys(lines[each["size"]], level)
         tabled(folder / f"{name}.csv", "steps", lines)

@@ -279,14 +279,10 @@ def parse_steps(value: object, stages: int = 1) -> tuple[int, ...]:
     if not stages:
         raise ValueError("are steps, and this pipeline does not denoise; leave them out")
     if len(steps) != stages:
-        raise ValueError(
-            f"holds {len(steps)} numbers where this pipeline has "
-            + (
-                "one stage; write one number"
-                if stages == 1
-                else f"{stages} stages; write one a stage"
-            )
+        has = (
+            "one stage; write one number" if stages == 1 else f"{stages} stages; write one a stage"
         )
+        raise ValueError(f"holds {len(steps)} numbers where this pipeline has {has}")
     return steps
 
 
