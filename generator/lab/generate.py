@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from generator.errors import UsageError
 from generator.lab import clock, record
 from generator.lab.context import VaceContext
 from generator.lab.pipelines import (
@@ -107,6 +108,7 @@ def run(
     if not waiting:
         return Outcome(made=(), there=tuple(done), failed={})
     pipeline = opened(plan.pipeline, plan.parts)
+    heard = heard_of(pipeline, waiting)
     conditions = conditions_of(plan, pipeline)
     record.start(folder, conditions)
     sentences = protocol(
@@ -118,7 +120,6 @@ def run(
     folder.parent.mkdir(parents=True, exist_ok=True)
     made: list[str] = []
     failed: dict[str, str] = {}
-    heard = heard_of(pipeline, waiting)
     warm: set[tuple[int, int]] = set()
     for cell in waiting:
         progress("cells", len(done) + len(made) + len(failed), len(plan.cells))
@@ -164,10 +165,19 @@ def run(
 
 def heard_of(pipeline: Pipeline, cells: Iterable[Cell]) -> dict[str, Heard]:
     """What a pipeline that knows some words only makes of each prompt, by its id; before any cell
-    is made, so that one that it can make nothing of stops the run there."""
+    is made, so that one that it can make nothing of stops the run there. Raises UsageError that
+    tells all of those."""
     if not isinstance(pipeline, ReadsWords):
         return {}
-    return {cell.prompt: pipeline.heard(cell.text) for cell in cells}
+    heard, wrong = dict[str, Heard](), []
+    for cell in {cell.prompt: cell for cell in cells}.values():
+        try:
+            heard[cell.prompt] = pipeline.heard(cell.text)
+        except UsageError as error:
+            wrong.append(f"{cell.prompt}: {error}")
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return heard
 
 
 def _tell_heard(entry: dict[str, Any], heard: Mapping[str, Heard]) -> None:

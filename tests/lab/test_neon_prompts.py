@@ -177,3 +177,24 @@ def test_the_documentation_holds_the_tables() -> None:
     """docs/neon.md ends with what `prompts.tables()` gives."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "neon.md").read_text("utf-8")
     assert page.endswith(prompts.tables() + "\n")
+
+
+def test_prompts_that_name_no_scene_are_all_told_before_a_cell_is_made() -> None:
+    pytest.importorskip("torch", reason="the extra `lab` is not installed: no torch")
+    from generator.lab.generate import heard_of
+    from generator.lab.pipelines import Heard
+    from generator.lab.record import Cell
+
+    class Reads:
+        def heard(self, prompt: str) -> Heard:
+            reading = read(prompt, KNOWN)
+            return Heard(told=reading.told(KNOWN), unread=reading.unread)
+
+    texts = {"sea": "a lighthouse", "lane": "an alley", "wood": "some trees"}
+    cells = [
+        Cell(pipeline="neon", prompt=name, text=text, width=64, height=64, steps=(2,), seed=0)
+        for name, text in texts.items()
+    ]
+    with pytest.raises(UsageError, match=r"(?s)^sea: .*lighthouse.*\nwood: .*some trees"):
+        heard_of(Reads(), cells)  # type: ignore[arg-type]
+    assert heard_of(Reads(), cells[1:2])["lane"].unread == ()  # type: ignore[arg-type]
