@@ -213,9 +213,9 @@ MEASURES = {
 DRIFT = {"drift-frechet": "frechet", "drift-attributes": "attribute_error"}
 BESIDE = {"64": "64 steps", "rendered": "rendered", "reconstructed": "reconstructed"}
 FIGURES = 4
+"""Digits."""
 EVALUATION = re.compile(r"evaluation( at [0-9]+x[0-9]+)?")
 """Where `neon_train.py` and the files of benchmarks/results have them."""
-"""Digits."""
 
 
 def curves(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ standard input is a pipe that closes then.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -13,10 +12,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-NO_BOUND_S = 1e6
-"""Seconds for compiling, where it may take what it takes."""
-NICE = 10
 
 
 class Children:
@@ -77,30 +72,6 @@ def until_the_parent_ends() -> None:
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def child_parser(about: str | None) -> argparse.ArgumentParser:
-    """What every process that renders a scene for another is told."""
-    parser = argparse.ArgumentParser(
-        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("scene")
-    parser.add_argument("--size", default="512x288")
-    parser.add_argument("--samples", type=int, default=2)
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--alone", action="store_true", help="standard input is no parent's pipe")
-    return parser
-
-
-def child_arguments(
-    parser: argparse.ArgumentParser, given: Sequence[str] | None
-) -> argparse.Namespace:
-    """Read; from here on the process gives way to others, and ends with its parent."""
-    arguments = parser.parse_args(given)
-    if not arguments.alone:
-        until_the_parent_ends()
-    os.nice(NICE)
-    return arguments
 
 
 def written(path: Path, data: bytes) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -25,8 +26,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from neon_children import NO_BOUND_S, child_arguments, child_parser, written  # noqa: E402
+from neon_children import until_the_parent_ends, written  # noqa: E402
 
+NO_BOUND_S = 1e6
+"""Seconds for compiling, where it may take what it takes."""
+NICE = 10
 FIRST_SEED, COMPILED_SEED = 0, 1_000_000
 CLIPS = 4
 BANK_CLIPS = 64
@@ -37,7 +41,14 @@ VAE, STOP = "vae", "stop"
 
 
 def main(given: list[str] | None = None) -> int:
-    parser = child_parser(__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("scene")
+    parser.add_argument("--size", default="512x288")
+    parser.add_argument("--samples", type=int, default=2)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--alone", action="store_true", help="standard input is no parent's pipe")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--first", action="store_true", help="eager, until another is compiled")
     parser.add_argument("--eager", action="store_true", help="never compiled, for a rehearsal")
@@ -45,7 +56,11 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--bank", type=int, default=10**9, help="clips to encode at most")
     parser.add_argument("--shelve", type=int, default=0, help="clips to leave beside a VAE as well")
     parser.add_argument("--seed", type=int, default=0, help="footage begins at 10 million times it")
-    return Farm(child_arguments(parser, given)).run()
+    arguments = parser.parse_args(given)
+    if not arguments.alone:
+        until_the_parent_ends()
+    os.nice(NICE)  # it gives way to who trains
+    return Farm(arguments).run()
 
 
 class Farm:

@@ -153,7 +153,9 @@ def farm_report(folder: Path, farm: neon_children.Children) -> dict[str, Any]:
 
 
 def hand_over(work: Path, folder: Path) -> None:
-    """The trained VAE, for the farm to encode with."""
+    """The trained VAE, for the farm to encode with; one that stands there stays."""
+    if (folder / neon_farm.VAE).exists():
+        return
     beside = folder / f"{neon_farm.VAE}.partial"
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(work, beside)
